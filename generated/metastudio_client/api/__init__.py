@@ -1,0 +1,18 @@
+"""Every tag of the contract as an attribute"""
+
+from .._engine import AsyncEngine, Engine
+from .training_jobs import AsyncTrainingJobs, TrainingJobs
+
+
+class Api:
+    """The operations of the contract, by tag, over blocking I/O"""
+
+    def __init__(self, engine: Engine) -> None:
+        self.training_jobs = TrainingJobs(engine)
+
+
+class AsyncApi:
+    """The operations of the contract, by tag, over asyncio"""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.training_jobs = AsyncTrainingJobs(engine)

@@ -1,0 +1,380 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..models.matting_type import MattingType
+from ..models.model_resolution import ModelResolution
+from ..models.model_version import ModelVersion
+from ..models.training_job_state import TrainingJobState
+from ..types import UNSET, Unset
+
+T = TypeVar("T", bound="TrainingJobBasicInfo")
+
+
+@_attrs_define
+class TrainingJobBasicInfo:
+    """A training task. The page does not say which properties are always there; required are those that all ten of its
+    examples have, and the others may be absent or null (decided, so that neither breaks a reader).
+
+        Attributes:
+            job_id (str): ID of the task.
+            name (str): Name of the model; the asset library shows it under this name.
+            state (str | TrainingJobState): Where the task stands.
+            project_id (str): ID of the project that owns the model. Without a pattern, as the page's example masks it
+                (decided).
+            create_time (datetime.datetime): When the task was created. RFC 3339.
+            asset_id (None | str | Unset): ID of the model as an asset. Failed tasks can have one too.
+            cover_download_url (None | str | Unset): Where to download the thumbnail. Valid for 24 hours and secret while it
+                is.
+            last_update_time (datetime.datetime | None | Unset): When a user last changed the task, by creating or
+                resubmitting it; a change of state does not move it. RFC 3339.
+            contact (None | str | Unset): How to reach the task's creator, a phone number or an email address, perhaps
+                masked. Personal data.
+            batch_name (None | str | Unset): Name of the batch that the task belongs to.
+            tags (list[str] | None | Unset): Tags of the task.
+            model_version (ModelVersion | None | str | Unset): Version of the model. V3 by default.
+            matting_type (MattingType | None | str | Unset): How the background is cut out. AI by default.
+            model_resolution (ModelResolution | None | str | Unset): Resolution of the model. 1080P by default (decided; the
+                page writes the default 1080p).
+            app_user_id (None | str | Unset): The X-App-UserId with which the task was created.
+    """
+
+    job_id: str
+    name: str
+    state: str | TrainingJobState
+    project_id: str
+    create_time: datetime.datetime
+    asset_id: None | str | Unset = UNSET
+    cover_download_url: None | str | Unset = UNSET
+    last_update_time: datetime.datetime | None | Unset = UNSET
+    contact: None | str | Unset = UNSET
+    batch_name: None | str | Unset = UNSET
+    tags: list[str] | None | Unset = UNSET
+    model_version: ModelVersion | None | str | Unset = UNSET
+    matting_type: MattingType | None | str | Unset = UNSET
+    model_resolution: ModelResolution | None | str | Unset = UNSET
+    app_user_id: None | str | Unset = UNSET
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        job_id = self.job_id
+
+        name = self.name
+
+        state: str
+        if isinstance(self.state, TrainingJobState):
+            state = self.state.value
+        else:
+            state = self.state
+
+        project_id = self.project_id
+
+        create_time = self.create_time.astimezone(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+
+        asset_id: None | str | Unset
+        if isinstance(self.asset_id, Unset):
+            asset_id = UNSET
+        else:
+            asset_id = self.asset_id
+
+        cover_download_url: None | str | Unset
+        if isinstance(self.cover_download_url, Unset):
+            cover_download_url = UNSET
+        else:
+            cover_download_url = self.cover_download_url
+
+        last_update_time: None | str | Unset
+        if isinstance(self.last_update_time, Unset):
+            last_update_time = UNSET
+        elif isinstance(self.last_update_time, datetime.datetime):
+            last_update_time = (
+                self.last_update_time.astimezone(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+            )
+
+        else:
+            last_update_time = self.last_update_time
+
+        contact: None | str | Unset
+        if isinstance(self.contact, Unset):
+            contact = UNSET
+        else:
+            contact = self.contact
+
+        batch_name: None | str | Unset
+        if isinstance(self.batch_name, Unset):
+            batch_name = UNSET
+        else:
+            batch_name = self.batch_name
+
+        tags: list[str] | None | Unset
+        if isinstance(self.tags, Unset):
+            tags = UNSET
+        elif isinstance(self.tags, list):
+            tags = self.tags
+
+        else:
+            tags = self.tags
+
+        model_version: None | str | Unset
+        if isinstance(self.model_version, Unset):
+            model_version = UNSET
+        elif isinstance(self.model_version, ModelVersion):
+            model_version = self.model_version.value
+        else:
+            model_version = self.model_version
+
+        matting_type: None | str | Unset
+        if isinstance(self.matting_type, Unset):
+            matting_type = UNSET
+        elif isinstance(self.matting_type, MattingType):
+            matting_type = self.matting_type.value
+        else:
+            matting_type = self.matting_type
+
+        model_resolution: None | str | Unset
+        if isinstance(self.model_resolution, Unset):
+            model_resolution = UNSET
+        elif isinstance(self.model_resolution, ModelResolution):
+            model_resolution = self.model_resolution.value
+        else:
+            model_resolution = self.model_resolution
+
+        app_user_id: None | str | Unset
+        if isinstance(self.app_user_id, Unset):
+            app_user_id = UNSET
+        else:
+            app_user_id = self.app_user_id
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "job_id": job_id,
+                "name": name,
+                "state": state,
+                "project_id": project_id,
+                "create_time": create_time,
+            }
+        )
+        if asset_id is not UNSET:
+            field_dict["asset_id"] = asset_id
+        if cover_download_url is not UNSET:
+            field_dict["cover_download_url"] = cover_download_url
+        if last_update_time is not UNSET:
+            field_dict["last_update_time"] = last_update_time
+        if contact is not UNSET:
+            field_dict["contact"] = contact
+        if batch_name is not UNSET:
+            field_dict["batch_name"] = batch_name
+        if tags is not UNSET:
+            field_dict["tags"] = tags
+        if model_version is not UNSET:
+            field_dict["model_version"] = model_version
+        if matting_type is not UNSET:
+            field_dict["matting_type"] = matting_type
+        if model_resolution is not UNSET:
+            field_dict["model_resolution"] = model_resolution
+        if app_user_id is not UNSET:
+            field_dict["app_user_id"] = app_user_id
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        job_id = d.pop("job_id")
+
+        name = d.pop("name")
+
+        def _parse_state(data: object) -> str | TrainingJobState:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                state_type_0 = TrainingJobState(data)
+
+                return state_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(str | TrainingJobState, data)
+
+        state = _parse_state(d.pop("state"))
+
+        project_id = d.pop("project_id")
+
+        create_time = d.pop("create_time")
+        try:
+            create_time = datetime.datetime.fromisoformat(create_time)
+        except (TypeError, ValueError):
+            pass
+
+        def _parse_asset_id(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        asset_id = _parse_asset_id(d.pop("asset_id", UNSET))
+
+        def _parse_cover_download_url(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        cover_download_url = _parse_cover_download_url(d.pop("cover_download_url", UNSET))
+
+        def _parse_last_update_time(data: object) -> datetime.datetime | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                last_update_time_type_0 = datetime.datetime.fromisoformat(data)
+
+                return last_update_time_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | Unset, data)
+
+        last_update_time = _parse_last_update_time(d.pop("last_update_time", UNSET))
+
+        def _parse_contact(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        contact = _parse_contact(d.pop("contact", UNSET))
+
+        def _parse_batch_name(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        batch_name = _parse_batch_name(d.pop("batch_name", UNSET))
+
+        def _parse_tags(data: object) -> list[str] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                tags_type_0 = cast(list[str], data)
+
+                return tags_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[str] | None | Unset, data)
+
+        tags = _parse_tags(d.pop("tags", UNSET))
+
+        def _parse_model_version(data: object) -> ModelVersion | None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                model_version_type_0 = ModelVersion(data)
+
+                return model_version_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(ModelVersion | None | str | Unset, data)
+
+        model_version = _parse_model_version(d.pop("model_version", UNSET))
+
+        def _parse_matting_type(data: object) -> MattingType | None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                matting_type_type_0 = MattingType(data)
+
+                return matting_type_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(MattingType | None | str | Unset, data)
+
+        matting_type = _parse_matting_type(d.pop("matting_type", UNSET))
+
+        def _parse_model_resolution(data: object) -> ModelResolution | None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                model_resolution_type_0 = ModelResolution(data)
+
+                return model_resolution_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(ModelResolution | None | str | Unset, data)
+
+        model_resolution = _parse_model_resolution(d.pop("model_resolution", UNSET))
+
+        def _parse_app_user_id(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        app_user_id = _parse_app_user_id(d.pop("app_user_id", UNSET))
+
+        training_job_basic_info = cls(
+            job_id=job_id,
+            name=name,
+            state=state,
+            project_id=project_id,
+            create_time=create_time,
+            asset_id=asset_id,
+            cover_download_url=cover_download_url,
+            last_update_time=last_update_time,
+            contact=contact,
+            batch_name=batch_name,
+            tags=tags,
+            model_version=model_version,
+            matting_type=matting_type,
+            model_resolution=model_resolution,
+            app_user_id=app_user_id,
+        )
+
+        training_job_basic_info.additional_properties = d
+        return training_job_basic_info
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties
