@@ -77,7 +77,7 @@ def _generate(document: Document, workspace: Path) -> Path:
     shutil.copy(document.path, fresh / "openapi.yaml")
     (fresh / "py.typed").touch()
     ruff = [sys.executable, "-m", "ruff"]
-    settings = ["--isolated", "--no-cache", "--quiet", "--line-length", "120", str(fresh)]
+    settings = ["--isolated", "--no-cache", "--line-length", "120", str(fresh)]
     _run(document, [*ruff, "check", "--fix-only", "--select=F401,I", *settings])
     _run(document, [*ruff, "format", *settings])
     return fresh

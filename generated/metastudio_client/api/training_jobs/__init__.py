@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncGenerator, Callable, Collection, Generator
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Set
 from typing import Any, Literal, TypedDict, Unpack
 
 from ..._engine import DEFAULT_CONCURRENCY, DEFAULT_POLL, AsyncEngine, Binding, Engine, Page
@@ -23,7 +23,12 @@ class ListTrainingJobsFilters(TypedDict, total=False):
     sort_dir: SortDirection | Literal["asc", "desc"]
     create_until: datetime.datetime
     create_since: datetime.datetime
-    state: list[str | TrainingJobState]
+    state: (
+        list[str | TrainingJobState]
+        | list[TrainingJobState]
+        | tuple[str | TrainingJobState, ...]
+        | Set[str | TrainingJobState]
+    )
     query_project_id: str
     batch_name: str
     tag: str
