@@ -24,8 +24,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "overlays"))
 
+from metastudio.names import python_name  # noqa: E402
 from metastudio.spec import ContractError, Document, check, compile_contract, load  # noqa: E402
-from metastudio.spec.compile import python_name  # noqa: E402
 
 PACKAGE = "metastudio_client"
 SETTINGS = {"project_id"}  # path parameters that the client fills from its settings
@@ -63,9 +63,11 @@ def _generate(document: Document, workspace: Path) -> Path:
     fresh = workspace / PACKAGE
     _run(
         document,
-        [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"]
-        + ["--path", str(document.path), "--output-path", str(fresh)]
-        + ["--config", str(templates / "config.yaml"), "--custom-template-path", str(templates)],
+        [
+            *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"),
+            *("--path", str(document.path), "--output-path", str(fresh)),
+            *("--config", str(templates / "config.yaml"), "--custom-template-path", str(templates)),
+        ],
     )
     constants = (
         f'"""What the generated code does not show of the contract, for those who interpret it."""\n\n'
@@ -104,7 +106,12 @@ def _run(document: Document, command: list[str]) -> None:
 def _for_templates(document: Document, contract: dict[str, Any]) -> str:
     """What our templates need of the contract, as a Jinja file: the generator gives them no extensions."""
     joined = sorted(
-        {each["name"] for operation in contract["operations"].values() for each in operation["parameters"] if each["joined"]}
+        {
+            each["name"]
+            for operation in contract["operations"].values()
+            for each in operation["parameters"]
+            if each["joined"]
+        }
     )
     enums = {
         name: schema.get("description", "")
@@ -125,7 +132,9 @@ def _operation_for_templates(name: str, operation: dict[str, Any]) -> dict[str, 
     stem = name.removesuffix("_" + operation["tag"])
     suffix = "" if stem == "list" else f"_{name.removeprefix('list_')}"
     own_path = {each["name"] for each in operation["parameters"] if each["location"] == "path"} - SETTINGS
-    limits = [each["schema"].get("maximum", 100) for each in operation["parameters"] if each["name"] == page.get("limit")]
+    limits = [
+        each["schema"].get("maximum", 100) for each in operation["parameters"] if each["name"] == page.get("limit")
+    ]
     identity = [
         python_name(parameter)
         for parameter, each in filters.items()
@@ -171,7 +180,9 @@ def _compare(target: Path, fresh: Path) -> int:
         before, after = (files.get(name, b"").decode().splitlines(keepends=True) for files in (old, new))
         sys.stdout.writelines(difflib.unified_diff(before, after, f"generated/{name}", f"from openapi.yaml/{name}"))
     if names:
-        print(f"generated/ is not what openapi.yaml gives ({len(names)} files differ); run ./generate.sh", file=sys.stderr)
+        print(
+            f"generated/ is not what openapi.yaml gives ({len(names)} files differ); run ./generate.sh", file=sys.stderr
+        )
         return 1
     print(f"generated/{PACKAGE} is what openapi.yaml gives")
     return 0

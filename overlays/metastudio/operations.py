@@ -169,8 +169,7 @@ def _operation(name: str, raw: Mapping[str, Any]) -> Operation:
         fields=raw["fields"],
         state_property=raw["state_property"],
         states={
-            state: State(each["phase"], each["at_rest"], each.get("ended"))
-            for state, each in raw["states"].items()
+            state: State(each["phase"], each["at_rest"], each.get("ended")) for state, each in raw["states"].items()
         },
     )
 

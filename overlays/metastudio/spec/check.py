@@ -19,11 +19,9 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from metastudio.spec.compile import below, class_name, operations, parameters, plain, success_schema
-from metastudio.spec.load import ContractError, Document, join
+from metastudio.spec.load import Document, join
 
-_VOCABULARY: dict[str, Any] = yaml.safe_load(
-    Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8")
-)
+_VOCABULARY: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
 _EXTENSIONS = ("x-list", "x-states", "x-source", "x-enum-varnames", "x-enum-descriptions")
 _BOUNDS = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
 
@@ -33,14 +31,16 @@ def check(document: Document) -> None:
     version = str(document.data.get("openapi", ""))
     if not version.startswith("3.0."):
         raise document.error("/openapi", f"this project reads OpenAPI 3.0.x, not {version or 'nothing'!r}")
+    # First what gives the clearer message, then what the library knows, then what relies on both.
     _check_references(document)
+    _check_values(document)
+    _check_names(document)
     for failure in OpenAPIV30SpecValidator(document.data).iter_errors():
-        raise document.error(join(failure.absolute_path), _first_sentence(failure.message))
+        raise document.error(join(failure.absolute_path), _shortened(failure.message))
     _check_extensions(document)
-    _check_schemas(document)
-    ids: dict[str, str] = {}
+    _check_examples(document)
     for pointer, operation in operations(document):
-        _check_operation(document, pointer, operation, ids)
+        _check_operation(document, pointer, operation)
         if "x-list" in operation:
             _check_list(document, pointer, operation["x-list"])
 
@@ -59,9 +59,7 @@ def _check_extensions(document: Document) -> None:
             if key.startswith("x-") and key not in _EXTENSIONS:
                 close = difflib.get_close_matches(key, _EXTENSIONS, 1, 0.7)
                 if close:
-                    raise document.error(
-                        f"{pointer}/{key}", f"unknown extension {key!r}; did you mean {close[0]!r}?"
-                    )
+                    raise document.error(f"{pointer}/{key}", f"unknown extension {key!r}; did you mean {close[0]!r}?")
         for key in ("x-list", "x-states", "x-source"):
             if key in node:
                 _check_vocabulary(document, f"{pointer}/{key}", node[key], key)
@@ -85,14 +83,12 @@ def _check_states(document: Document, pointer: str, schema: dict[str, Any]) -> N
         raise document.error(f"{pointer}/x-states", f"x-states says nothing of {missing}; add a line for it")
     for state, meaning in states.items():
         if "ended" in meaning and not meaning["at_rest"]:
-            raise document.error(
-                f"{pointer}/x-states/{state}", "a task that ended is at rest: set at_rest: true"
-            )
+            raise document.error(f"{pointer}/x-states/{state}", "a task that ended is at rest: set at_rest: true")
 
 
-def _check_schemas(document: Document) -> None:
+def _check_values(document: Document) -> None:
     for pointer, node in _walk(document.data):
-        if not isinstance(node, dict) or "x-list" in pointer:
+        if not isinstance(node, dict):
             continue
         for low, high in _BOUNDS:
             if isinstance(node.get(low), int) and isinstance(node.get(high), int) and node[low] > node[high]:
@@ -102,10 +98,31 @@ def _check_schemas(document: Document) -> None:
                 re.compile(node["pattern"])
             except re.error as error:
                 raise document.error(f"{pointer}/pattern", f"not a regular expression: {error}") from None
-        if isinstance(node.get("schema"), dict):
+
+
+def _check_names(document: Document) -> None:
+    ids: dict[str, str] = {}
+    for pointer, operation in operations(document):
+        at, name = f"{pointer}/operationId", str(operation.get("operationId", ""))
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+            message = f"operationId names the generated function: lower case with underscores, not {name!r}"
+            raise document.error(at, message)
+        if name in ids:
+            line, _ = document.position(ids[name])
+            raise document.error(at, f"operationId {name} is taken on line {line}; choose another")
+        ids[name] = at
+        tags = operation.get("tags", [])
+        if len(tags) != 1 or not re.fullmatch(r"[a-z][a-z0-9_]*", str(tags[0])):
+            message = "give the operation one tag in lower case with underscores: it names the client's attribute"
+            raise document.error(f"{pointer}/tags", message)
+
+
+def _check_examples(document: Document) -> None:
+    for pointer, node in _walk(document.data):
+        if isinstance(node, dict) and isinstance(node.get("schema"), dict):
+            schema = plain(document, f"{pointer}/schema")
+            validator = OAS30Validator(schema, format_checker=oas30_format_checker)
             for at, example in _examples(document, pointer, node):
-                schema = plain(document, f"{pointer}/schema")
-                validator = OAS30Validator(schema, format_checker=oas30_format_checker)
                 for failure in validator.iter_errors(example):
                     place = at + join(failure.absolute_path)
                     raise document.error(place, f"the example contradicts its schema: {failure.message}")
@@ -120,38 +137,16 @@ def _examples(document: Document, pointer: str, node: dict[str, Any]) -> Iterato
             yield f"{at}/value", example["value"]
 
 
-def _check_operation(
-    document: Document, pointer: str, operation: dict[str, Any], ids: dict[str, str]
-) -> None:
-    name = operation.get("operationId", "")
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        message = f"operationId names the generated function: lower case with underscores, not {name!r}"
-        raise document.error(f"{pointer}/operationId", message)
-    if name in ids:
-        line, _ = document.position(ids[name])
-        raise document.error(
-            f"{pointer}/operationId", f"operationId {name} is taken on line {line}; choose another"
-        )
-    ids[name] = f"{pointer}/operationId"
-    tags = operation.get("tags", [])
-    if len(tags) != 1 or not re.fullmatch(r"[a-z][a-z0-9_]*", tags[0]):
-        message = "give the operation one tag in lower case with underscores: it names the client's attribute"
-        raise document.error(f"{pointer}/tags", message)
+def _check_operation(document: Document, pointer: str, operation: dict[str, Any]) -> None:
     for at, parameter in parameters(document, pointer):
         schema = plain(document, f"{at}/schema") if "schema" in parameter else {}
-        if parameter["in"] == "header" and (
-            schema.get("type") == "array" or schema.get("format") == "date-time"
-        ):
+        if parameter["in"] == "header" and (schema.get("type") == "array" or schema.get("format") == "date-time"):
             message = f"the generator drops an operation whose header {parameter['name']} is a time or a list; use text"
             raise document.error(f"{at}/schema", message)
         if parameter["in"] == "cookie":
-            raise document.error(
-                at, f"the cookie {parameter['name']} would not be signed; use a query parameter"
-            )
+            raise document.error(at, f"the cookie {parameter['name']} would not be signed; use a query parameter")
     if success_schema(document, pointer) is None and "204" not in operation["responses"]:
-        raise document.error(
-            f"{pointer}/responses", "declare a success with an application/json schema, or a 204"
-        )
+        raise document.error(f"{pointer}/responses", "declare a success with an application/json schema, or a 204")
 
 
 def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None:
@@ -218,8 +213,5 @@ def _walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
             yield from _walk(value, f"{pointer}/{index}")
 
 
-def _first_sentence(message: str) -> str:
+def _shortened(message: str) -> str:
     return message if len(message) < 300 else message[:300] + "…"
-
-
-__all__ = ["ContractError", "check"]

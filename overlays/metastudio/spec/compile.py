@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from metastudio.names import python_name
 from metastudio.spec.load import Document, join, tokens
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -59,18 +59,12 @@ def success_schema(document: Document, pointer: str) -> tuple[str, str] | None:
 
 def below(document: Document, pointer: str, path: str) -> str | None:
     """Walk a JSON pointer of *values* through a schema (`*` is any element). Return the schema's pointer, or None."""
-    at: str | None = pointer
     for token in tokens(path):
-        at = _step(document, at, token)
-        if at is None:
+        found = _step(document, pointer, token)
+        if found is None:
             return None
-    return document.resolve(document.at(at), at)[1] if at is not None else None
-
-
-def python_name(name: str) -> str:
-    """Return the keyword argument that the generator makes of a parameter's name (X-App-UserId: x_app_user_id)."""
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"[^0-9A-Za-z]+", "_", name))
-    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", words).strip("_").lower()
+        pointer = found
+    return document.resolve(document.at(pointer), pointer)[1]
 
 
 def class_name(document: Document, pointer: str) -> str | None:
@@ -80,9 +74,7 @@ def class_name(document: Document, pointer: str) -> str | None:
     return parts[-1] if parts[:-1] == ["components", "schemas"] else None
 
 
-def _step(document: Document, pointer: str | None, token: str) -> str | None:
-    if pointer is None:
-        return None
+def _step(document: Document, pointer: str, token: str) -> str | None:
     schema, at = document.resolve(document.at(pointer), pointer)
     if token == "*" and "items" in schema:  # noqa: S105 - a JSON pointer's token, no secret
         return f"{at}/items"
@@ -147,8 +139,7 @@ def _parameter(document: Document, pointer: str, raw: dict[str, Any]) -> dict[st
         "schema": schema,
         "values": values,
         "closed": closed,
-        "joined": schema.get("type") == "array"
-        and not raw.get("explode", raw.get("style", "form") == "form"),
+        "joined": schema.get("type") == "array" and not raw.get("explode", raw.get("style", "form") == "form"),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -24,10 +24,11 @@ class ContractError(Exception):
 class _Loader(yaml.SafeLoader):
     """YAML as JSON sees it: a time stays the text that it is."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
-        first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,7 @@ def load(path: str | Path) -> Document:
     except yaml.YAMLError as error:
         raise ContractError(f"{path.name} is not YAML: {error}") from None
     if not isinstance(data, dict):
-        raise ContractError(
-            f"{path.name}:1:1: an OpenAPI document is a mapping that starts with `openapi: 3.0.3`"
-        )
+        raise ContractError(f"{path.name}:1:1: an OpenAPI document is a mapping that starts with `openapi: 3.0.3`")
     return Document(path, text, _text_keys(data), marks)
 
 
@@ -134,9 +133,7 @@ def _marks(node: yaml.Node, pointer: str, name: str) -> Iterator[tuple[str, tupl
             if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:bool":
                 raise ContractError(f"{name}:{line}:{column}: a key must be text; put it in quotes")
             if key.value in seen:
-                raise ContractError(
-                    f"{name}:{line}:{column}: the key {key.value!r} stands here twice; remove one"
-                )
+                raise ContractError(f"{name}:{line}:{column}: the key {key.value!r} stands here twice; remove one")
             seen.add(key.value)
             below = pointer + join([key.value])
             yield from _marks(value, below, name)
