@@ -1,0 +1,113 @@
+"""From an answer that is not success to the error that says what it said."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from metastudio import diagnosis, errors, masking
+
+if TYPE_CHECKING:
+    import httpx
+
+_BY_STATUS: dict[int, type[errors.ApiError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    429: errors.RateLimitError,
+}
+
+
+def api_error(response: httpx.Response, *, body: bytes | None = None, retries: int = 0) -> errors.ApiError:
+    """The error for `response`, an answer that is not success and has been read.
+
+    Args:
+        response: the answer; it knows its request.
+        body: its bytes where `response.content` cannot give them (a broken content encoding).
+        retries: number of repeats made before this answer.
+    """
+    secrets = masking.secrets_of(response.request)
+    text = _text(response.content if body is None else body, response.charset_encoding)
+    said = _Said.read(text)
+    code = said.code and masking.mask(said.code, secrets)
+    message = masking.mask(said.message or text, secrets) or None
+    status = response.status_code
+    cls = _BY_STATUS.get(status, errors.ServerError if 500 <= status <= 599 else errors.ApiError)
+    return cls(
+        status,
+        code,
+        message,
+        response.headers.get("X-Request-Id") or said.request_id,
+        masking.mask(text, secrets),
+        errors.RequestSummary.of(response.request),
+        retries,
+        hint=diagnosis.hint(response, code or "", said.message or text),
+        encoded_authorization_message=said.authorization,
+    )
+
+
+def _text(body: bytes, charset: str | None) -> str:
+    """The text of an error body, nothing lost. UTF-8 goes before the header's claim, which is often wrong."""
+    detected = json.detect_encoding(body)  # UTF-16 and UTF-32 by their zeros, UTF-8 otherwise
+    for candidate in (detected, charset or detected):
+        try:
+            return body.decode(candidate)
+        except (LookupError, UnicodeError):
+            continue
+    return body.decode("utf-8", "backslashreplace")
+
+
+class _Said(NamedTuple):
+    """What an error body says, in whichever of this cloud's forms (facts 2.1, 4.1, 4.4)."""
+
+    code: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+    authorization: str | None = None
+
+    @classmethod
+    def read(cls, text: str) -> _Said:
+        """Search nested objects as the vendor's SDK does: an outer code and message hide inner ones."""
+        try:
+            waiting: list[Any] = [json.loads(text)]
+        except (ValueError, RecursionError):
+            return cls()
+        both, partly = cls(), cls()
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, dict):
+                here = cls._of(cast("dict[str, Any]", value))
+                partly = cls(*(known or new for known, new in zip(partly, here, strict=True)))
+                if here.code and here.message:
+                    both = here
+                    continue
+                waiting.extend(reversed(cast("dict[str, Any]", value).values()))
+            elif isinstance(value, list):
+                waiting.extend(_reversed(value))
+        return partly._replace(code=both.code, message=both.message) if both.code else partly
+
+    @classmethod
+    def _of(cls, value: dict[str, Any]) -> _Said:
+        pairs = [
+            (_as_text(value.get(code)), _as_text(value.get(message)))
+            for code, message in (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
+        ]
+        code, message = next((pair for pair in pairs if all(pair)), (None, None))
+        return cls(
+            code or next((code for code, _ in pairs if code), None),
+            message or next((message for _, message in pairs if message), None),
+            _as_text(value.get("request_id")) or _as_text(value.get("requestId")),
+            _as_text(value.get("encoded_authorization_message")),
+        )
+
+
+def _reversed(values: list[Any]) -> list[Any]:
+    return values[::-1]
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate could not be printed

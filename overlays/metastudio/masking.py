@@ -1,0 +1,86 @@
+"""What must never be shown, and how it is blotted out of text that is.
+
+Secrets, signatures and tokens open doors; contacts and download addresses are personal (facts 5.7, 5.15).
+Errors and log lines pass through here on their way out. A server may echo anything, hence two nets:
+the exact values that this request carried, and names and forms that give a sensitive value away.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import httpx
+
+MASK = "***"
+
+_WORDS = "authorization|cookie|contact|e?mail|mobile|passw(?:or)?d|phone|secret|signature|token|user_?id|url"
+_KEY = rf"(?:[\w-]*(?:{_WORDS})(?:_?key)?|access|ak|sk)"
+_QUOTED = r"(\\?[\"'])(?:(?!\4)(?:\\.|[^\\]))*"  # also inside a string of JSON, where quotes are escaped
+_MEMBER = re.compile(rf"(\\?[\"'])({_KEY})\1(\s*[:=]\s*)(?:{_QUOTED}|[^\s\"'\\,{{}}\[\]]+)", re.IGNORECASE | re.DOTALL)
+_PAIR = re.compile(rf"(?<![\w-])({_KEY})(\s?[:=]\s*)(?:(?:basic|bearer)\s+)?[^\s,;|&\"'\\<>]+", re.IGNORECASE)
+_URL = re.compile(r"(https?:(?:\\?/){2}[^\s\"'<>?#\\/]+)([^\s\"'<>]*)", re.IGNORECASE)
+_MAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+\.[\w.-]+")
+_PHONE = re.compile(r"(?<![0-9A-Za-z])(?:\+\d{1,3}[ -]?)?1[3-9]\d{9}(?![0-9A-Za-z])")
+_SIGNATURE = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{64}(?![0-9A-Za-z])")
+
+_SECRET_HEADERS = ("Authorization", "X-Auth-Token", "X-Security-Token", "X-App-UserId", "Cookie")
+_AUTHORIZATION_PART = re.compile(r"(?:Access|Credential|Signature)=([^,/\s]+)")
+_SHORTEST_SECRET = 4  # a shorter value would blot out ordinary words
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether the value of a header, query parameter or field of this name must not be shown."""
+    return re.fullmatch(_KEY, name, re.IGNORECASE) is not None
+
+
+def secrets_of(request: httpx.Request) -> list[str]:
+    """The sensitive values that this request carries in its headers: key, signature, tokens, user id."""
+    found: list[str] = []
+    for name in _SECRET_HEADERS:
+        if value := request.headers.get(name):
+            found += [value, *_AUTHORIZATION_PART.findall(value)]
+    return found
+
+
+def mask(text: str, secrets: Iterable[str] = ()) -> str:
+    """Replace `secrets`, and everything that looks sensitive by its name or form, by `***`."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, MASK)
+    text = _MEMBER.sub(rf"\1\2\1\3\4{MASK}", text)
+    text = _PAIR.sub(rf"\1\2{MASK}", text)
+    text = _URL.sub(_masked_address, text)
+    text = _SIGNATURE.sub(MASK, text)
+    text = _MAIL.sub(MASK, text)
+    return _PHONE.sub(MASK, text)
+
+
+def mask_url(url: httpx.URL) -> str:
+    """The URL without user information and fragment, values of sensitive query parameters replaced."""
+    bare = str(url.copy_with(userinfo=b"", query=None, fragment=None))
+    members = [member.partition("=") for member in url.query.decode("ascii").split("&") if member]
+    query = "&".join(
+        f"{name}={MASK}" if is_sensitive(name) else name + equals + value for name, equals, value in members
+    )
+    return f"{bare}?{query}" if query else bare
+
+
+def mask_canonical_request(canonical_request: str) -> str:
+    """A canonical request for the log: sensitive headers lose their values, the rest stays exact."""
+    lines = canonical_request.split("\n")
+    return "\n".join(_masked_header_line(line) for line in lines)
+
+
+def _masked_header_line(line: str) -> str:
+    name, colon, value = line.partition(":")
+    return f"{name}:{MASK}" if colon and value and is_sensitive(name) else line
+
+
+def _masked_address(match: re.Match[str]) -> str:
+    """Of an address with a query, such as a signed download address, only the origin is shown."""
+    origin, rest = match.groups()
+    return f"{origin}/{MASK}" if "?" in rest else origin + rest
