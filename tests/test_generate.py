@@ -1,0 +1,101 @@
+"""generate.sh: deterministic, all or nothing, and clear about what is wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from repository import ROOT, Repository
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path)
+
+
+def test_generated_is_what_the_contract_gives_and_stays_so(repository: Repository) -> None:
+    committed = repository.snapshot("generated")
+    for hash_seed in ("0", "1"):
+        done = repository.generate(PYTHONHASHSEED=hash_seed)
+        assert done.returncode == 0, done.stderr
+        assert repository.snapshot("generated") == committed
+    assert "unchanged" in done.stdout
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_every_python_generates_the_same_bytes(repository: Repository, version: str) -> None:
+    python = shutil.which(f"python{version}")
+    chosen = {**os.environ, "PYENV_VERSION": version}  # pyenv's commands answer only for the version chosen
+    if python is None or subprocess.run([python, "-c", ""], env=chosen, capture_output=True, check=False).returncode:
+        pytest.skip(f"there is no Python {version} on this machine")
+    environment = ROOT / ".cache" / f"generate-{version}"
+    if not (environment / "installed").exists():
+        subprocess.run([python, "-m", "venv", "--clear", environment], env=chosen, check=True)
+        install = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--constraint", "constraints.txt"]
+        subprocess.run([*install, ".[generate]"], cwd=repository.root, check=True, capture_output=True)
+        (environment / "installed").touch()
+    done = repository.generate("--check", METASTUDIO_VENV=str(environment))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_check_shows_the_difference_and_writes_nothing(repository: Repository) -> None:
+    repository.edit("description: ID of the task.", "description: ID of the training task.")
+    before = repository.snapshot("generated")
+    done = repository.generate("--check")
+    assert done.returncode == 1
+    assert "--- generated/models/training_job_basic_info.py\n" in done.stdout
+    assert "ID of the training task." in done.stdout
+    assert "run ./generate.sh" in done.stderr
+    assert repository.snapshot("generated") == before
+
+
+def test_check_sees_an_edited_and_a_forgotten_file(repository: Repository) -> None:
+    edited = repository.generated / "models" / "matting_type.py"
+    edited.write_text(edited.read_text(encoding="utf-8") + "# by hand\n", encoding="utf-8")
+    (repository.generated / "models" / "forgotten.py").touch()
+    done = repository.generate("--check")
+    assert done.returncode == 1
+    assert "-# by hand" in done.stdout
+    assert "2 files differ" in done.stderr
+    assert repository.generate().returncode == 0
+    assert not (repository.generated / "models" / "forgotten.py").exists()
+    assert repository.generate("--check").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("tags: [training_jobs]", "tags: [training_jobs", "not YAML"),
+        ("total: /count", "total: /cnt", "the answer has no property /cnt"),
+        # what only the generator notices: an array without items, in a place that no other check reads
+        (
+            "        - name: sort_dir\n          in: query\n",
+            "        - name: bad\n          in: query\n          description: x\n          schema: {type: array}\n"
+            "        - name: sort_dir\n          in: query\n",
+            "openapi.yaml:",
+        ),
+    ],
+)
+def test_a_wrong_contract_leaves_the_old_client(repository: Repository, old: str, new: str, message: str) -> None:
+    before = repository.snapshot("generated")
+    repository.edit(old, new)
+    done = repository.generate()
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Nothing was written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert repository.snapshot("generated") == before
+    assert [path.name for path in (repository.root / "generated").iterdir()] == ["metastudio_client"]
+
+
+def test_a_crash_of_a_tool_leaves_the_old_client(repository: Repository) -> None:
+    before = repository.snapshot("generated")
+    template = repository.root / "templates" / "api_init.py.jinja"
+    template.write_text(template.read_text(encoding="utf-8") + "def broken(:\n", encoding="utf-8")
+    done = repository.generate()
+    assert done.returncode == 2
+    assert "ruff" in done.stderr
+    assert repository.snapshot("generated") == before
