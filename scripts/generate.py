@@ -72,6 +72,7 @@ def _generate(document: Document, workspace: Path) -> Path:
     constants = (
         f'"""What the generated code does not show of the contract, for those who interpret it."""\n\n'
         f"from typing import Any\n\nTITLE = {contract['title']!r}\nVERSION = {contract['version']!r}\n"
+        f"SERVER: dict[str, Any] = {contract['server']!r}\n"
         f"OPERATIONS: dict[str, Any] = {pformat(contract['operations'], sort_dicts=False)}\n"
     )
     (fresh / "_contract.py").write_text(constants, encoding="utf-8")

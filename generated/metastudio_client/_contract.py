@@ -4,6 +4,7 @@ from typing import Any
 
 TITLE = "MetaStudio training jobs"
 VERSION = "1.0.0"
+SERVER: dict[str, Any] = {"url": "https://metastudio.{region}.myhuaweicloud.com", "variables": {"region": "cn-north-4"}}
 OPERATIONS: dict[str, Any] = {
     "list_training_jobs": {
         "tag": "training_jobs",

@@ -1,1 +1,65 @@
-"""Client for Huawei Cloud MetaStudio training jobs (placeholder; the lead fills the lazy exports)."""
+"""Client for Huawei Cloud MetaStudio training jobs, generated from one contract.
+
+    from metastudio import MetaStudio
+
+    with MetaStudio(region="cn-north-4") as studio:
+        for job in studio.training_jobs.iterate(state=["TRAINING"]):
+            print(job.job_id, job.state)
+
+`MetaStudio` and `AsyncMetaStudio` are the front door, `connect` gives the generated client itself. Names are loaded when
+they are first used, so that importing one part costs only that part.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metastudio import errors as errors
+    from metastudio.auth import AkSkAuth as AkSkAuth
+    from metastudio.client import AsyncMetaStudio as AsyncMetaStudio
+    from metastudio.client import MetaStudio as MetaStudio
+    from metastudio.client import connect as connect
+    from metastudio.credentials import Credentials as Credentials
+    from metastudio.tokens import IamTokenAuth as IamTokenAuth
+    from metastudio.tokens import TokenAuth as TokenAuth
+
+_HOME = {
+    "AkSkAuth": "auth",
+    "AsyncMetaStudio": "client",
+    "Credentials": "credentials",
+    "IamTokenAuth": "tokens",
+    "MetaStudio": "client",
+    "TokenAuth": "tokens",
+    "connect": "client",
+}
+
+__all__ = [
+    "AkSkAuth",
+    "AsyncMetaStudio",
+    "Credentials",
+    "IamTokenAuth",
+    "MetaStudio",
+    "TokenAuth",
+    "connect",
+    "errors",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module("metastudio.errors")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("metastudio-client")
+    if name in _HOME:
+        value = getattr(import_module(f"metastudio.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'metastudio' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

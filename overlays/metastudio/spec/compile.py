@@ -14,13 +14,16 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 def compile_contract(document: Document) -> dict[str, Any]:
     """Compile a document that `check` found right.
 
-    Returns plain data (dicts, lists, text, numbers) with the keys `title`, `version` and `operations`; the last is
-    what `metastudio.operations.read` takes.
+    Returns plain data (dicts, lists, text, numbers) with the keys `title`, `version`, `server` (the URL of the first
+    one, with its variables and their defaults) and `operations`, which is what `metastudio.operations.read` takes.
     """
     info = document.data["info"]
+    server = document.data.get("servers", [{"url": "/"}])[0]
+    variables = {name: each["default"] for name, each in server.get("variables", {}).items()}
     return {
         "title": info["title"],
         "version": info["version"],
+        "server": {"url": server["url"], "variables": variables},
         "operations": {
             operation["operationId"]: _operation(document, pointer, operation)
             for pointer, operation in operations(document)
