@@ -118,7 +118,7 @@ class AkSkAuth(StepAuth):
         if signer.credentials.security_token is not None:
             yield StayAtOrigin(request)
         response = yield request
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == 401:
             again = yield from self._after_refusal(response, date, signer)
             if again is not None:
                 self._sign(request, body, again)

@@ -39,3 +39,9 @@ class Clock:
 
 def _system_time() -> datetime:
     return datetime.now(UTC)
+
+
+def parse_time(text: str) -> datetime:
+    """A time as the cloud writes it, with or without a fraction; UTC unless it says otherwise. Else ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -113,6 +113,10 @@ class Renewal(Generic[T]):
                 return renewed
         raise ApiConnectionError("the credentials could not be renewed: whoever tried got no answer, several times")
 
+    def keep(self, value: T, ends: datetime | None) -> None:
+        """Take over a value that somebody has got already."""
+        self._state = _State(value, ends, self._now() + HOLD_OFF)
+
     def _unended(self, refused: T | None) -> T | None:
         value, ends, _ = self._state
         return value if value != refused and (ends is None or self._now() < ends) else None
@@ -129,18 +133,18 @@ class Renewal(Generic[T]):
     ) -> Generator[Step, Any, T]:
         try:
             value, ends = yield from renew()
-        except Exception as error:
+        except BaseException as error:
             if old is not None:
                 self._state = self._state._replace(hold_until=self._now() + HOLD_OFF)
+            if not isinstance(error, Exception):  # cancelled, or no answer came and httpx dropped the flow
+                self._finish(flight, error=_AbandonedError())
+                raise
             self._finish(flight, error=error)
             if old is None:
                 raise
             _log.warning("credentials could not be renewed early, the old ones are still good: %s", error)
             return old
-        except BaseException:  # cancelled, or the request got no answer and httpx dropped the flow
-            self._finish(flight, error=_AbandonedError())
-            raise
-        self._state = _State(value, ends, self._now() + HOLD_OFF)
+        self.keep(value, ends)
         self._finish(flight, value=value)
         return value
 

@@ -1,0 +1,93 @@
+"""A real HTTP server on the loopback interface, for tests that must see what arrives.
+
+    with serve(lambda request: Answer(200)) as server:
+        httpx.get(server.url + "/path?a=b")
+        server.received[0].target          # "/path?a=b", as it was on the wire
+
+The handler runs in the server's threads. Names of headers are in lower case, values as sent (latin-1).
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+
+@dataclass(frozen=True)
+class Received:
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The value of a header that must not be there twice."""
+        values = [value for key, value in self.headers if key == name]
+        assert len(values) < 2, f"{name} arrived {len(values)} times"
+        return values[0] if values else None
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int = 200
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass
+class Server:
+    url: str
+    received: list[Received] = field(default_factory=list[Received])
+
+
+class _HTTPServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
+class _IPv6Server(_HTTPServer):
+    address_family = socket.AF_INET6
+
+
+@contextmanager
+def serve(handler: Callable[[Received], Answer], *, host: str = "127.0.0.1") -> Generator[Server]:
+    """A server at `host` (127.0.0.1, 127.0.0.2, ... or ::1) on a free port, and what it received."""
+    server: Server
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = [(name.lower(), value) for name, value in self.headers.items()]
+            received = Received(self.command, self.path, headers, body)
+            server.received.append(received)
+            answer = handler(received)
+            self.send_response_only(answer.status)
+            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Be quiet."""
+
+    httpd = (_IPv6Server if ":" in host else _HTTPServer)((host, 0), Handler)
+    server = Server(f"http://{f'[{host}]' if ':' in host else host}:{httpd.server_address[1]}")
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
