@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from metastudio import diagnosis, errors, masking
+from metastudio.retry import retry_after
 
 if TYPE_CHECKING:
     import httpx
@@ -42,6 +43,7 @@ def api_error(response: httpx.Response, *, body: bytes | None = None, retries: i
         masking.mask(text, secrets),
         errors.RequestSummary.of(response.request),
         retries,
+        retry_after=retry_after(response.headers),
         hint=diagnosis.hint(response, code or "", said.message or text),
         encoded_authorization_message=said.authorization,
     )

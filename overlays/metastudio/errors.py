@@ -140,6 +140,7 @@ class ApiError(MetaStudioError):
         body: the whole text of the answer. Bytes that are no text appear as `\\xNN`.
         request: method and URL.
         retries: number of repeats made before giving up.
+        retry_after: the seconds that the server asked to wait, or None when it did not say.
         hint: what to look at, where the answer gives that away, else None.
         encoded_authorization_message: IAM's encoded account of a denial, or None.
     """
@@ -154,6 +155,7 @@ class ApiError(MetaStudioError):
         request: RequestSummary | None = None,
         retries: int = 0,
         *,
+        retry_after: float | None = None,
         hint: str | None = None,
         encoded_authorization_message: str | None = None,
     ) -> None:
@@ -164,6 +166,7 @@ class ApiError(MetaStudioError):
         self.body = body
         self.request = request
         self.retries = retries
+        self.retry_after = retry_after
         self.hint = hint
         self.encoded_authorization_message = encoded_authorization_message
         super().__init__(status_code, error_code, error_msg, request_id)
@@ -194,9 +197,7 @@ class NotFoundError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """429. Attribute: `retry_after`, the seconds the server asked to wait, or None when it did not say."""
-
-    retry_after: float | None = None
+    """429: too many requests; `retry_after` says how long to wait, when the server does."""
 
 
 class ServerError(ApiError):
