@@ -12,19 +12,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from enum import Enum
 
     from metastudio.operations import Operation, Parameter
 
 
 def prepare(
-    operation: Operation, arguments: Mapping[str, Any], closed: Mapping[str, type[Enum]] | None = None
+    operation: Operation,
+    arguments: Mapping[str, Any],
+    closed: Mapping[str, type[Enum]] | None = None,
+    later: Collection[str] = (),
 ) -> dict[str, Any]:
     """Check keyword arguments and turn them into what the generated function takes.
 
     `closed` gives the enum class of each argument whose set of values is closed. An argument that is None counts as
-    absent.
+    absent; required ones that are to be filled in `later` may be.
 
     Raises:
         TypeError: an argument is unknown, missing, or of the wrong type.
@@ -40,7 +43,7 @@ def prepare(
     for name, parameter in known.items():
         value = arguments.get(name)
         if value is None:
-            if parameter.required:
+            if parameter.required and name not in later:
                 raise TypeError(f"{operation.id} needs the argument {name}: {parameter.description}")
             continue
         enum = (closed or {}).get(name)

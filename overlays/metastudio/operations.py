@@ -131,8 +131,9 @@ class Operation:
 
     @cached_property
     def path_pattern(self) -> re.Pattern[str]:
-        """Matches the paths of this operation."""
-        return re.compile(re.sub(r"\\\{[^/]+?\\\}", "[^/]+", re.escape(self.path)) + r"\Z")
+        """Matches the paths of this operation, path parameters as named groups."""
+        parts = (f"(?P<{part[1:-1]}>[^/]+)" if part[:1] == "{" else re.escape(part) for part in self.path.split("/"))
+        return re.compile("/".join(parts) + r"\Z")
 
 
 def read(constants: Mapping[str, Any]) -> dict[str, Operation]:
