@@ -32,15 +32,16 @@ def api_error(response: httpx.Response, *, body: bytes | None = None, retries: i
     text = _text(response.content if body is None else body, response.charset_encoding)
     said = _Said.read(text)
     code = said.code and masking.mask(said.code, secrets)
-    message = masking.mask(said.message or text, secrets) or None
+    shown = masking.mask(text, secrets)
+    message = masking.mask(said.message, secrets) if said.message else shown
     status = response.status_code
     cls = _BY_STATUS.get(status, errors.ServerError if 500 <= status <= 599 else errors.ApiError)
     return cls(
         status,
         code,
-        message,
+        message or None,
         response.headers.get("X-Request-Id") or said.request_id,
-        masking.mask(text, secrets),
+        shown,
         errors.RequestSummary.of(response.request),
         retries,
         retry_after=retry_after(response.headers),

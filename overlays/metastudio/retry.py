@@ -136,10 +136,9 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
 
 def _seconds(date: str) -> float | None:
-    from email.utils import mktime_tz, parsedate_tz
+    from email.utils import parsedate_to_datetime
 
-    parts = parsedate_tz(date)
     try:
-        return None if parts is None else float(mktime_tz(parts))
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
         return None

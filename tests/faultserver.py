@@ -1,0 +1,197 @@
+"""A server that misbehaves on purpose, one fault for each request, over raw sockets.
+
+    with FaultServer([reset_before_headers, answer(200, b"{}")]) as server:
+        ...
+        server.heads      # one bytes object for each request that was read
+
+A fault is a function that gets the connection after a request was read from it. It returns True to keep the
+connection open for the next request, False to have it closed. The last fault of the script goes on for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+Fault = Callable[[socket.socket], bool]
+
+_GUARD = 10.0  # seconds after which a forgotten connection ends, so that no test can hang
+
+
+class FaultServer:
+    def __init__(self, script: Sequence[Fault]) -> None:
+        self.heads: list[bytes] = []
+        self.connections = 0
+        self._script = list(script)
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._open: set[socket.socket] = set()
+        self._threads = [threading.Thread(target=self._accept)]
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def still_open(self) -> int:
+        """Connections that the client has not closed."""
+        with self._lock:
+            return len(self._open)
+
+    def wait_until_closed(self) -> None:
+        """Return when the client has closed all its connections."""
+        for thread in self._threads[1:]:
+            thread.join(_GUARD)
+            assert not thread.is_alive(), "the client keeps a connection open"
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(_GUARD)
+            assert not thread.is_alive()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            connection.settimeout(_GUARD)
+            thread = threading.Thread(target=self._serve, args=(connection,))
+            with self._lock:
+                self.connections += 1
+                self._open.add(connection)
+                self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                while (head := _read_head(connection)) and self._next(head)(connection):
+                    pass
+        finally:
+            with self._lock:
+                self._open.discard(connection)
+            connection.close()
+
+    def _next(self, head: bytes) -> Fault:
+        with self._lock:
+            self.heads.append(head)
+            return self._script.pop(0) if len(self._script) > 1 else self._script[0]
+
+
+def _read_head(connection: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        part = connection.recv(65536)
+        if not part:
+            return b""
+        head += part
+    return head
+
+
+def raw(data: bytes, *, keep: bool = False) -> Fault:
+    """Send `data` as it is."""
+
+    def fault(connection: socket.socket) -> bool:
+        connection.sendall(data)
+        return keep
+
+    return fault
+
+
+def answer(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Fault:
+    """A correct HTTP answer."""
+    fields = {"Content-Length": str(len(body)), "Content-Type": "application/json", "X-Request-Id": "req-1"}
+    fields |= headers or {}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return raw(f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + body, keep=True)
+
+
+def reset(after: bytes = b"") -> Fault:
+    """Send `after`, then reset the connection (RST, not FIN)."""
+
+    def fault(connection: socket.socket) -> bool:
+        if after:
+            connection.sendall(after)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return False
+
+    return fault
+
+
+def stall(after: bytes = b"") -> Fault:
+    """Send `after`, then nothing until the client gives up."""
+
+    def fault(connection: socket.socket) -> bool:
+        connection.sendall(after)
+        while connection.recv(65536):
+            pass
+        return False
+
+    return fault
+
+
+def drip(head: bytes, tick: Callable[[], None]) -> Fault:
+    """After `head`, send blanks one by one for ever, calling `tick` before each."""
+
+    def fault(connection: socket.socket) -> bool:
+        connection.sendall(head)
+        while True:
+            tick()
+            connection.sendall(b" ")
+
+    return fault
+
+
+def broken_gzip(status: int, body: bytes) -> Fault:
+    """An answer that claims to be gzip and is plain."""
+    return answer(status, body, {"Content-Encoding": "gzip"})
+
+
+def gzipped(status: int, body: bytes, *, keep: int | None = None) -> Fault:
+    """An answer in gzip, cut after `keep` bytes."""
+    return answer(status, gzip.compress(body)[:keep], {"Content-Encoding": "gzip"})
+
+
+@contextlib.contextmanager
+def unused_port() -> Generator[int, None, None]:
+    """A port that refuses connections: bound, not listening."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
+
+
+@contextlib.contextmanager
+def full_backlog() -> Generator[int, None, None]:
+    """A port where a connection is never established: its queue is full (Linux drops the SYN then)."""
+    with socket.socket() as listener, contextlib.ExitStack() as fillers:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = fillers.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield int(listener.getsockname()[1])
