@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from metastudio.client import MetaStudio as MetaStudio
     from metastudio.client import connect as connect
     from metastudio.credentials import Credentials as Credentials
-    from metastudio.tokens import IamTokenAuth as IamTokenAuth
+    from metastudio.iam import IamTokenAuth as IamTokenAuth
     from metastudio.tokens import TokenAuth as TokenAuth
 
 _HOME = {
     "AkSkAuth": "auth",
     "AsyncMetaStudio": "client",
     "Credentials": "credentials",
-    "IamTokenAuth": "tokens",
+    "IamTokenAuth": "iam",
     "MetaStudio": "client",
     "TokenAuth": "tokens",
     "connect": "client",

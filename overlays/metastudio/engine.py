@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from metastudio import iam, paging, projects
 from metastudio.arguments import prepare
-from metastudio.lookahead import AsyncIterations, Iterations, async_items, items
+from metastudio.iterations import AsyncIterations, Iterations
+from metastudio.lookahead import async_items, items
 from metastudio.offsets import FetchedPage
 from metastudio.operations import Operation, operations
 from metastudio.pointers import pointer_getter

@@ -102,7 +102,7 @@ def _project(
     elif isinstance(auth, AkSkAuth) and auth.project_id is not None:
         found = auth.project_id, "argument auth"
     else:
-        source = source or chain.from_file(environ)
+        source = source if source and source.project_id else chain.from_file(environ)
         if source is not None and source.project_id:
             found = source.project_id, source.name
     if found[0] is not None and not re.fullmatch(r"[\w-]+", found[0], re.ASCII):
