@@ -65,7 +65,8 @@ def serve(handler: Callable[[Received], Answer], *, host: str = "127.0.0.1") -> 
         protocol_version = "HTTP/1.1"
 
         def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            chunked = self.headers.get("Transfer-Encoding") == "chunked"
+            body = self._chunks() if chunked else self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = [(name.lower(), value) for name, value in self.headers.items()]
             received = Received(self.command, self.path, headers, body)
             server.received.append(received)
@@ -75,6 +76,14 @@ def serve(handler: Callable[[Received], Answer], *, host: str = "127.0.0.1") -> 
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer.body)
+
+        def _chunks(self) -> bytes:
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer
 

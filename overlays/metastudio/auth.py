@@ -101,8 +101,8 @@ class AkSkAuth(StepAuth):
         return self
 
     def _setup(self, provider: Callable[[], Credentials] | None, project_id: str | None, clock: Clock | None) -> None:
-        if project_id is not None and not re.fullmatch(r"[\w.~-]+", project_id, re.ASCII):
-            raise ConfigurationError(f"{project_id!r} is no project id: letters, digits and - only")
+        if project_id is not None and not re.fullmatch(r"[\w-]+", project_id, re.ASCII):
+            raise ConfigurationError(f"{project_id!a} is no project id: letters, digits, - and _ only")
         self.clock = clock or Clock()
         self.project_id = project_id
         self._provider = provider
@@ -136,7 +136,7 @@ class AkSkAuth(StepAuth):
         offset = timedelta(seconds=diagnosis.clock_offset(response) or 0)
         if abs(offset) > CLOCK_TOLERANCE:
             self.clock.set_to(date + offset)
-            _log.warning("this machine's clock is wrong by %s; signing by the server's from now on", offset)
+            _log.warning("the clock is %+.0f s off the server's; signing by the server's now", -offset.total_seconds())
             return signer
         if self._provider is None:
             return None

@@ -153,6 +153,10 @@ class IamTokenAuth(TokenFlow):
         """What IAM said, without the password. Whatever it minds about a login, this user is not authenticated."""
         said = answers.api_error(response)
         refused = 400 <= said.status_code < 500 and said.status_code != 429
+        asked = (
+            f"{self.iam} was asked for a token for user {self.user!r} of account {self.account!r} and project "
+            f"{self.project!r}" + ("; repeated wrong passwords lock the account for 15 minutes." if refused else ".")
+        )
         return (errors.AuthenticationError if refused else type(said))(
             said.status_code,
             said.error_code,
@@ -160,11 +164,7 @@ class IamTokenAuth(TokenFlow):
             said.request_id,
             masking.mask(said.body, [self._password]),
             said.request,
-            hint=(
-                f"{self.iam} was asked for a token for user {self.user!r} of account {self.account!r} "
-                f"and project {self.project!r}"
-                + ("; repeated wrong passwords lock the account for 15 minutes." if refused else ".")
-            ),
+            hint=" ".join(filter(None, (said.hint, asked))),
         )
 
     def __repr__(self) -> str:

@@ -91,5 +91,5 @@ def _only(response: httpx.Response, region: str, iam: str) -> str:
 
 def _advised(error: errors.ApiError, iam: str) -> errors.ApiError:
     asked = f"{iam} was asked for the project id of the region; to do without, {_ADVICE}."
-    error.hint = f"{error.hint} {asked}" if error.hint else asked
+    error.hint = " ".join(filter(None, (error.hint, asked)))
     return error
