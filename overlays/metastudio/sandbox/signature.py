@@ -1,0 +1,99 @@
+"""Verifies a signature of SDK-HMAC-SHA256: this package's own reading of the recipe (facts, section 3).
+
+Written without a look at the client's signing code: what one of them gets wrong, the other refuses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_to_bytes
+
+from metastudio.sandbox.messages import Request
+
+ALGORITHM = "SDK-HMAC-SHA256"
+_AUTHORIZATION = re.compile(
+    rf"{ALGORITHM} Access=(?P<access>[^,\s]+), ?SignedHeaders=(?P<signed>[^,\s]+), ?"
+    r"Signature=(?P<signature>[0-9a-f]{64})"
+)
+_UNSIGNED = "UNSIGNED-PAYLOAD"
+_UNRESERVED = "-_.~"  # besides letters and digits, which quote never encodes
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What an Authorization header says: who signed which headers, and the signature."""
+
+    access_key: str
+    signed_headers: tuple[str, ...]
+    signature: str
+
+
+def read_authorization(value: str) -> Claim | None:
+    """Return what an Authorization header says, None when it is malformed."""
+    found = _AUTHORIZATION.fullmatch(value)
+    if found is None:
+        return None
+    return Claim(found["access"], tuple(found["signed"].split(";")), found["signature"])
+
+
+def canonical_request(request: Request, signed_headers: Iterable[str]) -> bytes:
+    """Return the canonical request (facts, section 3, steps 5 to 10) of what arrived."""
+    names = sorted(name.lower() for name in signed_headers)
+    headers = [f"{name}:".encode() + _value(request, name) for name in names]
+    return b"\n".join(
+        [
+            request.method.upper().encode(),
+            canonical_path(request.path),
+            canonical_query(request.query),
+            *headers,
+            b"",
+            ";".join(names).encode(),
+            _payload_hash(request),
+        ]
+    )
+
+
+def canonical_path(path: bytes) -> bytes:
+    """Return the path decoded, encoded again segment by segment, with a slash at its end."""
+    encoded = quote(unquote_to_bytes(path), safe=f"{_UNRESERVED}/")
+    return (encoded if encoded.endswith("/") else f"{encoded}/").encode()
+
+
+def canonical_query(query: bytes) -> bytes:
+    """Return the query decoded, sorted by key and value, and encoded again.
+
+    A plus sign that arrives is a blank, as in a form: many clients send it so, and sign `%20`.
+    """
+    pairs = [part.partition(b"=")[::2] for part in query.replace(b"+", b" ").split(b"&") if part]
+    decoded = sorted((unquote_to_bytes(key), unquote_to_bytes(value)) for key, value in pairs)
+    return "&".join(
+        f"{quote(key, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for key, value in decoded
+    ).encode()
+
+
+def is_right(
+    request: Request,
+    claim: Claim,
+    secret_key: str,
+    canonical: Callable[[Request, Iterable[str]], bytes] = canonical_request,
+) -> bool:
+    """Return whether the claim's signature is the one that the secret key gives for this request."""
+    dates = request.header("x-sdk-date")
+    digest = hashlib.sha256(canonical(request, claim.signed_headers)).hexdigest()
+    text = f"{ALGORITHM}\n{dates[0] if dates else ''}\n{digest}"
+    expected = hmac.new(secret_key.encode(), text.encode("latin-1"), hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected, claim.signature)
+
+
+def _value(request: Request, name: str) -> bytes:
+    return b",".join(value.strip() for key, value in request.headers if key == name.encode())
+
+
+def _payload_hash(request: Request) -> bytes:
+    if request.body and request.header("x-sdk-content-sha256") == [_UNSIGNED]:
+        return _UNSIGNED.encode()
+    return hashlib.sha256(request.body).hexdigest().encode()
