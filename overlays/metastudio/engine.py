@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
-from metastudio import iam, paging, projects
+from metastudio import iam, paging, projects, waiting
 from metastudio.arguments import prepare
 from metastudio.iterations import AsyncIterations, Iterations
 from metastudio.lookahead import async_items, items
@@ -17,10 +17,11 @@ from metastudio.pointers import pointer_getter
 if TYPE_CHECKING:
     import asyncio
 
-    from metastudio_client._engine import Binding, IterateOptions, Page
+    from metastudio_client._engine import Binding, IterateOptions, Page, WaitOptions
     from metastudio_client.client import Client
     from metastudio_client.types import Response
 
+    from metastudio.lookahead import AsyncFetch, Fetch
     from metastudio.settings import Settings
 
 R = TypeVar("R")
@@ -75,11 +76,17 @@ class Engine(_Common):
     ) -> Generator[Page[T], None, None]:
         """Return every page of a list, lazily."""
         self._prepared(binding, arguments, None)
+        return paging.iterate_pages(_operation(binding), self._fetch(binding), arguments, self._iterations, **options)
 
-        def fetch(page: Mapping[str, Any]) -> FetchedPage[T]:
-            return _fetched(binding, self._send(binding, page))
+    def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
+        """Return the item that the filter `parameter` finds by its identity, None where there is none."""
+        self._prepared(binding, {parameter: identity}, None)
+        return paging.find(_operation(binding), self._fetch(binding), parameter, identity, self._iterations)
 
-        return paging.iterate_pages(_operation(binding), fetch, arguments, self._iterations, **options)
+    def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
+        """Wait until an item is at rest; see `metastudio.waiting`."""
+        self._prepared(binding, {parameter: identity}, None)
+        return waiting.wait(_operation(binding), lambda: self.find(binding, parameter, identity), identity, **options)
 
     def project_id(self) -> str:
         """Return the project that calls are for; the first time, IAM is asked where nobody said it.
@@ -96,6 +103,9 @@ class Engine(_Common):
     def close(self) -> None:
         """End running iterations, and wait for the requests that they have in flight."""
         self._iterations.close()
+
+    def _fetch(self, binding: Binding[R, T]) -> Fetch[T]:
+        return lambda page: _fetched(binding, self._send(binding, page))
 
     def _send(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> Response[Any]:
         self._prepared(binding, arguments, None)  # before IAM is asked for the project
@@ -125,11 +135,22 @@ class AsyncEngine(_Common):
     ) -> AsyncGenerator[Page[T], None]:
         """Return every page of a list, lazily."""
         self._prepared(binding, arguments, None)
+        return paging.async_iterate_pages(
+            _operation(binding), self._fetch(binding), arguments, self._iterations, **options
+        )
 
-        async def fetch(page: Mapping[str, Any]) -> FetchedPage[T]:
-            return _fetched(binding, await self._send(binding, page))
+    async def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
+        """As `Engine.find`."""
+        self._prepared(binding, {parameter: identity}, None)
+        fetch = self._fetch(binding)
+        return await paging.async_find(_operation(binding), fetch, parameter, identity, self._iterations)
 
-        return paging.async_iterate_pages(_operation(binding), fetch, arguments, self._iterations, **options)
+    async def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
+        """As `Engine.wait`."""
+        self._prepared(binding, {parameter: identity}, None)
+        return await waiting.async_wait(
+            _operation(binding), lambda: self.find(binding, parameter, identity), identity, **options
+        )
 
     async def project_id(self) -> str:
         """As `Engine.project_id`."""
@@ -146,6 +167,12 @@ class AsyncEngine(_Common):
     async def aclose(self) -> None:
         """Cancel running iterations, and wait until they have ended."""
         await self._iterations.aclose()
+
+    def _fetch(self, binding: Binding[R, T]) -> AsyncFetch[T]:
+        async def fetch(page: Mapping[str, Any]) -> FetchedPage[T]:
+            return _fetched(binding, await self._send(binding, page))
+
+        return fetch
 
     async def _send(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> Response[Any]:
         self._prepared(binding, arguments, None)
