@@ -10,6 +10,7 @@ import httpx
 import pytest
 from loopback import Answer, Received, serve
 from metastudio import errors
+from metastudio.answers import api_error
 from metastudio.auth import AkSkAuth
 from metastudio.errors import AuthenticationError, ConfigurationError, ResponseFormatError
 from metastudio.iam import IamTokenAuth
@@ -119,6 +120,28 @@ def test_a_login_says_the_project(find: Callable[[httpx.Auth, str], str]) -> Non
         auth = IamTokenAuth("me", "secret", "acme", region=REGION, iam_endpoint=server.url)
         assert [find(auth, server.url), auth.project_id] == ["p1", "p1"]
     assert [request.method for request in server.received] == ["POST"]
+
+
+@pytest.mark.anyio
+async def test_a_refused_login_by_a_client_that_raises_is_a_refused_login() -> None:
+    class Strict(httpx.Client):
+        def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+            raise api_error(super().send(request, **options))
+
+    class AsyncStrict(httpx.AsyncClient):
+        async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+            raise api_error(await super().send(request, **options))
+
+    with serve(lambda _: Answer(400, b'{"error":{"message":"no MADEUP for you","code":400}}')) as server:
+        auth = IamTokenAuth("me", "MADEUP", "acme", region=REGION, iam_endpoint=server.url)
+        with Strict() as client, pytest.raises(AuthenticationError, match=r"no \*\*\* for you") as caught:
+            find_project_id(client, auth, region=REGION, iam=server.url)
+        async with AsyncStrict() as aclient:
+            with pytest.raises(AuthenticationError, match=r"no \*\*\* for you") as acaught:
+                await afind_project_id(aclient, auth, region=REGION, iam=server.url)
+    for error in (caught.value, acaught.value):
+        assert "user 'me' of account 'acme'" in str(error)
+        assert "MADEUP" not in f"{error!r} {vars(error)}"
 
 
 @both

@@ -106,13 +106,18 @@ class IamTokenAuth(TokenFlow):
 
     def log_in(self, client: httpx.Client) -> None:
         """Log in now, by a request of its own; for who needs `project_id` before the first call."""
-        self._keep(client.send(self._login_request(), auth=httpx.Auth(), follow_redirects=False))
+        try:
+            response = client.send(self._login_request(), auth=httpx.Auth(), follow_redirects=False)
+        except errors.ApiError as error:  # from a client that raises them
+            raise self._refusal(error) from None
+        self._renewal.keep(*self._accept(response))
 
     async def alog_in(self, client: httpx.AsyncClient) -> None:
         """`log_in` for async clients."""
-        self._keep(await client.send(self._login_request(), auth=httpx.Auth(), follow_redirects=False))
-
-    def _keep(self, response: httpx.Response) -> None:
+        try:
+            response = await client.send(self._login_request(), auth=httpx.Auth(), follow_redirects=False)
+        except errors.ApiError as error:
+            raise self._refusal(error) from None
         self._renewal.keep(*self._accept(response))
 
     def _login_request(self, *, timeout: Any = None) -> httpx.Request:
@@ -132,7 +137,7 @@ class IamTokenAuth(TokenFlow):
     def _accept(self, response: httpx.Response) -> tuple[str, datetime | None]:
         """The token and its end, from IAM's answer."""
         if not response.is_success:
-            raise self._refusal(response)
+            raise self._refusal(answers.api_error(response))
         token = response.headers.get("X-Subject-Token")
         said = _token_of(response)
         if not token or said is None:
@@ -149,9 +154,8 @@ class IamTokenAuth(TokenFlow):
         # Our clock may be wrong, so only the length of the token's life is taken from IAM's.
         return token, self.clock.now() + (said.ends - said.issued)
 
-    def _refusal(self, response: httpx.Response) -> errors.ApiError:
+    def _refusal(self, said: errors.ApiError) -> errors.ApiError:
         """What IAM said, without the password. Whatever it minds about a login, this user is not authenticated."""
-        said = answers.api_error(response)
         refused = 400 <= said.status_code < 500 and said.status_code != 429
         asked = (
             f"{self.iam} was asked for a token for user {self.user!r} of account {self.account!r} and project "
@@ -164,7 +168,10 @@ class IamTokenAuth(TokenFlow):
             said.request_id,
             masking.mask(said.body, [self._password]),
             said.request,
+            said.retries,
+            retry_after=said.retry_after,
             hint=" ".join(filter(None, (said.hint, asked))),
+            encoded_authorization_message=said.encoded_authorization_message,
         )
 
     def __repr__(self) -> str:
