@@ -24,7 +24,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "overlays"))
 
-from metastudio.names import python_name  # noqa: E402
+import history  # noqa: E402
+from metastudio.names import method_suffix, python_name  # noqa: E402
 from metastudio.spec import ContractError, Document, check, compile_contract, load  # noqa: E402
 
 PACKAGE = "metastudio_client"
@@ -34,16 +35,31 @@ SETTINGS = {"project_id"}  # path parameters that the client fills from its sett
 def main() -> int:
     """Generate, or compare with what is there. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="./generate.sh", description="Generate the client from openapi.yaml.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when generated/ is not what it gives")
+    does = parser.add_mutually_exclusive_group()
+    does.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; fail when generated/ is not what it gives, or a version has not moved with the contract",
+    )
+    does.add_argument(
+        "--diff",
+        nargs="?",
+        const="",
+        metavar="REV",
+        help="write nothing; say what changed since REV (else the last release, else the last commit that differs) and "
+        "what that breaks; exit code 0 nothing or cosmetic, 10 additive, 20 breaks servers, 30 breaks clients",
+    )
     arguments = parser.parse_args()
     target = ROOT / "generated" / PACKAGE
     try:
         document = load(ROOT / "openapi.yaml")
         check(document)
+        if arguments.diff is not None:
+            return history.show(document, arguments.diff)
         with _workspace(target.parent) as workspace:
             fresh = _generate(document, workspace)
             if arguments.check:
-                return _compare(target, fresh)
+                return _compare(target, fresh) or history.check_versions(document)
             changed = _difference(target, fresh)
             _swap(target, fresh)
     except ContractError as error:
@@ -130,8 +146,7 @@ def _operation_for_templates(name: str, operation: dict[str, Any]) -> dict[str, 
     rules = operation["x-list"] or {}
     page = rules.get("page", {})
     filters = rules.get("filters", {})
-    stem = name.removesuffix("_" + operation["tag"])
-    suffix = "" if stem == "list" else f"_{name.removeprefix('list_')}"
+    suffix = method_suffix(name, operation["tag"])
     own_path = {each["name"] for each in operation["parameters"] if each["location"] == "path"} - SETTINGS
     limits = [
         each["schema"].get("maximum", 100) for each in operation["parameters"] if each["name"] == page.get("limit")
@@ -142,7 +157,7 @@ def _operation_for_templates(name: str, operation: dict[str, Any]) -> dict[str, 
         if each.get("property") == rules["identity"] and each["op"] == "eq" and not own_path
     ]
     return {
-        "method": stem,
+        "method": name.removesuffix("_" + operation["tag"]),
         "iterate": f"iterate{suffix}",
         "find": f"find{suffix}",
         "wait": f"wait{suffix}",

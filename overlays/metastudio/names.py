@@ -21,3 +21,11 @@ def python_name(name: str) -> str:
     if words in _RESERVED:
         return words + "_"
     return words if words.isidentifier() and not name.startswith("_") else "field_" + words
+
+
+def method_suffix(operation_id: str, tag: str) -> str:
+    """Return what `iterate`, `find` and `wait` of an operation carry behind their names in the class of its tag.
+
+    Nothing for `list_` and the tag; the method of `list_batches` is `iterate_batches`.
+    """
+    return "" if operation_id == f"list_{tag}" else f"_{operation_id.removeprefix('list_')}"
