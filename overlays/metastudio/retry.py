@@ -114,7 +114,8 @@ def _wait(policy: RetryPolicy, failure: Failure, attempts: int, random: Callable
     if failure.retry_after is not None:
         return min(policy.cap, failure.retry_after + policy.base * random())
     pause = THROTTLED_PAUSE if failure.status == THROTTLED else 0.0
-    return min(policy.cap, pause + policy.base * 2.0 ** (attempts - 1) * random())
+    doubled = policy.base * 2.0 ** min(attempts - 1, 60)  # no cap is higher than that, and a float ends somewhere
+    return min(policy.cap, pause + min(policy.cap, doubled) * random())
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
