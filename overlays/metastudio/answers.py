@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from metastudio import diagnosis, errors, masking
@@ -40,7 +41,7 @@ def api_error(response: httpx.Response, *, body: bytes | None = None, retries: i
         status,
         code,
         message or None,
-        response.headers.get("X-Request-Id") or said.request_id,
+        request_id(response) or said.request_id,
         shown,
         errors.RequestSummary.of(response.request),
         retries,
@@ -48,6 +49,16 @@ def api_error(response: httpx.Response, *, body: bytes | None = None, retries: i
         hint=diagnosis.hint(response, code or "", said.message or text),
         encoded_authorization_message=said.authorization,
     )
+
+
+def request_id(response: httpx.Response) -> str | None:
+    """The id the server gave the request, from the header; None when there is none that could be one."""
+    return _one_word(response.headers.get("X-Request-Id"))
+
+
+def _one_word(value: Any) -> str | None:
+    """An id goes into log lines, so it must not be able to look like several of them."""
+    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,128}", value) else None
 
 
 def _text(body: bytes, charset: str | None) -> str:
@@ -100,7 +111,7 @@ class _Said(NamedTuple):
         return cls(
             code or next((code for code, _ in pairs if code), None),
             message or next((message for _, message in pairs if message), None),
-            _as_text(value.get("request_id")) or _as_text(value.get("requestId")),
+            _one_word(value.get("request_id")) or _one_word(value.get("requestId")),
             _as_text(value.get("encoded_authorization_message")),
         )
 

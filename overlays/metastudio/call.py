@@ -15,6 +15,7 @@ import httpx
 
 from metastudio import answers, errors, failures
 from metastudio.logs import logger
+from metastudio.pace import pace_of_iteration
 from metastudio.retry import Failure, RetryPolicy, Wait, decide
 from metastudio.shapes import Mismatch, Shape, mismatch
 
@@ -96,7 +97,7 @@ class Call:
         """An answer was read: None when it is as promised, seconds to wait when it failed, or raises."""
         if response.is_success:
             self._check(response, body)
-            self._log(str(response.status_code), response.headers.get("X-Request-Id"))
+            self._log(str(response.status_code), answers.request_id(response))
             return None
         error = answers.api_error(response, body=body.undecodable, retries=self._attempts - 1)
         return self._wait_or_raise(self._failure(error), error, None)
@@ -107,6 +108,8 @@ class Call:
     def _wait_or_raise(self, failure: Failure, error: errors.MetaStudioError, cause: BaseException | None) -> float:
         rules = self._rules
         decision = decide(rules.retry, failure, attempts=self._attempts, elapsed=self._elapsed(), random=rules.random)
+        if (pace := pace_of_iteration.get()) is not None:
+            decision = pace.judge(failure.status, decision)
         result = str(failure.status or type(error).__name__)
         if isinstance(decision, Wait):
             logger.debug("attempt %d: %s; trying again in %.2f s", self._attempts, result, decision.seconds)
@@ -142,7 +145,7 @@ class Call:
         cast(_ParsedResponse, response).parsed = value
 
     def _refuse(self, response: httpx.Response, wrong: Mismatch) -> NoReturn:
-        status, request_id = response.status_code, response.headers.get("X-Request-Id")
+        status, request_id = response.status_code, answers.request_id(response)
         self._log(f"{status} (not as promised)", request_id)
         at = f"at {wrong.place}, " if wrong.place else ""
         raise errors.ResponseFormatError(

@@ -62,22 +62,23 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
 def mask_url(url: httpx.URL) -> str:
     """The URL without user information and fragment, values of sensitive query parameters replaced."""
     bare = str(url.copy_with(userinfo=b"", query=None, fragment=None))
-    members = [member.partition("=") for member in url.query.decode("ascii").split("&") if member]
-    query = "&".join(
-        f"{name}={MASK}" if is_sensitive(name) else name + equals + value for name, equals, value in members
-    )
+    query = _masked_query(url.query.decode("ascii"))
     return f"{bare}?{query}" if query else bare
 
 
 def mask_canonical_request(canonical_request: str) -> str:
-    """A canonical request for the log: sensitive headers lose their values, the rest stays exact."""
-    lines = canonical_request.split("\n")
-    return "\n".join(_masked_header_line(line) for line in lines)
+    """A canonical request for the log: what is sensitive loses its value, the rest stays as it was signed."""
+    method, path, query, *rest = canonical_request.split("\n")
+    return "\n".join((method, path, _masked_query(query), *(_masked_member(line, ":") for line in rest)))
 
 
-def _masked_header_line(line: str) -> str:
-    name, colon, value = line.partition(":")
-    return f"{name}:{MASK}" if colon and value and is_sensitive(name) else line
+def _masked_query(query: str) -> str:
+    return "&".join(_masked_member(member, "=") for member in query.split("&"))
+
+
+def _masked_member(member: str, separator: str) -> str:
+    name, found, value = member.partition(separator)
+    return f"{name}{separator}{MASK}" if found and value and is_sensitive(name) else member
 
 
 def _masked_address(match: re.Match[str]) -> str:
