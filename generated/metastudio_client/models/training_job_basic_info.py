@@ -74,7 +74,11 @@ class TrainingJobBasicInfo:
 
         project_id = self.project_id
 
-        create_time = self.create_time.astimezone(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+        create_time = (
+            self.create_time.isoformat().replace("+00:00", "Z")
+            if isinstance(self.create_time, datetime.datetime)
+            else self.create_time
+        )
 
         asset_id: None | str | Unset
         if isinstance(self.asset_id, Unset):
@@ -92,9 +96,7 @@ class TrainingJobBasicInfo:
         if isinstance(self.last_update_time, Unset):
             last_update_time = UNSET
         elif isinstance(self.last_update_time, datetime.datetime):
-            last_update_time = (
-                self.last_update_time.astimezone(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
-            )
+            last_update_time = self.last_update_time.isoformat().replace("+00:00", "Z")
 
         else:
             last_update_time = self.last_update_time
