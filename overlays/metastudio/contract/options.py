@@ -1,0 +1,115 @@
+"""What a run is told."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from metastudio.contract.access import Access
+from metastudio.contract.verdicts import Property
+from metastudio.credentials import Credentials
+from metastudio.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is told. Either `url` or `app` says what is tested.
+
+    Args:
+        url: where the server's paths begin, http or https.
+        app: an ASGI application, tested in this process.
+        project_id: the project whose list is asked for.
+        keys: a key pair; with `token` too, both ways in are tested. Without either, only an open server can be.
+        token: a token.
+        other_project_id, other_keys, other_token: another caller with another project, for the tenant check.
+        expired_token: a token that is no longer valid, for the matrix.
+        spec: the contract, by default the packaged one.
+        path_values: values of path parameters other than the project.
+        rate_limit: requests per second at most, None for as fast as they go.
+        max_time: seconds that the run may take; what is not reached by then is not exercised.
+        max_examples: how many requests schemathesis draws at random, besides those that it works out.
+        seed: the same seed draws the same requests.
+        only, skip: suites and properties by name, `*` being anything, such as `meaning` or `filter.*`.
+        writes: send methods that may change something as well.
+        freeze: pin the list to what was there at the start, by a filter of its times.
+        forge: send forged credentials; None for yes, except to the vendor's public hosts.
+        timeout: seconds to wait for an answer.
+        verify: whether to check certificates, or a file of those to trust.
+    """
+
+    url: str | None = None
+    app: Any = None
+    project_id: str | None = None
+    keys: Credentials | None = None
+    token: str | None = None
+    other_project_id: str | None = None
+    other_keys: Credentials | None = None
+    other_token: str | None = None
+    expired_token: str | None = None
+    spec: Path | None = None
+    path_values: Mapping[str, str] = field(default_factory=dict[str, str])
+    rate_limit: float | None = None
+    max_time: float | None = None
+    max_examples: int = 100
+    seed: int = 0
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    writes: bool = False
+    freeze: bool = False
+    forge: bool | None = None
+    timeout: float = 10.0
+    verify: bool | str = True
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.app is None):
+            raise ConfigurationError("say what is to be tested: a URL, or an application in this process")
+        if self.url is not None and not re.match(r"https?://[^/?#@\s]+", self.url):
+            raise ConfigurationError(f"{self.url!r} is no URL of a server: write http://host or https://host")
+        if self.url is not None and re.search(r"[?#]", self.url):
+            raise ConfigurationError("leave the query out of the URL: it is where the server's paths begin")
+        for name, value in (("rate_limit", self.rate_limit), ("max_time", self.max_time), ("timeout", self.timeout)):
+            if value is not None and not 0 < value < float("inf"):
+                raise ConfigurationError(f"{name} is a number above 0, not {value}")
+        if self.max_examples < 1:
+            raise ConfigurationError(f"max_examples is 1 or more, not {self.max_examples}")
+        if (self.other_keys or self.other_token) and not self.other_project_id:
+            raise ConfigurationError("the other caller needs a project of its own: give other_project_id")
+
+    def wants(self, property_: Property) -> bool:
+        """Whether a property is among those to be looked at."""
+        names = (
+            str(property_.suite),
+            property_.id,
+            f"{property_.suite}/{property_.id}",
+            property_.key,
+            property_.operation,
+        )
+
+        def named(patterns: tuple[str, ...]) -> bool:
+            return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+        return (not self.only or named(self.only)) and not named(self.skip)
+
+    def access(self, token_header: str) -> Access:
+        """Return the caller. Raises ConfigurationError without a project."""
+        if not self.project_id:
+            raise ConfigurationError("no project: give --project-id, or set HUAWEICLOUD_SDK_PROJECT_ID")
+        return Access(self.project_id, self.keys, self.token, token_header)
+
+    def other(self, token_header: str) -> Access | None:
+        """Return the other caller, None where there is none."""
+        if not self.other_project_id:
+            return None
+        return Access(self.other_project_id, self.other_keys, self.other_token, token_header)
+
+
+def from_environment(prefix: str = "HUAWEICLOUD_SDK_") -> tuple[Credentials | None, str | None]:
+    """Return the key pair and the project of the environment: AK, SK, SECURITY_TOKEN and PROJECT_ID behind a prefix."""
+    read = {name: os.environ.get(prefix + name) or None for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID")}
+    keys = Credentials(read["AK"], read["SK"], read["SECURITY_TOKEN"]) if read["AK"] and read["SK"] else None
+    return keys, read["PROJECT_ID"]

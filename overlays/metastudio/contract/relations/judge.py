@@ -1,0 +1,129 @@
+"""From comparisons to a verdict, for data that may change while one looks.
+
+What one answer shows of itself is certain. What several answers show together is only certain when the list was the
+same before and after them, and when it shows again: an item that came and went in between leaves no trace in either
+look at the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from metastudio.contract.probe import Answer, NoAnswerError
+from metastudio.contract.relations.bench import Bench, Snapshot, UnexpectedError
+from metastudio.contract.verdicts import Evidence, Property, Result, Verdict
+
+ATTEMPTS = 5
+"""How often a relation that did not hold is looked at again."""
+SHOWN = 3
+"""Breaches of one property that are shown."""
+COMMANDS = 6
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that should not be. `certain` when one answer shows it of itself."""
+
+    expected: str
+    seen: str
+    answers: tuple[Answer, ...]
+    certain: bool
+
+    def evidence(self) -> Evidence:
+        """Return it with its requests as commands."""
+        commands = tuple(dict.fromkeys(each.command for each in self.answers))
+        return Evidence(self.expected, self.seen, commands[:COMMANDS])
+
+
+@dataclass
+class Check:
+    """Collects what a relation finds out in one look."""
+
+    exercised: int = 0
+    violations: list[Violation] = field(default_factory=list[Violation])
+    skipped: list[str] = field(default_factory=list[str])
+    observed: list[str] = field(default_factory=list[str])
+
+    def holds(self, so: bool, expected: str, seen: str, *answers: Answer, certain: bool = False) -> bool:
+        """Count a comparison, and keep it where it does not hold."""
+        self.exercised += 1
+        if not so:
+            self.violations.append(Violation(expected, seen, answers, certain))
+        return so
+
+    def skip(self, why: str) -> None:
+        """Say what could not be looked at."""
+        self.skipped.append(why)
+
+    def observe(self, what: str) -> None:
+        """Say what was seen where nothing is stated."""
+        self.observed.append(what)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A property, and how to look whether it holds. With `stated` false there is nothing to hold to."""
+
+    property: Property
+    look: Callable[[Bench, Snapshot, Check], None]
+    stated: bool = True
+
+
+def judge(relation: Relation, bench: Bench, before: Snapshot) -> Result:
+    """Look whether a relation holds, again and again where that is in doubt."""
+    first = _look(relation, bench, before)
+    if not first.violations:
+        return _result(relation, first, _peaceful(relation, first))
+    if any(each.certain for each in first.violations):
+        return _result(relation, first, Verdict.BREACH)
+    failures, moved, last = 0, False, first
+    for _ in range(ATTEMPTS):
+        now = bench.snapshot()
+        moved = moved or not now.same_as(before)
+        last = _look(relation, bench, now)
+        if any(each.certain for each in last.violations):
+            return _result(relation, last, Verdict.BREACH)
+        before = bench.snapshot()
+        still = before.same_as(now)
+        moved = moved or not still
+        if last.violations and still:
+            failures += 1
+            first = last
+            if failures == 2:
+                return _result(relation, first, Verdict.BREACH)
+        elif not last.violations and moved:
+            return _result(relation, last, Verdict.PASS, "looked at again after the data had changed")
+    if not moved:
+        # Nothing ever changed, and yet the same questions had different answers.
+        return _result(relation, first, Verdict.BREACH, "not every time, although the data never changed")
+    return _result(relation, Check(exercised=last.exercised), Verdict.UNDECIDED, "the data changed at each look")
+
+
+def _look(relation: Relation, bench: Bench, snapshot: Snapshot) -> Check:
+    check = Check()
+    try:
+        relation.look(bench, snapshot, check)
+    except UnexpectedError as error:
+        what = "a page of the list, for a request that the contract allows"
+        check.holds(False, what, error.what, error.answer, certain=True)
+    except NoAnswerError as error:
+        check.holds(False, "an answer", str(error), certain=not error.slow)
+    return check
+
+
+def _peaceful(relation: Relation, check: Check) -> Verdict:
+    if not relation.stated:
+        return Verdict.NOT_STATED
+    return Verdict.PASS if check.exercised else Verdict.NOT_EXERCISED
+
+
+def _result(relation: Relation, check: Check, verdict: Verdict, note: str = "") -> Result:
+    return Result(
+        property=relation.property,
+        verdict=verdict,
+        exercised=check.exercised,
+        note=note or "; ".join(dict.fromkeys(check.skipped)),
+        evidence=tuple(each.evidence() for each in check.violations[:SHOWN]) if verdict is Verdict.BREACH else (),
+        observations=tuple(dict.fromkeys(check.observed)),
+    )

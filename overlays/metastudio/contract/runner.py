@@ -1,0 +1,274 @@
+"""One run: a first look, then the three suites, operation by operation, the matrix last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from metastudio.contract import matrix, shapes
+from metastudio.contract.matrix import Matrix, path_of
+from metastudio.contract.options import Options
+from metastudio.contract.probe import CannotRunError, NoAnswerError, Pace, Probe, TimeIsUpError, Traffic
+from metastudio.contract.redaction import Redactor
+from metastudio.contract.relations import Bench, judge, relations
+from metastudio.contract.relations.bench import Snapshot
+from metastudio.contract.relations.judge import Relation
+from metastudio.contract.shapes import Plan, Shapes
+from metastudio.contract.start import look
+from metastudio.contract.subject import Subject, subjects
+from metastudio.contract.values import is_time, written
+from metastudio.contract.verdicts import Property, Report, Result, Stopwatch, Suite, Verdict
+from metastudio.errors import ConfigurationError
+
+Progress = Callable[[str, int], None]
+"""Told the name of what is looked at and how many requests have been sent."""
+
+
+@dataclass
+class _Run:
+    """What a run collects."""
+
+    options: Options
+    probe: Probe
+    redactor: Redactor
+    progress: Progress
+    results: list[Result] = field(default_factory=list[Result])
+    met: Counter[str] = field(default_factory=Counter[str])
+    notes: list[str] = field(default_factory=list[str])
+    failure: str | None = None
+    seen: bool = False
+
+    def told(self, what: str) -> None:
+        self.progress(what, sum(self.probe.traffic.sent.values()))
+
+
+def run(options: Options, progress: Progress = lambda _what, _sent: None) -> Report:
+    """Test a server. Whatever it does, there is a report; read its `exit_code`.
+
+    Raises ConfigurationError for options that cannot work, ContractError for a wrong contract.
+    """
+    everything = subjects(options.spec)
+    chosen = [each for each in everything if each.operation.method == "GET" or options.writes]
+    if not chosen:
+        raise ConfigurationError("the contract has no GET operation; --writes tests the others too")
+    stopwatch, traffic = Stopwatch(options.max_time), Traffic()
+    header = _token_header(chosen)
+    access, other = options.access(header), options.other(header)
+    redactor = Redactor([*access.secrets, *(other.secrets if other else ())])
+    with _client(options) as client:
+        base = options.url or _in_process_url()
+        probe = Probe(base, client, access, Pace(options.rate_limit), stopwatch, traffic)
+        it = _Run(options, probe, redactor, progress)
+        left_out = len(everything) - len(chosen)
+        if left_out:
+            it.notes.append(f"{left_out} operations that may change something were left out; --writes tests them too")
+        for check in (_operation, _matrix):
+            for subject in chosen:
+                if it.failure is None:
+                    _guarded(it, subject, check)
+    report = Report(
+        target=base if options.url else f"an application in this process ({type(options.app).__name__})",
+        contract=str(chosen[0].document.path.name),
+        started=stopwatch.started,
+        seconds=stopwatch.seconds,
+        results=tuple(it.results),
+        requests=dict(traffic.sent),
+        exercised=dict(it.met),
+        notes=tuple(it.notes),
+        failure=it.failure,
+        nothing_seen=not it.seen and it.failure is None,
+    )
+    return redactor.report(report)
+
+
+def prove(target: Any, *, progress: Progress = lambda _what, _sent: None, **options: Any) -> Report:
+    """Test a server at a URL, or an ASGI application in this process. The keyword arguments are those of Options."""
+    where: dict[str, Any] = {"url": target} if isinstance(target, str) else {"app": target}
+    return run(Options(**where, **options), progress)
+
+
+def _guarded(it: _Run, subject: Subject, check: Callable[[_Run, Subject], None]) -> None:
+    try:
+        check(it, subject)
+    except CannotRunError as error:
+        it.failure = str(error)
+    except NoAnswerError as error:
+        it.failure = f"the server stopped answering: {error}"
+    except TimeIsUpError:
+        it.notes.append("the time was up before everything was looked at")
+
+
+def _operation(it: _Run, subject: Subject) -> None:
+    values = _path_values(it.options, subject)
+    path = path_of(subject, values)
+    it.probe.suite = "start"
+    it.told("first look")
+    bench = Bench(subject, it.probe, path, values, it.options.seed) if subject.is_list else None
+    first = look(subject, it.probe, path, bench, it.notes)
+    it.results.append(first)
+    if first.verdict is Verdict.BREACH:
+        why = "the first answer was wrong already"
+        it.results += [Result(each, Verdict.NOT_EXERCISED, note=why) for each in _properties(it, subject)]
+        it.seen = True
+        return
+    snapshot = _meaning(it, bench) if bench else None
+    if bench is None:
+        it.notes.append(f"{subject.name} has no x-list in the contract: shapes and authentication only, no meaning")
+        it.seen = True
+    _shapes(it, subject, path, values, bench, snapshot)
+
+
+def _meaning(it: _Run, bench: Bench) -> Snapshot:
+    wanted = [each for each in relations(bench.subject) if it.options.wants(each.property)]
+    it.probe.suite = Suite.MEANING
+    snapshot = bench.snapshot()
+    if it.options.freeze:
+        snapshot = _freeze(it, bench, snapshot)
+    it.seen = it.seen or bool(snapshot.items)
+    it.met["items in the list"] += len(snapshot.items)
+    for pointer in bench.pointers:
+        values = {value for item in snapshot.items.values() for value in item.facts[pointer]}
+        it.met[f"different {pointer} in the list"] += len(values)
+    if not snapshot.whole:
+        it.notes.append(f"the list is longer than {len(snapshot.items)} items: what needs the whole list was left out")
+    for number, relation in enumerate(wanted):
+        it.told(f"meaning: {relation.property.id}")
+        try:
+            it.results.append(judge(relation, bench, snapshot))
+        except TimeIsUpError:
+            rest = wanted[number:]
+            it.results += [Result(each.property, Verdict.NOT_EXERCISED, note="the time was up") for each in rest]
+            raise
+    it.met["pages with items"] += sum(bool(page.items) for page in bench.pages)
+    return snapshot
+
+
+def _freeze(it: _Run, bench: Bench, snapshot: Snapshot) -> Snapshot:
+    for name, rule in bench.rules.filters.items():
+        schema = bench.schema(rule.property) if rule.property else {}
+        if rule.property and rule.op == "le" and is_time(schema):
+            times = [
+                value for item in snapshot.items.values() for value in item.facts[rule.property] if value is not None
+            ]
+            if times:
+                bench.pinned = {name: written(max(times))}
+                return bench.snapshot()
+    it.notes.append("nothing to freeze the list by: the contract has no filter for times up to a moment, or no item")
+    return snapshot
+
+
+def _shapes(
+    it: _Run, subject: Subject, path: str, values: dict[str, str], bench: Bench | None, snapshot: Snapshot | None
+) -> None:
+    wanted = [each for each in shapes.properties(subject) if it.options.wants(each)]
+    if not wanted:
+        return
+    it.probe.suite = Suite.SHAPES
+    options, sent = it.options, it.probe.traffic.sent
+    plan = Plan(
+        it.probe.base_url, it.probe.access, values, options.max_examples, options.seed, options.timeout,
+        options.writes, it.probe.stopwatch.left, options.verify, options.app,
+    )  # fmt: skip
+    suite = Shapes(subject, it.probe, path, bench, snapshot)
+    it.told("shapes")
+    for _ in suite.run(plan, lambda: sent.update([str(Suite.SHAPES)])):
+        it.told("shapes")
+    it.results += [each for each in suite.results() if it.options.wants(each.property)]
+    it.met.update({f"generated {what}": count for what, count in suite.met.items()})
+    if suite.trouble and not any(each.verdict is Verdict.BREACH for each in it.results):
+        it.failure = f"schemathesis could not test {subject.name}: {'; '.join(dict.fromkeys(suite.trouble))}"
+
+
+def _matrix(it: _Run, subject: Subject) -> None:
+    example = Property(subject.name, Suite.AUTH, "*", "", subject.security_place)
+    if it.options.skip and not it.options.wants(example):
+        return
+    if it.options.only and not any(it.options.wants(each) for each in _auth_properties(it, subject)):
+        return
+    if any(each.property.id == "start" and each.verdict is Verdict.BREACH for each in it.results):
+        return
+    host = urlsplit(it.probe.base_url).hostname or ""
+    if matrix.open_operation(subject):
+        it.notes.append(f"{subject.name} lets everybody in, by the contract: no authentication to test")
+        return
+    if it.options.forge is False or (it.options.forge is None and matrix.is_public(subject, host)):
+        it.notes.append("forged credentials were not sent; --forge sends them (wrong signatures may lock a key)")
+        note = "forged credentials were not asked for"
+        it.results += [Result(each, Verdict.NOT_EXERCISED, note=note) for each in _auth_properties(it, subject)]
+        return
+    it.probe.suite = Suite.AUTH
+    if it.probe.access.keys is None:
+        it.notes.append("no key pair was given: signatures were not tested")
+    if it.probe.access.token is None:
+        it.notes.append("no token was given: of tokens only made-up ones were tested")
+    for result in _the_matrix(it, subject).run():
+        it.told(f"auth: {result.property.id}")
+        if it.options.wants(result.property):
+            it.results.append(result)
+
+
+def _the_matrix(it: _Run, subject: Subject) -> Matrix:
+    def path_for(project: str) -> str:
+        return path_of(subject, {**_path_values(it.options, subject), "project_id": project})
+
+    query = [(subject.rules.limit, "1")] if subject.is_list else []
+    other = it.options.other(it.probe.access.token_header)
+    return Matrix(subject, it.probe, path_for, query, other=other, expired_token=it.options.expired_token)
+
+
+def _auth_properties(it: _Run, subject: Subject) -> list[Property]:
+    return [each for each in _the_matrix(it, subject).properties() if it.options.wants(each)]
+
+
+def _properties(it: _Run, subject: Subject) -> Iterator[Property]:
+    compiled: Sequence[Relation] = relations(subject) if subject.is_list else ()
+    for each in (
+        *(relation.property for relation in compiled),
+        *shapes.properties(subject),
+        *_auth_properties(it, subject),
+    ):
+        if it.options.wants(each):
+            yield each
+
+
+def _path_values(options: Options, subject: Subject) -> dict[str, str]:
+    """Return a value for each path parameter: given, or the contract's example."""
+    found: dict[str, str] = {}
+    for (where, name), at in subject.parameter_places.items():
+        if where == "path":
+            given = {"project_id": options.project_id, **options.path_values}.get(name)
+            value = given or (subject.document.at(at) or {}).get("example")
+            if value is None:
+                raise ConfigurationError(f"no value for {name} in the path: give --path {name}=VALUE")
+            found[name] = str(value)
+    return found
+
+
+def _token_header(chosen: Sequence[Subject]) -> str:
+    return next((way[0] for subject in chosen for way in subject.ways_in if len(way) == 1), "X-Auth-Token")
+
+
+def _client(options: Options) -> httpx.Client:
+    transport = None
+    if options.app is not None:
+        from metastudio.contract.inprocess import InProcess
+
+        transport = InProcess(options.app)
+    headers = {"User-Agent": "metastudio-contract", "Accept": "application/json"}
+    return httpx.Client(
+        transport=transport, timeout=options.timeout, verify=options.verify, headers=headers, follow_redirects=False
+    )
+
+
+def _in_process_url() -> str:
+    from metastudio.contract.inprocess import BASE_URL
+
+    return BASE_URL
+
+
+__all__ = ["Progress", "prove", "run"]

@@ -1,0 +1,166 @@
+"""Schemathesis, driven as a library: it makes up requests from the contract, valid and broken, and sends them.
+
+Each request is signed at the last moment, on its final URL. Redirects are not followed, methods that the contract does
+not know are left out unless they are asked for, and a part of the valid requests is aimed at what the list holds, or
+filters and orders would mostly meet nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import httpx
+import requests
+import schemathesis
+from requests.auth import AuthBase
+from schemathesis.engine import events, from_schema
+from schemathesis.generation.case import Case
+
+from metastudio.contract import curl
+from metastudio.contract.access import Access, spelled
+from metastudio.contract.probe import Answer, Pace
+from metastudio.contract.subject import Subject
+
+CHECKS_ELSEWHERE = ("ignored_auth", "use_after_free", "ensure_resource_availability", "object_level_authorization")
+"""Checks of schemathesis that the authentication matrix makes, or that no list operation can fail."""
+UNSAFE = ("put", "post", "delete", "patch", "trace")
+
+
+class SignedAuth(AuthBase):
+    """Signs what `requests` is about to send; replaces what was generated in the place of credentials."""
+
+    def __init__(self, access: Access, pace: Pace, sent: Callable[[], None] = lambda: None) -> None:
+        self._access = access
+        self._pace = pace
+        self._sent = sent
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Wait for the turn of this request, then sign it."""
+        self._pace.wait()
+        self._sent()
+        url = spelled(request.url or "")
+        request.url = url
+        for name in ("Authorization", "X-Sdk-Date", "X-Project-Id", "X-Security-Token", self._access.token_header):
+            request.headers.pop(name, None)
+        request.headers.update(self._access.headers(request.method or "GET", url))
+        return request
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How schemathesis is run. `app` is an application in this process, None for a server at `base_url`."""
+
+    base_url: str
+    access: Access
+    path_values: Mapping[str, str]
+    examples: int
+    seed: int
+    timeout: float
+    writes: bool = False
+    max_time: float | None = None
+    verify: bool | str = True
+    app: Any = None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A request that was made up, and its answer. `said` are the checks of schemathesis that failed, in its words."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    answer: Answer | None
+    said: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that kept schemathesis from testing, in its words."""
+
+    what: str
+
+
+def generate(
+    subject: Subject, plan: Plan, pace: Pace, aims: Sequence[Mapping[str, str]], sent: Callable[[], None]
+) -> Iterator[Generated | Trouble]:
+    """Yield each request that schemathesis made up, with its answer, and what kept it from testing."""
+    whole = schemathesis.openapi.from_dict(subject.document.data, config=_config(plan))
+    schema = whole.include(operation_id=subject.name)
+    if plan.app is not None:
+        schema.app = plan.app
+    schema.auth.set_from_requests(SignedAuth(plan.access, pace, sent))
+    if aims:
+        schema.hook("map_case")(_aimed(aims, plan.seed))
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            yield from _of(event.recorder, plan)
+        elif isinstance(event, events.NonFatalError):
+            yield Trouble(str(event.value).partition("\n")[0][:300])
+        elif isinstance(event, events.SchemaAnalysisWarnings):
+            yield from (Trouble(str(warning.message)) for warning in event.warnings)
+        elif isinstance(event, events.FatalError):
+            yield Trouble(f"schemathesis stopped: {type(event.exception).__name__}")
+
+
+def _config(plan: Plan) -> schemathesis.Config:
+    phases: dict[str, Any] = {
+        "coverage": {"unexpected-methods": list(UNSAFE) if plan.writes else []},
+        "fuzzing": {"extra-data-sources": {"responses": False}, "error-feedback": {"enabled": False}},
+        "stateful": {"enabled": False},
+    }
+    values: dict[str, Any] = {
+        "seed": plan.seed,
+        "base-url": plan.base_url,
+        "continue-on-failure": True,
+        "max-redirects": 0,
+        "request-timeout": plan.timeout,
+        "rate-limit": "auto",
+        "tls-verify": plan.verify,
+        "parameters": {f"path.{name}": value for name, value in plan.path_values.items()},
+        "generation": {
+            "max-examples": plan.examples, "no-shrink": True, "database": "none", "with-security-parameters": False,
+        },
+        "phases": phases,
+        "checks": {name: {"enabled": False} for name in CHECKS_ELSEWHERE},
+    }  # fmt: skip
+    if plan.max_time is not None:
+        values["max-time"] = max(1, int(plan.max_time))
+    return schemathesis.Config.from_dict(values)
+
+
+def _aimed(aims: Sequence[Mapping[str, str]], seed: int) -> Callable[[Any, Case[Any]], Case[Any]]:
+    """Turn two of three valid requests to parameters that meet data, keeping what else was made up for them."""
+    random = Random(seed)  # noqa: S311 - spreads requests, no secret
+
+    def map_case(context: Any, case: Case[Any]) -> Case[Any]:
+        meta = case.meta
+        if meta is not None and meta.generation.mode.is_positive and random.random() < 0.67:
+            case.query = dict(random.choice(aims))
+        return case
+
+    return map_case
+
+
+def _of(recorder: Any, plan: Plan) -> Iterator[Generated]:
+    for case_id, interaction in recorder.interactions.items():
+        request, response = interaction.request, interaction.response
+        headers = {name: values[0] for name, values in request.headers.items()}
+        said = {
+            node.name: node.failure_info.failure.title
+            for node in recorder.checks.get(case_id, [])
+            if node.failure_info is not None
+        }
+        answer = None
+        if response is not None:
+            pairs = [(name, value) for name, values in response.headers.items() for value in values]
+            way = "keys" if plan.access.keys else "token"
+            own = [(name, value) for name, value in headers.items() if name.lower().startswith("x-app")]
+            answer = Answer(
+                request.method, request.uri, response.status_code, httpx.Headers(pairs), response.content or b"",
+                response.elapsed,
+                curl.command(request.method, request.uri, way=way, token_header=plan.access.token_header, headers=own),
+            )  # fmt: skip
+        yield Generated(request.method, request.uri, headers, answer, said)

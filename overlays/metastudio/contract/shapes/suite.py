@@ -1,0 +1,354 @@
+"""Shapes: statuses, types, headers and bodies of answers, and what the server lets in, whatever is sent.
+
+First a few requests made for each parameter, then what schemathesis makes up. Every answer is judged by the contract
+and by who says it, so that a decided rule is never held against a server.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+from metastudio.contract.probe import Answer, NoAnswerError, Probe
+from metastudio.contract.relations import chosen
+from metastudio.contract.relations.bench import Bench, Snapshot, UnexpectedError, texts
+from metastudio.contract.relations.compare import keeps
+from metastudio.contract.relations.orders import in_order
+from metastudio.contract.shapes import answers, requests
+from metastudio.contract.shapes.generated import Generated, Plan, Trouble, generate
+from metastudio.contract.shapes.requests import Judged, Reading
+from metastudio.contract.subject import Subject
+from metastudio.contract.verdicts import Evidence, Place, Property, Result, Suite, Verdict
+from metastudio.signing import query_pairs
+
+SHOWN = 3
+CANDIDATES = (
+    "-1", "0", "1", "2", "abc", "1.5", "12abc", "sideways", "maybe", "true", "yesterday", "not a time",
+    "2023-13-01T00:00:00Z", "2023-12-01T00:00:00Z", "plain-Text_1",
+)  # fmt: skip
+"""Values that mean something for one type of parameter and nothing for another."""
+MOST_AIMS = 40
+
+
+@dataclass
+class _Finding:
+    """What is known of one property so far."""
+
+    property: Property
+    exercised: int = 0
+    evidence: list[Evidence] = field(default_factory=list[Evidence])
+    observed: Counter[str] = field(default_factory=Counter[str])
+    doubts: list[str] = field(default_factory=list[str])
+
+    def result(self) -> Result:
+        verdict = Verdict.PASS if self.exercised else Verdict.NOT_EXERCISED
+        if self.doubts:
+            verdict = Verdict.UNDECIDED
+        if self.evidence:
+            verdict = Verdict.BREACH
+        observed = tuple(f"{what} ({count} times)" for what, count in self.observed.most_common(8))
+        return Result(
+            self.property, verdict, self.exercised, "; ".join(self.doubts), tuple(self.evidence[:SHOWN]), observed
+        )
+
+
+class Shapes:
+    """The suite for one operation. `bench` and `snapshot` are None for one that is no list."""
+
+    def __init__(
+        self, subject: Subject, probe: Probe, path: str, bench: Bench | None, snapshot: Snapshot | None
+    ) -> None:
+        self.subject = subject
+        self.probe = probe
+        self.path = path
+        self.bench = bench
+        self.snapshot = snapshot
+        self.trouble: list[str] = []
+        self.met: Counter[str] = Counter()
+        self._findings = {each.id: _Finding(each) for each in properties(subject)}
+
+    def run(self, plan: Plan, count: Callable[[], None]) -> Iterator[None]:
+        """Send everything, yielding after each answer so that progress can be shown."""
+        for query in self._made():
+            try:
+                answer = self.probe.send(self.path, query)
+            except NoAnswerError as error:
+                self._finding("answer").evidence.append(Evidence("an answer", str(error)))
+                continue
+            self.judge(answer, {})
+            yield
+        for each in generate(self.subject, plan, self.probe.pace, list(self._aims(plan.seed)), count):
+            if isinstance(each, Trouble):
+                self.trouble.append(each.what)
+            else:
+                self._judge_generated(each)
+            yield
+
+    def results(self) -> list[Result]:
+        """Return the verdicts."""
+        failure = self._finding("failure")
+        stumbles = self.probe.traffic.stumbles
+        if len(stumbles) >= SHOWN:
+            commands = tuple(each.command for each in stumbles[:SHOWN])
+            failure.evidence.append(Evidence("no server errors", f"{len(stumbles)} that did not come back", commands))
+        elif stumbles:
+            failure.doubts.append(f"{len(stumbles)} server errors that did not come back when asked again")
+        return [each.result() for each in self._findings.values()]
+
+    def judge(self, answer: Answer, said: Mapping[str, str]) -> None:
+        """Judge an answer to a request, with what schemathesis says of it."""
+        self._count(answer)
+        headers = {name: value for name, value in said.items() if name.startswith("header:")}
+        found = list(answers.faults(self.subject, answer))
+        self._finding("answer").exercised += 1
+        for kind in ("failure", "status", "content", "header", "body", "leak"):
+            self._finding(kind).exercised += kind != "leak" or answer.status >= 400
+        for fault in found:
+            finding = self._finding(fault.kind)
+            if fault.kind in ("status", "failure") and _is_too_long(answer):
+                finding.observed["a very long request was refused in its own way"] += 1
+            elif fault.blamed:
+                place = self.subject.at(fault.pointer)
+                self._breach(finding, f"what {place} declares", fault.what, answer)
+            else:
+                finding.observed[f"{fault.what}: decided, not stated"] += 1
+        if answer.method == "GET":
+            judged = requests.judge(
+                self.subject, query_pairs(urlsplit(answer.url).query), _parameters(self.subject, headers)
+            )
+            self._judge_acceptance(answer, judged)
+            if answer.status in self.subject.operation.success and self.bench is not None:
+                self._keeps_its_word(answer, self.bench)
+        self._second_opinion(answer, said, bool(found))
+
+    def _judge_generated(self, each: Generated) -> None:
+        answer = each.answer
+        if answer is None or answer.status >= 500:
+            answer = self._again(each)
+        if answer is None:
+            return
+        said = {**each.said, **{f"header:{name}": value for name, value in each.headers.items()}}
+        self.judge(answer, said)
+
+    def _again(self, each: Generated) -> Answer | None:
+        """Send a request that failed once more, as it was, to tell a fault from bad luck."""
+        parts = urlsplit(each.url)
+        headers = [(n, v) for n, v in each.headers.items() if ("header", n) in self._header_names()]
+        try:
+            again = self.probe.send(parts.path, query_pairs(parts.query), method=each.method, headers=headers)
+        except (NoAnswerError, UnicodeError, ValueError) as error:
+            if isinstance(error, NoAnswerError):
+                shown = each.answer.command if each.answer else f"curl -sS -i '{each.url}'"
+                self._finding("answer").evidence.append(Evidence("an answer", str(error), (shown,)))
+            return each.answer
+        if each.answer is not None and again.status < 500:
+            self.probe.traffic.stumbles.append(each.answer)
+        return again
+
+    def _header_names(self) -> set[tuple[str, str]]:
+        return {("header", name) for where, name in self.subject.parameter_places if where == "header"}
+
+    def _judge_acceptance(self, answer: Answer, judged: Judged) -> None:
+        finding = self._findings.get(f"input.{judged.parameter}") or self._finding("input")
+        accepted, refused = 200 <= answer.status < 300, 400 <= answer.status < 500
+        query = urlsplit(answer.url).query
+        if judged.reading is Reading.FORBIDDEN:
+            finding.exercised += 1
+            if accepted:
+                seen = f"status {answer.status}: accepted {_shown(judged.parameter, query)}"
+                self._breach(
+                    finding, f"a refusal, as {self.subject.at(judged.pointer)} does not allow it", seen, answer
+                )
+        elif judged.reading is Reading.PROMISED:
+            for name in judged.given:
+                self._finding(f"input.{name}").exercised += 1
+            self._finding("input").exercised += 1
+            finding = self._findings[f"input.{judged.given[0]}"] if len(judged.given) == 1 else self._finding("input")
+            if answer.status in (401, 403):
+                self._breach(
+                    self._finding("input"), "an answer, as the credentials are right", f"status {answer.status}", answer
+                )
+            elif refused and answer.status != 429:
+                self._breach(
+                    finding, "a success, as the contract allows the request", f"status {answer.status}", answer
+                )
+        elif judged.parameter and (accepted or refused):
+            word = "accepted" if accepted else "refused"
+            finding.observed[f"{word} what the contract leaves open or decided"] += 1
+
+    def _keeps_its_word(self, answer: Answer, bench: Bench) -> None:
+        """What one answer shows of the meaning: each item passes each filter, in order, and not too many."""
+        finding, rules = self._finding("word"), bench.rules
+        pairs = query_pairs(urlsplit(answer.url).query)
+        given = dict(pairs)
+        if len(given) < len(pairs):
+            return
+        try:
+            page = bench.read(answer)
+        except UnexpectedError as error:
+            self._breach(finding, "a page of the list", error.what, answer)
+            return
+        finding.exercised += 1
+        for name, text in given.items():
+            rule = rules.filters.get(name)
+            if (
+                rule is None
+                or rule.op == "unstated"
+                or requests.judge(self.subject, [(name, text)]).reading is not Reading.PROMISED
+            ):
+                continue
+            several = self.subject.operation.parameters[name].is_array
+            values = [
+                _typed(each, bench.schema(rule.property or "")) for each in (text.split(",") if several else [text])
+            ]
+            for item in page.items:
+                fine = keeps(rule, bench.schema(rule.property or ""), item, values) is not False
+                absent = not item.facts[rule.property or ""] and bench.absent_means.get(name) == text
+                if not fine and not absent:
+                    self._breach(finding, f"only items that {name} keeps", f"item {item.identity} among them", answer)
+                    return
+        limit = given.get(rules.limit, "")
+        if requests.judge(self.subject, [(rules.limit, limit)]).reading is Reading.PROMISED and len(page.items) > int(
+            limit
+        ):
+            self._breach(finding, f"at most {limit} items", f"{len(page.items)} items", answer)
+        order = rules.order
+        if order and given.get(order.parameter) in order.keys:
+            direction = given.get(order.direction or "", order.asc if order.default == "asc" else order.desc)
+            if direction in (order.asc, order.desc):
+                fine, seen = in_order(order, given[order.parameter], direction, page.items)
+                if not fine:
+                    self._breach(finding, f"the order {direction}", seen, answer)
+
+    def _second_opinion(self, answer: Answer, said: Mapping[str, str], explained: bool) -> None:
+        """What schemathesis says of an answer in which nothing was found here. Of requests it knows no x-source."""
+        for check, title in said.items():
+            if check in ("response_schema_conformance", "content_type_conformance", "response_headers_conformance"):
+                if not explained:
+                    self._breach(self._finding("body"), "what the contract declares", f"{title} ({check})", answer)
+            elif check in ("unsupported_method", "allow_header_conformance"):
+                self._finding("input").observed[f"{answer.method}: {title}"] += 1
+
+    def _made(self) -> Iterator[list[tuple[str, str]]]:
+        """Requests for each parameter: values that it must accept, and values that it must refuse."""
+        yield []
+        rules = self.subject.operation.list_rules
+        for (where, name), _ in self.subject.parameter_places.items():
+            if where != "query":
+                continue
+            parameter = self.subject.operation.parameters[name]
+            extra: list[tuple[str, str]] = []
+            if rules and rules.order and name == rules.order.direction:
+                extra = [(rules.order.parameter, next(iter(rules.order.keys)))]
+            largest = [str(rules.max_limit)] if rules and name == rules.limit and rules.max_limit else []
+            found = [
+                (text, requests.judge(self.subject, [*extra, (name, text)]))
+                for text in (*parameter.values, *largest, *CANDIDATES)
+            ]
+            promised = [text for text, judged in found if judged.reading is Reading.PROMISED]
+            forbidden = [text for text, judged in found if judged.reading is Reading.FORBIDDEN]
+            for text in dict.fromkeys([*promised[:24], *forbidden]):
+                yield [*extra, (name, text)]
+            if parameter.is_array and len(parameter.values) > 1:
+                yield [*extra, (name, ",".join(parameter.values))]
+        yield [("x-unknown-parameter", "1")]
+
+    def _aims(self, seed: int) -> Iterator[Mapping[str, Any]]:
+        """Queries that meet items: one or two filters with values of an item, perhaps in order, perhaps a page."""
+        if self.bench is None or self.snapshot is None or not self.snapshot.items:
+            return
+        random, rules = Random(seed), self.bench.rules  # noqa: S311 - spreads requests, no secret
+        items, parameters = list(self.snapshot.items.values()), self.subject.operation.parameters
+        for _ in range(MOST_AIMS):
+            item, aim = random.choice(items), dict[str, Any]()
+            stated = [
+                each
+                for each in rules.filters.values()
+                if each.op in ("eq", "ge", "le") and item.facts[each.property or ""]
+            ]
+            for rule in random.sample(stated, min(len(stated), random.choice((1, 1, 2)))):
+                value = next(texts(item, rule.property or ""))
+                if chosen.must_be_accepted(self.bench, value):
+                    aim[rule.parameter] = [value] if parameters[rule.parameter].is_array else value
+            if rules.order and random.random() < 0.6:
+                aim[rules.order.parameter] = random.choice(list(rules.order.keys))
+                if rules.order.direction:
+                    aim[rules.order.direction] = random.choice((rules.order.asc, rules.order.desc))
+            if random.random() < 0.5:
+                aim |= {rules.limit: random.randint(1, self.bench.page_length), rules.offset: random.randint(0, 3)}
+            yield aim
+
+    def _count(self, answer: Answer) -> None:
+        self.met["answers"] += 1
+        if answer.status in self.subject.operation.success:
+            self.met["successes"] += 1
+            if (
+                self.bench
+                and answer.is_json
+                and f'"{self.bench.rules.items.rpartition("/")[2]}":[]'.encode() not in answer.body.replace(b" ", b"")
+            ):
+                self.met["successes with items"] += 1
+
+    def _breach(self, finding: _Finding, expected: str, seen: str, answer: Answer) -> None:
+        if len(finding.evidence) < SHOWN:
+            finding.evidence.append(Evidence(expected, seen, (answer.command,)))
+
+    def _finding(self, id_: str) -> _Finding:
+        return self._findings[id_]
+
+
+def properties(subject: Subject) -> Iterator[Property]:
+    """Yield the properties of the suite."""
+
+    def of(id_: str, sentence: str, place: Place) -> Property:
+        return Property(subject.name, Suite.SHAPES, id_, sentence, place)
+
+    responses = subject.place("/responses")
+    yield of("answer", "Every request gets a whole answer over HTTP.", responses)
+    yield of("failure", "No request makes the server fail.", responses)
+    yield of("status", "Every answer has a status that the contract declares; a redirect is none.", responses)
+    yield of("content", "Every answer has the content type declared for its status.", responses)
+    yield of("header", "Every answer carries the headers that its status requires.", responses)
+    yield of("body", "Every body is what the schema of its status says, down to each value.", responses)
+    yield of("leak", "No error shows the inside of the server: no stack trace, no name of an exception.", responses)
+    yield of(
+        "input",
+        "A request that the contract allows is answered, whatever else is made up for it.",
+        subject.place("/parameters"),
+    )
+    for (where, name), pointer in subject.parameter_places.items():
+        if where != "path":
+            sentence = f"{name} accepts what the contract promises, and refuses what it cannot mean."
+            yield of(f"input.{name}", sentence, subject.at(f"{pointer}/schema"))
+    if subject.is_list:
+        yield of(
+            "word", "In every answer each item passes each filter, in the order asked for.", subject.place("/x-list")
+        )
+
+
+def _typed(text: str, schema: Mapping[str, Any]) -> Any:
+    kind = schema.get("type")
+    if kind == "boolean":
+        return text == "true"
+    return int(text) if kind == "integer" else float(text) if kind == "number" else text
+
+
+def _parameters(subject: Subject, headers: Mapping[str, str]) -> dict[str, str]:
+    sent = {name.partition(":")[2].lower(): value for name, value in headers.items()}
+    return {
+        name: sent[name.lower()]
+        for where, name in subject.parameter_places
+        if where == "header" and name.lower() in sent
+    }
+
+
+def _is_too_long(answer: Answer) -> bool:
+    return answer.status in (413, 414, 431, 494) and len(answer.url) > 2000
+
+
+def _shown(parameter: str, query: str) -> str:
+    return next((f"{name}={value}" for name, value in query_pairs(query) if name == parameter), parameter)[:200]
