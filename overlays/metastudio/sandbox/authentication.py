@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from metastudio.sandbox.messages import RefusedError, Request
 from metastudio.sandbox.settings import Account, Keys
-from metastudio.sandbox.signature import Claim
+from metastudio.sandbox.signature import Claim, is_right
 
 WINDOW = 15 * 60
 """Seconds that the date of a signature may be away from the server's time (facts, section 2.2)."""
@@ -44,10 +44,11 @@ class Gate:
         self._failures: dict[str, _Failures] = {}
         self._lock = threading.Lock()
 
-    def issue_token(self, account: Account) -> tuple[str, float]:
-        """Return a fresh token and the time at which it expires."""
+    def issue_token(self, account: Account, *, valid: bool = True) -> tuple[str, float]:
+        """Return a fresh token and the time at which it expires. One that is not valid opens nothing here."""
         token, expires_at = f"sandbox-{uuid.uuid4().hex}", self.now() + TOKEN_LIFETIME
-        self.tokens[token] = account, expires_at
+        if valid:
+            self.tokens[token] = account, expires_at
         return token, expires_at
 
     def is_locked(self, access_key: str) -> bool:
@@ -75,12 +76,11 @@ class Gate:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A signed request, what it claims, and what is known about it. `is_right` verifies with a secret key."""
+    """A signed request, what it claims, and what is known about it."""
 
     request: Request
     claim: Claim
     gate: Gate
-    is_right: Callable[[Request, Claim, str], bool]
 
     @property
     def account(self) -> Account:
@@ -171,7 +171,7 @@ def security_token_is_right(attempt: Attempt) -> None:
 
 def signature_is_right(attempt: Attempt) -> None:
     """The signature is the one that the secret key gives for what arrived."""
-    if not attempt.is_right(attempt.request, attempt.claim, attempt.keys.secret_key):
+    if not is_right(attempt.request, attempt.claim, attempt.keys.secret_key):
         raise RefusedError("wrong_signature", access_key=attempt.claim.access_key)
 
 

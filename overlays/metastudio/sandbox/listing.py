@@ -78,7 +78,7 @@ def read_contract(path: Path | None = None) -> Contract:
 def values_at(item: Any, pointer: str) -> list[Any]:
     """Return what a pointer into an item names, one value for each element that `*` stands for."""
     found = [item]
-    for token in tokens(pointer):
+    for token in _tokens(pointer):
         if token == "*":  # noqa: S105 - a JSON pointer's token, no secret
             found = [element for each in found if isinstance(each, list) for element in each]
         else:
@@ -92,6 +92,9 @@ def put(target: dict[str, Any], pointer: str, value: Any) -> None:
     for token in way:
         target = target.setdefault(token, {})
     target[last] = value
+
+
+_tokens = lru_cache(tokens)  # a list of 100,000 items asks for the same ones again and again
 
 
 @lru_cache(maxsize=8)

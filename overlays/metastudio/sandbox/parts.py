@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,7 +51,6 @@ class Parts:
     read_authorization: Callable[[str], Claim | None] = signature.read_authorization
     key_rules: tuple[SignatureRule, ...] = authentication.KEY_RULES
     signature_rules: tuple[SignatureRule, ...] = authentication.SIGNATURE_RULES
-    canonical_request: Callable[[Request, Iterable[str]], bytes] = signature.canonical_request
     token_rules: tuple[TokenRule, ...] = authentication.TOKEN_RULES
     project_rules: tuple[ProjectRule, ...] = authentication.PROJECT_RULES
     split_query: Callable[[bytes], list[tuple[str, str]]] = parameters.split_query
@@ -69,11 +68,19 @@ class Parts:
 
     def without(self, rule: str) -> Parts:
         """Return the parts without the rule of this name. Raises KeyError where there is none."""
-        for name in ("key_rules", "signature_rules", "token_rules", "project_rules"):
-            rules: tuple[Callable[..., None], ...] = getattr(self, name)
-            kept = tuple(each for each in rules if each.__name__ != rule)
-            if len(kept) < len(rules):
-                changed: dict[str, Any] = {name: kept}
+        return self._change(rule, ())
+
+    def with_rule(self, rule: str, instead: Callable[[Any], None] | TokenRule) -> Parts:
+        """Return the parts with another rule in the place of the one of this name. Raises KeyError."""
+        return self._change(rule, (instead,))
+
+    def _change(self, rule: str, instead: tuple[Any, ...]) -> Parts:
+        for field_name in ("key_rules", "signature_rules", "token_rules", "project_rules"):
+            rules: tuple[Any, ...] = getattr(self, field_name)
+            names = [each.__name__ for each in rules]
+            if rule in names:
+                at = names.index(rule)
+                changed: dict[str, Any] = {field_name: (*rules[:at], *instead, *rules[at + 1 :])}
                 return replace(self, **changed)
         raise KeyError(rule)
 

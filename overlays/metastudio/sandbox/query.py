@@ -6,6 +6,7 @@ comparison, only by `exists: false`. Several values in one parameter mean any of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,13 +87,13 @@ def window(offset: int | None, limit: int | None, listing: Listing) -> Window:
 
 def stored(column: Column, value: Any) -> Any:
     """Return a value as the column holds it: times as sortable text, truth as 0 or 1, None for what cannot be there."""
-    if column.time:
-        return instant(value) if isinstance(value, str) else None
+    if isinstance(value, str):
+        return instant(value) if column.time else value
+    if column.time or not isinstance(value, (bool, int, float)):
+        return None
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, int) and abs(value) > _LARGEST:
-        return float("inf") if value > 0 else float("-inf")
-    return value if isinstance(value, str | int | float) else None
+    return value if abs(value) <= _LARGEST else math.copysign(math.inf, value)
 
 
 def _comparison(op: str, value: str, count: int) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 import signal
 import socket
 import struct
 import sys
 import threading
+import uuid
 from types import TracebackType
 from typing import Any, Self
 
+import h11
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from metastudio.sandbox import gateway
 from metastudio.sandbox.app import App, create_app
 from metastudio.sandbox.parts import PARTS, Parts
 from metastudio.sandbox.settings import Account, Settings
@@ -130,6 +134,16 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app_state = {**self.app_state, "reset": lambda: _reset(transport)}
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP in the words of the gateway, instead of plain text without an id."""
+        request_id = uuid.uuid4().hex
+        body = json.dumps(gateway.REFUSALS["bad_request"].body(request_id, {"reason": msg})).encode()
+        headers = [("content-type", "application/json"), ("connection", "close"), ("x-request-id", request_id)]
+        response = h11.Response(status_code=400, headers=[*headers, ("content-length", str(len(body)))])
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
 
 class _Server(Server):

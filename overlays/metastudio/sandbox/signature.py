@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
@@ -75,15 +75,10 @@ def canonical_query(query: bytes) -> bytes:
     ).encode()
 
 
-def is_right(
-    request: Request,
-    claim: Claim,
-    secret_key: str,
-    canonical: Callable[[Request, Iterable[str]], bytes] = canonical_request,
-) -> bool:
+def is_right(request: Request, claim: Claim, secret_key: str) -> bool:
     """Return whether the claim's signature is the one that the secret key gives for this request."""
     dates = request.header("x-sdk-date")
-    digest = hashlib.sha256(canonical(request, claim.signed_headers)).hexdigest()
+    digest = hashlib.sha256(canonical_request(request, claim.signed_headers)).hexdigest()
     text = f"{ALGORITHM}\n{dates[0] if dates else ''}\n{digest}"
     expected = hmac.new(secret_key.encode(), text.encode("latin-1"), hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected, claim.signature)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from metastudio.sandbox.listing import Listing, values_at
+from metastudio.sandbox.listing import Column, Listing, values_at
 from metastudio.sandbox.query import Selection, stored
 
-_COUNTS = 256
+_COUNTS, _NOTHING = 256, (None,)
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Store:
@@ -24,12 +26,12 @@ class Store:
         self._listing = listing
         self._lock = threading.RLock()
         self._counts: dict[tuple[Any, ...], int] = {}
+        self._next = 1
         self._single = [each for each in listing.columns.values() if not each.many]
         self._many = [each for each in listing.columns.values() if each.many]
         self._database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         names = [each.name for each in self._single]
         self._database.execute(f"CREATE TABLE items (seq INTEGER PRIMARY KEY, {', '.join(names)}, body TEXT NOT NULL)")
-        self._insert = f"INSERT INTO items ({', '.join(names)}, body) VALUES ({', '.join('?' * (len(names) + 1))})"  # noqa: S608
         for column in self._many:
             self._database.execute(f"CREATE TABLE {column.name} (seq INTEGER NOT NULL, value)")
         self.add(*items)
@@ -41,25 +43,19 @@ class Store:
 
     def add(self, *items: Mapping[str, Any]) -> None:
         """Append items."""
-        with self._lock, self._database:
-            self._database.execute("BEGIN")
-            for item in items:
-                self._add(item)
-            self._counts.clear()
+        with self._change():
+            self._put(zip(range(self._next, self._next + len(items)), items, strict=True))
+            self._next += len(items)
 
     def replace(self, identity: Any, item: Mapping[str, Any]) -> None:
         """Put another item into the place of the one with this identity. Raises KeyError."""
-        with self._lock, self._database:
-            self._database.execute("BEGIN")
-            self._add(item, self._delete(identity))
-            self._counts.clear()
+        with self._change():
+            self._put([(self._delete(identity), item)])
 
     def remove(self, identity: Any) -> None:
         """Take an item out. Raises KeyError."""
-        with self._lock, self._database:
-            self._database.execute("BEGIN")
+        with self._change():
             self._delete(identity)
-            self._counts.clear()
 
     def items(self) -> list[dict[str, Any]]:
         """Return all items of all projects, in the order in which they came."""
@@ -84,16 +80,30 @@ class Store:
             self._counts[key] = rows.fetchone()[0]
         return self._counts[key]
 
-    def _add(self, item: Mapping[str, Any], seq: int | None = None) -> None:
-        values = [next((stored(each, value) for value in values_at(item, each.pointer)), None) for each in self._single]
-        body = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
-        cursor = self._database.execute(self._insert, [*values, body])
-        if seq is not None:
-            self._database.execute("UPDATE items SET seq = ? WHERE seq = ?", (seq, cursor.lastrowid))
-        for column in self._many:
-            found = (stored(column, value) for value in values_at(item, column.pointer))
-            rows = [(seq or cursor.lastrowid, value) for value in found if value is not None]
-            self._database.executemany(f"INSERT INTO {column.name} VALUES (?, ?)", rows)  # noqa: S608
+    @contextmanager
+    def _change(self) -> Generator[None]:
+        """Lock the items, and keep all of a change or nothing."""
+        with self._lock, self._database:
+            self._database.execute("BEGIN")
+            yield
+            self._counts.clear()
+
+    def _put(self, numbered: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        elements: dict[str, list[tuple[int, Any]]] = {column.name: [] for column in self._many}
+
+        def row(seq: int, item: Mapping[str, Any]) -> list[Any]:
+            for column in self._many:
+                elements[column.name] += [(seq, value) for value in self._stored(column, item) if value is not None]
+            return [seq, *((self._stored(column, item) or _NOTHING)[0] for column in self._single), _JSON.encode(item)]
+
+        marks = ", ".join("?" * (len(self._single) + 2))
+        rows = (row(seq, item) for seq, item in numbered)
+        self._database.executemany(f"INSERT INTO items VALUES ({marks})", rows)  # noqa: S608
+        for name, each in elements.items():
+            self._database.executemany(f"INSERT INTO {name} VALUES (?, ?)", each)  # noqa: S608
+
+    def _stored(self, column: Column, item: Mapping[str, Any]) -> list[Any]:
+        return [stored(column, value) for value in values_at(item, column.pointer)]
 
     def _delete(self, identity: Any) -> int:
         column = self._listing.columns[self._listing.rules.identity]
