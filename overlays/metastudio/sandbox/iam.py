@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qs
 
 from metastudio.sandbox.authentication import Gate
@@ -40,12 +41,13 @@ class Iam:
             asked = json.loads(request.body)["auth"]
             user = asked["identity"]["password"]["user"]
             name, password, domain = user["name"], user["password"], user["domain"]["name"]
-            scope = asked.get("scope", {}).get("project", {})
+            scope = {**asked.get("scope", {}).get("project", {})}
             methods = asked["identity"]["methods"]
         except (ValueError, LookupError, TypeError, AttributeError):
             return _error(400, "The body is no request for a token by password.")
-        accounts = {(each.domain, each.user, each.password): each for each in self._gate.accounts}
-        account = accounts.get((domain, name, password))
+        given = [domain, name, password]
+        found = (each for each in self._gate.accounts if [each.domain, each.user, each.password] == given)
+        account = next(found, None)
         if methods != ["password"] or account is None:
             return _error(401, "The username or password is wrong.")
         project = {"id": account.project_id, "name": account.project_name}
