@@ -56,7 +56,7 @@ def _filters(old: Mapping[str, Any], new: Mapping[str, Any], before: set[str], a
         if name not in after:
             continue  # the parameter is gone, which is said elsewhere
         if name not in before:
-            yield place, Grade.ADDITIVE, f"keeps the items whose {now}" if now else "what it keeps is unstated"
+            yield place, Grade.ADDITIVE, f"keeps items whose {now}" if now else "what it keeps is unstated"
         elif was != now:
             yield place, promise(was, now), f"{_said(was)} -> {_said(now)}"
         elif name in old and name in new and old[name].get("sandbox") != new[name].get("sandbox"):
@@ -66,8 +66,21 @@ def _filters(old: Mapping[str, Any], new: Mapping[str, Any], before: set[str], a
             yield from ((place, grade, text) for grade, text in sources(old[name], new[name]))
 
 
+_OPS = {
+    "eq": "equals",
+    "ne": "does not equal",
+    "ge": "is at least",
+    "gt": "is above",
+    "le": "is at most",
+    "lt": "is below",
+    "substring": "contains",
+    "prefix": "starts with",
+    "exists": "is there, or is not, as says",
+}
+
+
 def _compares(rule: Mapping[str, Any] | None) -> str | None:
-    return None if rule is None or rule["op"] == "unstated" else f"{rule['property']} {rule['op']}"
+    return None if rule is None or rule["op"] == "unstated" else f"{rule['property']} {_OPS[rule['op']]} the value"
 
 
 def _leaves(node: Mapping[str, Any], pointer: str = "") -> dict[str, Any]:
