@@ -85,7 +85,7 @@ def serve(handler: Callable[[Received], Answer], *, host: str = "127.0.0.1") -> 
             self.rfile.readline()
             return body
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_CONNECT = _answer
 
         def log_message(self, format: str, *args: Any) -> None:
             """Be quiet."""

@@ -111,6 +111,17 @@ def test_other_keys_leave_no_token_behind() -> None:
     assert server.received[1].header("x-security-token") is None
 
 
+@both
+def test_a_declared_payload_hash_stays_with_a_body_only(send: Send) -> None:
+    """Without a body, signers of other languages sign the declared text, the vendor's Python one the empty hash."""
+    declared = {"X-Sdk-Content-Sha256": "UNSIGNED-PAYLOAD"}
+    with serve(lambda _: Answer()) as server:
+        send(AkSkAuth("AK", "SK"), server.url, headers=declared)
+        send(AkSkAuth("AK", "SK"), server.url, headers=declared, method="POST", content=b"x")
+    assert [request.header("x-sdk-content-sha256") for request in server.received] == [None, "UNSIGNED-PAYLOAD"]
+    assert "host;x-sdk-content-sha256;x-sdk-date," in (server.received[1].header("authorization") or "")
+
+
 @pytest.mark.parametrize(("url", "host"), [("https://h.test:443/", "h.test"), ("https://h.test:444/", "h.test:444")])
 def test_the_host_is_signed_as_sent(url: str, host: str) -> None:
     request = httpx.Request("GET", url)

@@ -207,6 +207,19 @@ def test_others_wait_for_a_renewal_only_when_it_is_late(before_end: timedelta, n
         assert (leader.result(), follower.result()) == ("0002", number)
 
 
+def test_who_waits_for_a_renewal_that_fails_uses_the_old_keys_too() -> None:
+    machine = Machine()
+    machine.sign()
+    machine.now = START + LIFE - LATE
+    machine.failure = CredentialsError("unwell")
+
+    async def all_at_once() -> list[str]:
+        return await asyncio.gather(*(machine.asign() for _ in range(5)))
+
+    assert asyncio.run(all_at_once()) == ["0001"] * 5
+    assert machine.calls == 2
+
+
 def test_the_event_loop_runs_on_while_a_provider_blocks() -> None:
     machine = Machine()
     answer = threading.Event()

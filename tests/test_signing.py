@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from metastudio import signing
 
@@ -112,6 +112,9 @@ def test_pairs_survive_the_canonical_query(pairs: list[tuple[str, str]]) -> None
 
 
 @given(st.text(min_size=1, max_size=200), st.text())
+@example("k" * 64, "a key as long as HMAC's block")
+@example("k" * 65, "a longer one is hashed first")
+@example("é" * 33, "66 bytes")
 def test_the_keyed_signature_is_hmac_sha256(key: str, text: str) -> None:
     expected = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
     sign = signing.keyed_signature(key)

@@ -233,6 +233,31 @@ def test_the_guard_leaves_a_trace_of_the_callers_working_and_grows_no_layers() -
     assert "http11.send_request_headers.started" in events
 
 
+@pytest.mark.anyio
+async def test_the_guard_leaves_an_async_trace_working() -> None:
+    events: list[str] = []
+
+    async def trace(event: str, _: Any) -> None:
+        await asyncio.sleep(0)
+        events.append(event)
+
+    with serve(accepts("T")) as server:
+        async with httpx.AsyncClient(auth=TokenAuth("T")) as client:
+            await client.get(server.url, extensions={"trace": trace})
+    assert "http11.send_request_headers.started" in events
+
+
+def test_the_guard_lets_a_proxy_be_asked_for_a_tunnel() -> None:
+    with (
+        serve(lambda _: Answer(502)) as proxy,
+        httpx.Client(auth=TokenAuth("T"), proxy=proxy.url) as client,
+        pytest.raises(httpx.ProxyError, match="502"),
+    ):
+        client.get("https://a.test/")
+    (request,) = proxy.received
+    assert (request.method, request.header("x-auth-token")) == ("CONNECT", None)
+
+
 def test_the_guard_sees_through_a_proxy() -> None:
     """A proxy for plain http is told the whole URL; it stands for both origins here."""
 

@@ -72,9 +72,14 @@ def canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
     return "&".join([f"{_encode(key)}={_encode(value)}" for key, value in sorted(pairs)])
 
 
-def signed_headers(headers: Iterable[str]) -> list[str]:
+def signed_headers(headers: Iterable[str]) -> tuple[str, ...]:
     """The header names in the order they are signed. Names with ``_`` are sent but never signed."""
-    return sorted([name for name in headers if "_" not in name])
+    return _in_order(tuple(headers))
+
+
+@lru_cache(maxsize=64)
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if "_" not in name))
 
 
 def canonical_headers(headers: Mapping[str, str], names: Iterable[str]) -> str:
