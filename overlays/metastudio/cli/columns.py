@@ -1,0 +1,124 @@
+"""Which columns a list can have, which of them a table shows, and what stands in a cell."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metastudio.cli.times import local
+from metastudio.masking import is_sensitive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from metastudio.operations import ListRules, Operation
+
+
+def chosen_columns(operation: Operation, text: str) -> list[str]:
+    """Read a list of columns, separated by commas; `owner.name` looks into an object.
+
+    Raises:
+        click.UsageError: a column is not known.
+    """
+    columns = [column.strip() for column in text.split(",") if column.strip()]
+    known = list(operation.fields)
+    for column in columns:
+        if column.partition(".")[0] not in known:
+            close = difflib.get_close_matches(column, known, 1)
+            meant = f"did you mean {close[0]}? " if close else ""
+            raise click.UsageError(f"there is no column {column!a}; {meant}There are {', '.join(known)}")
+    if not columns:
+        raise click.UsageError(f"name at least one column of {', '.join(known)}")
+    return columns
+
+
+def table_columns(operation: Operation) -> list[str]:
+    """Return what a table shows if there is room, most important first, without what is personal or always the same.
+
+    The ID, what every item has, where it stands; then the rest.
+    """
+    state = state_column(operation)
+    first = [identity_column(operation), *_required(operation), *([state] if state else [])]
+    same = {column_of(pointer) for pointer in rules_of(operation).scope.values()}
+    columns = [column for column in dict.fromkeys([*first, *operation.fields]) if column not in same]
+    return [column for column in columns if not is_sensitive(column)]
+
+
+def identity_column(operation: Operation) -> str:
+    """Return the column of an item's ID."""
+    return column_of(rules_of(operation).identity)
+
+
+def state_column(operation: Operation) -> str | None:
+    """Return the column that says where an item stands, or None where items have no states."""
+    return column_of(operation.state_property) if operation.state_property else None
+
+
+def identity_parameter(operation: Operation) -> str | None:
+    """Return the parameter that asks for one item by its ID, or None where the list has none."""
+    rules = rules_of(operation)
+    asking = (name for name, rule in rules.filters.items() if rule.property == rules.identity and rule.op == "eq")
+    return next(asking, None)
+
+
+def rules_of(operation: Operation) -> ListRules:
+    """Return the rules of a list operation."""
+    assert operation.list_rules is not None, f"{operation.id} is no list"
+    return operation.list_rules
+
+
+def column_of(pointer: str) -> str:
+    """Return the column of a JSON pointer into an item: /owner/name is owner.name."""
+    return ".".join(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
+
+
+def value_at(item: Mapping[str, Any], column: str) -> Any:
+    """Return what an item as sent has in a column, or None."""
+    value: Any = item
+    for token in column.split("."):
+        value = value.get(token) if isinstance(value, dict) else None
+    return value
+
+
+def only(item: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """Return these columns of an item, None where it has nothing."""
+    return {column: value_at(item, column) for column in columns}
+
+
+def cell(operation: Operation, column: str, value: Any) -> str:
+    """Put a value into a cell of a table: times in this machine's zone, nothing that moves a terminal's cursor."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        is_time = operation.fields.get(column, {}).get("format") == "date-time"
+        return printable(local(value) if is_time else value)
+    return printable(flat(value))
+
+
+def flat(value: Any) -> str:
+    """Put a value into one text: lists joined, objects as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "; ".join(map(flat, value))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if isinstance(value, dict) else str(value)
+
+
+def printable(text: str) -> str:
+    """Spell out characters that a terminal obeys instead of showing, among them those that turn text round."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\u200d" else ascii(each)[1:-1] for each in text)
+
+
+def _required(operation: Operation) -> list[str]:
+    """The properties that the contract promises for every item."""
+    shape: Any = next(iter(operation.success.values())) or {}
+    for token in column_of(rules_of(operation).items).split("."):
+        shape = shape.get("properties", {}).get(token, {})
+    return [name for name in shape.get("items", {}).get("required", []) if name in operation.fields]

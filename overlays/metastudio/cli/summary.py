@@ -1,0 +1,136 @@
+"""How many items are in which state, grouped as people act on them."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metastudio.cli.columns import column_of, identity_column, only, printable, rules_of, state_column, value_at
+from metastudio.cli.connection import connection_options, current
+from metastudio.cli.filters import arguments, filter_options
+from metastudio.cli.sections import Command, Option
+from metastudio.cli.terminal import COLOURS, UNLISTED, Terminal
+from metastudio.cli.times import instant, local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from metastudio.operations import Operation
+
+PHASES: Mapping[str, str] = {
+    "waiting": "waiting for you",
+    "review": "in review",
+    "training": "in training",
+    "failed": "failed",
+    "done": "done",
+}
+"""What people call the phases of `x-states`, in the order in which they care."""
+LONGEST_BAR = 40
+
+
+def summary_command(name: str, operation: Operation) -> click.Command:
+    """Make the command that sums up a list."""
+    output = Option(["--output", "-o"], type=click.Choice(["text", "json"]), default="text", help="Format.")
+    filters = filter_options(operation, [output])
+    return Command(
+        "summary",
+        callback=partial(_show, name, operation),
+        params=[*filters, output, *connection_options(filters)],
+        help=f"How many {name} are in which state; the oldest and the newest.",
+    )
+
+
+def _show(name: str, operation: Operation, /, output: str, **given: Any) -> None:
+    from metastudio.cli.formats import to_json
+    from metastudio.cli.pages import Pages
+
+    terminal, summary = Terminal(sys.stdout), Summary(operation)
+    with current().studio() as studio:
+        pages = Pages(studio, operation, arguments(operation, given))
+        for items in pages.shown() if terminal.is_one else pages:
+            for item in items:
+                summary.add(item)
+    shown = [to_json(summary.as_json(), indent=2)] if output == "json" else summary.lines(name, terminal)
+    terminal.write("".join(line + "\n" for line in shown))
+
+
+class Summary:
+    """Counts of states; the first and the last item by the time that the list can be ordered by."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._state = state_column(operation) or ""
+        self._time = _time_column(operation) or ""
+        self._counts = Counter[str]()
+        self._oldest: tuple[datetime, dict[str, Any]] | None = None
+        self._newest: tuple[datetime, dict[str, Any]] | None = None
+
+    def add(self, item: dict[str, Any]) -> None:
+        """Count an item."""
+        self._counts[str(value_at(item, self._state))] += 1
+        at = instant(value_at(item, self._time))
+        if at and (self._oldest is None or at < self._oldest[0]):
+            self._oldest = at, item
+        if at and (self._newest is None or at > self._newest[0]):
+            self._newest = at, item
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data; of the oldest and the newest item the ID, state and time."""
+        shown = [identity_column(self._operation), self._state, self._time]
+        phases = {
+            phase: {"total": sum(states.values()), "states": states} for phase, states in self._by_phase().items()
+        }
+        ends = {"oldest": self._oldest, "newest": self._newest}
+        return {
+            "total": self._counts.total(),
+            "phases": phases,
+            **{end: found and only(found[1], shown) for end, found in ends.items()},
+        }
+
+    def lines(self, name: str, terminal: Terminal) -> Iterator[str]:
+        """Lay it out: a bar for each phase, below it one for each of its states."""
+        width = max(map(len, [*PHASES.values(), *(f"  {printable(state)}" for state in self._counts)]))
+        digits = len(f"{self._counts.total():,}")
+        room = min(terminal.width - width - digits - 4, LONGEST_BAR)
+        groups = self._by_phase()
+        most = max(1, *(sum(states.values()) for states in groups.values()))
+
+        def line(label: str, count: int, hue: str, *, bold: bool = False) -> str:
+            text = terminal.style(f"{label:<{width}}  {count:>{digits},}", bold=bold)
+            bar = "█" * -(-count * room // most) if room >= 4 else ""
+            return f"{text}  {terminal.style(bar, hue)}" if bar else text
+
+        yield f"{self._counts.total():,} {name}"
+        for phase, states in groups.items():
+            hue = COLOURS.get(phase, UNLISTED)
+            yield ""
+            yield line(PHASES.get(phase, phase), sum(states.values()), hue, bold=True)
+            for state, count in states.items():
+                yield line(f"  {printable(state)}", count, hue)
+        if self._oldest and self._newest:
+            yield ""
+            for end, (_, item) in (("oldest", self._oldest), ("newest", self._newest)):
+                at, identity = value_at(item, self._time), value_at(item, identity_column(self._operation))
+                yield f"{end}  {local(at)}  {printable(str(identity))}"
+
+    def _by_phase(self) -> dict[str, dict[str, int]]:
+        """The counts of each phase's states, in the contract's order; at last the states that it does not list."""
+        groups: dict[str, dict[str, int]] = {phase: {} for phase in PHASES}
+        for state, known in self._operation.states.items():
+            if state in self._counts:
+                groups[known.phase][state] = self._counts[state]
+        unlisted = {state: self._counts[state] for state in sorted(self._counts.keys() - self._operation.states.keys())}
+        return {**groups, "unlisted": unlisted} if unlisted else groups
+
+
+def _time_column(operation: Operation) -> str | None:
+    """The time that the list can be ordered by, or else the first there is."""
+    order = rules_of(operation).order
+    keys = [column_of(pointer) for pointer in order.keys.values()] if order else []
+    times = [name for name, field in operation.fields.items() if field.get("format") == "date-time"]
+    return next((column for column in [*keys, *times] if column in times), None)
