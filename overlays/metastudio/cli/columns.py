@@ -41,7 +41,7 @@ def table_columns(operation: Operation) -> list[str]:
     The ID, what every item has, where it stands; then the rest.
     """
     state = state_column(operation)
-    first = [identity_column(operation), *_required(operation), *([state] if state else [])]
+    first = [identity_column(operation), *required_columns(operation), *([state] if state else [])]
     same = {column_of(pointer) for pointer in rules_of(operation).scope.values()}
     columns = [column for column in dict.fromkeys([*first, *operation.fields]) if column not in same]
     return [column for column in columns if not is_sensitive(column)]
@@ -116,8 +116,8 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\u200d" else ascii(each)[1:-1] for each in text)
 
 
-def _required(operation: Operation) -> list[str]:
-    """The properties that the contract promises for every item."""
+def required_columns(operation: Operation) -> list[str]:
+    """Return the properties that the contract promises for every item."""
     shape: Any = next(iter(operation.success.values())) or {}
     for token in column_of(rules_of(operation).items).split("."):
         shape = shape.get("properties", {}).get(token, {})

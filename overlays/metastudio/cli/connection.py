@@ -15,7 +15,7 @@ import click
 from metastudio.cli.sections import Option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from metastudio import MetaStudio
 
@@ -28,7 +28,7 @@ class Connection:
     debug: bool = False
 
     @contextmanager
-    def studio(self, **more: Any) -> Iterator[MetaStudio]:
+    def studio(self, **more: Any) -> Generator[MetaStudio]:
         """Open the client. After Ctrl-C it is not closed: that would wait for requests which nobody waits for."""
         from metastudio import MetaStudio
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TextIO
 from metastudio.cli.exits import Exit, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 @contextmanager
-def destination(path: Path | None, *, force: bool) -> Iterator[TextIO]:
+def destination(path: Path | None, *, force: bool) -> Generator[TextIO]:
     """Give the stream to write to. A file appears under its name at the end, if nothing has failed.
 
     Raises:

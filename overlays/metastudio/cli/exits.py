@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import click
 
 from metastudio import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Exit(IntEnum):
@@ -39,7 +42,7 @@ class Refusal(click.ClickException):
     def __init__(self, message: str, hint: str | None = None, code: Exit = Exit.FAILED) -> None:
         super().__init__(message)
         self.hint = hint
-        self.exit_code = int(code)
+        self.code = code
 
 
 class Said(NamedTuple):
@@ -54,7 +57,7 @@ def say(error: Exception) -> Said:
     """Put an error into a line for people, a hint and an exit code. No secret gets in (`metastudio.errors`)."""
     match error:
         case Refusal():
-            return _said(error.message, error.exit_code, error.hint)
+            return _said(error.message, error.code, error.hint)
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "metastudio"
             return _said(error.format_message(), Exit.USAGE, f"{command} --help shows what there is")
@@ -76,7 +79,7 @@ def say(error: Exception) -> Said:
             return _said(said, Exit.FAILED, "this looks like a bug; --debug behind metastudio shows where it happened")
 
 
-_CODES = {
+_CODES: Mapping[type[errors.MetaStudioError], Exit] = {
     errors.ConfigurationError: Exit.USAGE,
     errors.JobNotFoundError: Exit.NOT_FOUND,
     errors.WaitTimeoutError: Exit.TIMEOUT,

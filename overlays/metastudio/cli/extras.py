@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from metastudio.cli.exits import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 @contextmanager
-def needs(extra: str) -> Iterator[None]:
+def needs(extra: str) -> Generator[None]:
     """Around imports that an extra is for. A library that is missing is a Refusal; a module of ours that is, a bug."""
     try:
         yield

@@ -9,7 +9,7 @@ import sys
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -24,6 +24,9 @@ from metastudio.cli.summary import summary_command
 from metastudio.cli.terminal import Terminal
 from metastudio.cli.watch import watch_command
 from metastudio.operations import Operation
+
+if TYPE_CHECKING:
+    from metastudio.cli.table import Layout
 
 FORMATS = ("table", "json", "jsonl", "csv")
 TIMES = """
@@ -97,10 +100,10 @@ def _show(name: str, operation: Operation, /, **given: Any) -> None:
             write(coming, columns, stream)
         else:
             items = [item for page in coming for item in page]
+            layout = table.Layout(operation, items, columns, terminal)
             if items or not terminal.is_one:
-                stream.writelines(line + "\n" for line in table.lines(operation, items, columns, terminal))
-            stream.flush()
-            _say_how_many(name, len(items), pages.total, Terminal(sys.stderr))
+                terminal.write("".join(f"{line}\n" for line in layout.lines()))
+            _say_how_many(f"{len(items):,}", pages.total, name, layout)
 
 
 def _format_of(out: Path | None, terminal: Terminal) -> str:
@@ -109,11 +112,15 @@ def _format_of(out: Path | None, terminal: Terminal) -> str:
     return "table" if terminal.is_one else "jsonl"
 
 
-def _say_how_many(name: str, shown: int, total: int | None, terminal: Terminal) -> None:
+def _say_how_many(shown: str, total: int | None, name: str, layout: Layout) -> None:
+    terminal = Terminal(sys.stderr)
     if not terminal.is_one:
         return
-    many = f"{shown:,} {name}" if total is None else f"{shown:,} of {total:,} {name}"
-    said = f"{many}, times in {datetime.now().astimezone():%Z}" if shown else f"no {name} pass these filters"
+    said = f"{shown} {name}" if total is None else f"{shown} of {total:,} {name}"
+    if layout.has_times:
+        said += f", times in {datetime.now().astimezone():%Z}"
+    if layout.hidden:
+        said += f"; no room for {', '.join(layout.hidden)}"
     terminal.write(terminal.style(said, dim=True) + "\n")
 
 

@@ -40,8 +40,8 @@ def sandbox_command() -> click.Command:
             Option(["--newer"], is_flag=True, help="Answer as servers do that are newer than the contract."),
             Option(["--spec"], type=contract, metavar="FILE", help="Contract to serve, instead of the packaged one."),
         ],
-        help="Serve the contract on 127.0.0.1 until Ctrl-C: signatures, tokens and projects are checked, lists answered "
-        "as the contract says. Once it listens, it prints what leads the client there; its page /docs tries calls out.",
+        help="Serve the contract on 127.0.0.1 until Ctrl-C: signatures, tokens and projects are checked, lists "
+        "answered as the contract says. Prints what leads the client there once it listens; /docs is a page to try calls.",
         notes={
             "Examples": """
                 metastudio sandbox --port 8080 > sandbox.env &

@@ -116,7 +116,9 @@ class Summary:
             yield ""
             for end, (_, item) in (("oldest", self._oldest), ("newest", self._newest)):
                 at, identity = value_at(item, self._time), value_at(item, identity_column(self._operation))
-                yield f"{end}  {local(at)}  {printable(str(identity))}"
+                head, identity = f"{end}  {local(at)}", printable(str(identity))
+                fits = not terminal.is_one or len(f"{head}  {identity}") <= terminal.width
+                yield from [f"{head}  {identity}"] if fits else [head, f"        {identity}"]
 
     def _by_phase(self) -> dict[str, dict[str, int]]:
         """The counts of each phase's states, in the contract's order; at last the states that it does not list."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-from metastudio.cli.columns import cell, identity_column, state_column, table_columns, value_at
+from metastudio.cli.columns import cell, identity_column, required_columns, state_column, table_columns, value_at
 from metastudio.cli.terminal import UNSEEN_WIDTH, Terminal, state_colour
 
 if TYPE_CHECKING:
@@ -18,26 +19,6 @@ if TYPE_CHECKING:
 GAP = "  "
 CUT = 24
 """Cells to which free text is cut where there is no room for all of it."""
-
-
-def lines(
-    operation: Operation, items: Sequence[Mapping[str, Any]], columns: Sequence[str] | None, terminal: Terminal
-) -> Iterator[str]:
-    """Lay out items, line by line.
-
-    Without `columns`, as many of the usual ones as fit are shown, and none that is empty throughout. Where nobody
-    looks, nothing is cut.
-    """
-    layout = _Layout(operation, terminal)
-    chosen = [_Column.of(operation, name, items) for name in columns or table_columns(operation)]
-    if columns is None:
-        usual = [column for column in chosen if column.name in layout.always or any(column.cells)]
-        chosen = layout.fitting(usual, terminal.width)
-    if not terminal.is_one:
-        return layout.table(chosen, layout.total(chosen, whole=True))
-    if layout.total(chosen) <= terminal.width:
-        return layout.table(chosen, terminal.width)
-    return layout.blocks(chosen if columns else layout.fitting(usual, UNSEEN_WIDTH), terminal.width)
 
 
 @dataclass
@@ -58,50 +39,81 @@ class _Column:
         return cls(name, cells, whole, whole if fixed else min(whole, max(CUT, cell_len(name))))
 
 
-class _Layout:
-    def __init__(self, operation: Operation, terminal: Terminal) -> None:
+class Layout:
+    """How items are laid out.
+
+    Without `columns`, as many of the usual ones as fit are shown, none that is empty throughout; `hidden` are those
+    which every item has and for which there was no room. Where nobody looks, nothing is cut.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        items: Sequence[Mapping[str, Any]],
+        columns: Sequence[str] | None,
+        terminal: Terminal,
+    ) -> None:
         self._operation = operation
         self._terminal = terminal
         self._state = state_column(operation)
-        self.always = {identity_column(operation), self._state}
+        self._always = {identity_column(operation), self._state}
+        self._in_blocks = False
+        self._columns = [_Column.of(operation, name, items) for name in columns or table_columns(operation)]
+        usual = [column for column in self._columns if column.name in self._always or any(column.cells)]
+        if columns is None:
+            self._columns = self._fitting(usual, terminal.width)
+        if terminal.is_one and _total(self._columns) > terminal.width:
+            self._in_blocks = True
+            self._columns = self._columns if columns else self._fitting(usual, UNSEEN_WIDTH)
+        shown = [column.name for column in self._columns]
+        self.has_times = any(operation.fields.get(name, {}).get("format") == "date-time" for name in shown)
+        lost = [column.name for column in usual if column.name not in shown]
+        self.hidden = [] if columns else [name for name in required_columns(operation) if name in lost]
 
-    def total(self, columns: Sequence[_Column], *, whole: bool = False) -> int:
-        """Cells that a table of these columns takes."""
-        return sum(each.whole if whole else each.least for each in columns) + len(GAP) * (len(columns) - 1)
+    def lines(self) -> Iterator[str]:
+        """Return the lines: of a table, or of a block for each item where the terminal is too narrow for one."""
+        return self._blocks() if self._in_blocks else self._table()
 
-    def fitting(self, columns: Sequence[_Column], width: int) -> list[_Column]:
-        """The columns that fit beside one another, the first ones first; those that are shown always among them."""
-        chosen = [column for column in columns if column.name in self.always]
+    def _fitting(self, columns: Sequence[_Column], width: int) -> list[_Column]:
+        """The columns that fit beside one another, the first ones first; those that are always shown among them."""
+        chosen = {column.name: column for column in columns if column.name in self._always}
         for column in columns:
-            if column not in chosen and self.total([*chosen, column]) <= width:
-                chosen.append(column)
-        return sorted(chosen, key=columns.index)
+            if _total([*chosen.values(), column]) <= width:
+                chosen[column.name] = column
+        return [column for column in columns if column.name in chosen]
 
-    def table(self, columns: Sequence[_Column], width: int) -> Iterator[str]:
-        """A line for each item, below the names of the columns."""
-        spare = width - self.total(columns)
-        widths: list[int] = []
-        for column in columns:
-            widths.append(column.least + min(spare, column.whole - column.least))
-            spare -= widths[-1] - column.least
-        heads = [column.name for column in columns]
-        yield self._terminal.style(
-            _joined([_fitted(head, cells) for head, cells in zip(heads, widths, strict=True)]), bold=True
-        )
-        for row in zip(*(column.cells for column in columns), strict=True):
-            fitted = [_fitted(text, cells) for text, cells in zip(row, widths, strict=True)]
-            yield _joined([self._painted(*each) for each in zip(heads, row, fitted, strict=True)])
+    def _table(self) -> Iterator[str]:
+        heads, widths = [column.name for column in self._columns], self._widths()
+        fitted = [_fitted(head, width) for head, width in zip(heads, widths, strict=True)]
+        yield self._terminal.style(GAP.join(fitted).rstrip(), bold=True)
+        for row in self._rows():
+            fitted = [_fitted(text, width) for text, width in zip(row, widths, strict=True)]
+            yield GAP.join(self._painted(*each) for each in zip(heads, row, fitted, strict=True)).rstrip()
 
-    def blocks(self, columns: Sequence[_Column], width: int) -> Iterator[str]:
-        """A block of lines for each item: its ID, then a line for each column, folded where it is too long."""
-        indent = max(cell_len(column.name) for column in columns[1:]) + 2 * len(GAP) if columns[1:] else 0
-        for row in zip(*(column.cells for column in columns), strict=True):
-            yield from chop_cells(row[0], width)
-            for column, text in zip(columns[1:], row[1:], strict=True):
+    def _blocks(self) -> Iterator[str]:
+        """A block for each item: the first column, then a line for each other, folded where it is too long."""
+        (first, *others), width = self._columns, self._terminal.width
+        indent = max([0, *(cell_len(column.name) for column in others)]) + 2 * len(GAP)
+        for text, *texts in self._rows():
+            yield from (self._painted(first.name, text, part) for part in chop_cells(text, width))
+            for column, text in zip(others, texts, strict=True):
                 head = _fitted(f"{GAP}{column.name}", indent)
                 for part in chop_cells(text, max(width - indent, 8)):
                     yield head + self._painted(column.name, text, part)
                     head = " " * indent
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        return zip(*(column.cells for column in self._columns), strict=True)
+
+    def _widths(self) -> list[int]:
+        """The cells of each column: whole, unless that makes the table too wide."""
+        width = self._terminal.width if self._terminal.is_one else sys.maxsize
+        spare = width - _total(self._columns)
+        widths: list[int] = []
+        for column in self._columns:
+            widths.append(column.least + min(spare, column.whole - column.least))
+            spare -= widths[-1] - column.least
+        return widths
 
     def _painted(self, name: str, text: str, shown: str) -> str:
         """What is shown of a cell: a state in its colour."""
@@ -111,12 +123,13 @@ class _Layout:
         return self._terminal.style(bare, state_colour(self._operation, text)) + shown[len(bare) :]
 
 
+def _total(columns: Sequence[_Column]) -> int:
+    """The cells that a table of these columns takes at least."""
+    return sum(column.least for column in columns) + len(GAP) * (len(columns) - 1)
+
+
 def _fitted(text: str, width: int) -> str:
     """Text in exactly so many cells, its end cut with an ellipsis."""
     if cell_len(text) > width:
         text = set_cell_size(text, width - 1).rstrip() + "…"
     return set_cell_size(text, width)
-
-
-def _joined(cells: Sequence[str]) -> str:
-    return GAP.join(cells).rstrip()

@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from datetime import datetime, time, timedelta
 
-_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
-_UNITS |= {"d": 86400, "day": 86400, "w": 7 * 86400, "week": 7 * 86400}
+_UNITS = {
+    **dict.fromkeys(("s", "sec", "second"), 1),
+    **dict.fromkeys(("m", "min", "minute"), 60),
+    **dict.fromkeys(("h", "hour"), 3600),
+    **dict.fromkeys(("d", "day"), 24 * 3600),
+    **dict.fromkeys(("w", "week"), 7 * 24 * 3600),
+}
 _AMOUNT = re.compile(r"(\d+)\s*([a-z]+)\s*")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _LAST_SECOND = time(23, 59, 59)

@@ -41,7 +41,7 @@ def _show() -> None:
     connection, terminal = current(), Terminal(sys.stdout)
 
     def tell(name: str, value: str, source: str | None = None) -> None:
-        text = f"{terminal.style(f'{name:<12}', bold=True)}{printable(value)}"
+        text = f"{terminal.style(f'{name:<13}', bold=True)}{printable(value)}"
         terminal.write(text + (terminal.style(f"  from {printable(source)}", dim=True) if source else "") + "\n")
 
     answers: list[httpx.Response] = []
@@ -62,7 +62,7 @@ def _show() -> None:
                 if studio.settings.project_id is None and match:
                     tell("project", match.groupdict().get("project_id", ""), "IAM")
                 tell("clock", _clock(answers[-1]))
-        counted = "" if pages.total is None else f": {operation.summary} finds {pages.total:,}"
+        counted = "" if pages.total is None else f", {pages.total:,} {operation.tag.replace('_', ' ')}"
         tell("accepted", f"yes{counted}")
 
 
@@ -73,7 +73,7 @@ def _found(connection: Connection, settings: Settings) -> Iterator[tuple[str, st
     given = connection.given
     environment = "environment ({})"
     region_from = "--region" if "region" in given else environment.format(REGION) if os.environ.get(REGION) else None
-    yield "region", settings.region, region_from or "the contract, as nobody says another"
+    yield "region", settings.region, region_from or "the contract: nothing names another"
     from_region = "region"
     url_from = (
         "--base-url" if "base_url" in given else environment.format(BASE_URL) if os.environ.get(BASE_URL) else None
