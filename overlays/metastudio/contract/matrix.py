@@ -17,6 +17,7 @@ from metastudio.contract.probe import NoAnswerError, Probe
 from metastudio.contract.shapes.answers import faults
 from metastudio.contract.subject import Subject
 from metastudio.contract.verdicts import Evidence, Property, Result, Suite, Verdict
+from metastudio.operations import Parameter
 from metastudio.signing import canonical_query
 
 REFUSED = (400, 401, 403, 404)
@@ -70,10 +71,7 @@ class Matrix:
         self._other = other
         self._expired = expired_token
         self._in_a_row = 0
-        self._text = next(
-            (p.name for p in subject.operation.parameters.values() if p.location == "query" and p.schema.get("type") == "string" and not p.values and not p.is_time),
-            None,
-        )  # fmt: skip
+        self._text = next((each.name for each in subject.operation.parameters.values() if _takes_any_text(each)), None)
 
     def run(self) -> Iterator[Result]:
         """Yield the verdict on each case."""
@@ -218,6 +216,11 @@ class Matrix:
             if way == "signature":
                 sentence = f"Another caller is refused the caller's project, when {PROJECT} names it too."
                 yield Case(f"{way}.visitor-project", sentence, replace(visitor, project_id=caller.project_id), own)
+
+
+def _takes_any_text(parameter: Parameter) -> bool:
+    text = parameter.location == "query" and parameter.schema.get("type") == "string"
+    return text and not parameter.values and not parameter.is_time
 
 
 def open_operation(subject: Subject) -> bool:

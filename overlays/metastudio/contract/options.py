@@ -10,10 +10,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from metastudio import credentials as chain
 from metastudio.contract.access import Access
 from metastudio.contract.verdicts import Property
 from metastudio.credentials import Credentials
 from metastudio.errors import ConfigurationError
+from metastudio.origins import require_https
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Options:
         forge: send forged credentials; None for yes, except to the vendor's public hosts.
         timeout: seconds to wait for an answer.
         verify: whether to check certificates, or a file of those to trust.
+        allow_http: send credentials over plain http to another machine.
+
+    Raises:
+        ConfigurationError: they cannot work.
     """
 
     url: str | None = None
@@ -64,12 +70,15 @@ class Options:
     forge: bool | None = None
     timeout: float = 10.0
     verify: bool | str = True
+    allow_http: bool = False
 
     def __post_init__(self) -> None:
         if (self.url is None) == (self.app is None):
             raise ConfigurationError("say what is to be tested: a URL, or an application in this process")
         if self.url is not None and not re.match(r"https?://[^/?#@\s]+", self.url):
             raise ConfigurationError(f"{self.url!r} is no URL of a server: write http://host or https://host")
+        if self.url is not None:
+            require_https(self.url, allow_http=self.allow_http)
         if self.url is not None and re.search(r"[?#]", self.url):
             raise ConfigurationError("leave the query out of the URL: it is where the server's paths begin")
         for name, value in (("rate_limit", self.rate_limit), ("max_time", self.max_time), ("timeout", self.timeout)):
@@ -108,8 +117,22 @@ class Options:
         return Access(self.other_project_id, self.other_keys, self.other_token, token_header)
 
 
-def from_environment(prefix: str = "HUAWEICLOUD_SDK_") -> tuple[Credentials | None, str | None]:
-    """Return the key pair and the project of the environment: AK, SK, SECURITY_TOKEN and PROJECT_ID behind a prefix."""
-    read = {name: os.environ.get(prefix + name) or None for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID")}
-    keys = Credentials(read["AK"], read["SK"], read["SECURITY_TOKEN"]) if read["AK"] and read["SK"] else None
-    return keys, read["PROJECT_ID"]
+def found_credentials(environ: Mapping[str, str] = os.environ) -> tuple[Credentials | None, str | None, str | None]:
+    """Return the key pair, the token and the project of the environment, or of the vendor's credentials file.
+
+    Raises CredentialsError where they are incomplete or cannot be read.
+    """
+    source = chain.from_environment(environ) or chain.from_file(environ)
+    keys = source.provide() if source else None
+    project = environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or (source.project_id if source else None)
+    return keys, environ.get("METASTUDIO_TOKEN") or None, project
+
+
+def other_credentials(environ: Mapping[str, str] = os.environ) -> tuple[Credentials | None, str | None, str | None]:
+    """Return the same of the other caller: METASTUDIO_OTHER_AK, _SK, _TOKEN and _PROJECT_ID.
+
+    Raises CredentialsError for a key that cannot be one.
+    """
+    access_key, secret_key = environ.get("METASTUDIO_OTHER_AK"), environ.get("METASTUDIO_OTHER_SK")
+    keys = Credentials(access_key, secret_key) if access_key and secret_key else None
+    return keys, environ.get("METASTUDIO_OTHER_TOKEN") or None, environ.get("METASTUDIO_OTHER_PROJECT_ID") or None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 from metastudio.spec.load import tokens
@@ -21,12 +22,15 @@ _TIME = re.compile(
 def pick(value: Any, pointer: str) -> list[Any]:
     """Return what a JSON pointer names in a value, `*` being any element. Absent and null give nothing."""
     found = [value]
-    for token in tokens(pointer):
+    for token in _tokens(pointer):
         if token == "*":  # noqa: S105 - a JSON pointer's token, no secret
             found = [element for each in found if isinstance(each, list) for element in each]
         else:
             found = [each[token] for each in found if isinstance(each, dict) and token in each]
     return [each for each in found if each is not None]
+
+
+_tokens = lru_cache(maxsize=256)(tokens)
 
 
 def instant(text: Any) -> int | None:
