@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from metastudio.errors import ConfigurationError
-from metastudio.origins import TrustedOrigins, require_https
+from metastudio.origins import TrustedOrigins, origin, require_https
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,8 @@ def test_an_origin_is_scheme_host_and_port() -> None:
     for other in ("http://h.test", "https://h.test:444", "https://i.test", "https://h.test.evil.test"):
         with pytest.raises(ConfigurationError):
             trusted.check(httpx.URL(other))
+
+
+def test_an_international_name_is_one_origin_in_both_spellings() -> None:
+    assert origin(httpx.URL("https://bücher.test")) == origin(httpx.URL("https://xn--bcher-kva.test:443"))
+    assert origin(httpx.URL("https://bücher.test"))[1] == "xn--bcher-kva.test"

@@ -207,6 +207,12 @@ def test_a_token_does_not_follow_a_redirect_to_another_origin(send: Send, status
 
 
 @both
+def test_the_guard_knows_an_ipv6_host(send: Send) -> None:
+    with serve(accepts("T"), host="::1") as server:
+        assert send(TokenAuth("T"), server.url)[0].status_code == 200
+
+
+@both
 def test_a_token_follows_a_redirect_at_home(send: Send) -> None:
     def answer(request: Received) -> Answer:
         return Answer(307, headers={"Location": "/new"}) if request.target == "/old" else accepts("T")(request)

@@ -1,7 +1,7 @@
 """An authentication flow written once, run by both kinds of httpx client.
 
 A flow is a generator of steps. A step is either a request, which httpx sends and whose answer the generator gets
-back, or a piece of other I/O in two spellings: ``run`` for threads, ``arun`` for tasks.
+back, or a piece of other I/O in two spellings: ``run`` for threads, ``arun`` for tasks of asyncio.
 """
 
 from __future__ import annotations

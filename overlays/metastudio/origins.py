@@ -18,8 +18,8 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def origin(url: httpx.URL) -> Origin:
-    """Scheme, host and port, as a browser would compare them."""
-    return url.scheme, url.host, url.port or _PORTS.get(url.scheme, 0)
+    """Scheme, host (ASCII, as it is on the wire) and port, as a browser would compare them."""
+    return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS.get(url.scheme, 0)
 
 
 def is_loopback(host: str) -> bool:
