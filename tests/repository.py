@@ -10,7 +10,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", ".cache", "__pycache__", "node_modules", ".new-*", ".hypothesis", "*.egg-info"
+    ".git",
+    ".venv",
+    ".cache",
+    "__pycache__",
+    "node_modules",
+    ".new-*",
+    ".*_cache",
+    ".hypothesis",
+    ".schemathesis",
+    "*.egg-info",
 )
 
 
