@@ -1,4 +1,4 @@
-"""A list on a server that never stands still, in memory: what the pagers are tested against, and the truth beside it."""
+"""A list on a server that never stands still, in memory: the pagers are tested against it and its truth."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Unpack
+from zlib import crc32
 
 from metastudio.offsets import FetchedPage
 from metastudio.operations import Operation, operations
@@ -89,7 +90,7 @@ class RestlessServer(SimulatedServer):
     def __init__(self, random: Random, *, count: int, seconds: int, churn: float, filters: Mapping[str, Any]) -> None:
         super().__init__([])
         salt = random.random()
-        self.tie = lambda each: Random(f"{each.job_id}{salt}").random()  # noqa: S311
+        self.tie = lambda each: crc32(f"{salt}{each.job_id}".encode())
         self._random = random
         self._seconds = seconds
         self._churn = churn

@@ -115,16 +115,14 @@ def pages(
                 sleep(stop, delay)
                 continue
             try:
-                fetched = fetch(request.arguments)
+                with pace.applied(ticket):
+                    return fetch(request.arguments)
             except RateLimitError as error:
                 pace.refused(ticket, error)
             except Exception as error:
                 if stop.is_set():
                     raise ConfigurationError(CLOSED) from error
                 raise
-            else:
-                pace.succeeded(ticket)
-                return fetched
 
     def start(request: Request) -> _Answer[T]:
         answer = _Answer(send, request)
@@ -140,6 +138,7 @@ def pages(
             if page is not None:
                 yield page
     finally:
+        pace.over = True
         iterations.end(stop)
 
 
@@ -170,12 +169,10 @@ async def async_pages(
                 await (sleep or asyncio.sleep)(delay)
                 continue
             try:
-                fetched = await fetch(request.arguments)
+                with pace.applied(ticket):
+                    return await fetch(request.arguments)
             except RateLimitError as error:
                 pace.refused(ticket, error)
-            else:
-                pace.succeeded(ticket)
-                return fetched
 
     def start(request: Request) -> asyncio.Task[FetchedPage[T]]:
         return iterations.start(send(request))

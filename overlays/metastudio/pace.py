@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from metastudio.errors import RateLimitError
+from metastudio.retry import THROTTLED, Stop, Wait
 
 LONGEST_PAUSE = 60.0
 """Seconds. A server that asks for a longer pause is not waited for: the error surfaces instead."""
 PAUSES_IN_A_ROW = 5
 """Pauses after which no request succeeded before the error surfaces."""
 FIRST_PAUSE = 2.0
-"""Seconds after a 429 that says nothing; doubles. The vendor advises 2 to 5 s (facts.md 4.2)."""
+"""Seconds at most after a 429 that says nothing; doubles. The vendor advises 2 to 5 (facts.md 4.2)."""
 
 _log = logging.getLogger("metastudio")
 
@@ -36,6 +39,8 @@ class Pace:
         self._next_start = float("-inf")
         self._pauses = 0
         self._in_a_row = 0
+        self.over = False
+        """Whether the iteration has ended, so that what is still under way is not to be repeated."""
 
     def start(self) -> tuple[float, int]:
         """Return the seconds to wait before asking again, and a ticket. With 0 s the request may, and must, start."""
@@ -46,21 +51,30 @@ class Pace:
             self._next_start = now + self._interval
             return 0.0, self._pauses
 
-    def succeeded(self, ticket: int) -> None:
-        """Note that a request got through."""
+    @contextmanager
+    def applied(self, ticket: int) -> Generator[None]:
+        """Note how the request in the block ends; what sends it finds this pace in `pace_of_iteration` meanwhile."""
+        token = pace_of_iteration.set(self)
+        try:
+            yield
+        finally:
+            pace_of_iteration.reset(token)
         with self._lock:
             if ticket == self._pauses:
                 self._in_a_row = 0
 
     def refused(self, ticket: int, error: RateLimitError) -> None:
-        """Note that a request was refused: no request starts before the pause is over.
+        """Note that a request was refused: none starts before the pause is over.
 
-        Raises `error` again where a pause would be too long, or one too many. Requests that were in flight together
-        and are refused together count as one.
+        Requests that were in flight together and are refused together count once.
+
+        Raises:
+            RateLimitError: `error` again, where the pause would be too long, or one too many.
         """
         with self._lock:
             asked = error.retry_after or 0.0
             if asked > LONGEST_PAUSE or self._in_a_row >= PAUSES_IN_A_ROW:
+                error.add_note(f"Not waited for: {asked:.0f} s asked for, {self._in_a_row} pauses in vain before.")
                 raise error
             pause = asked
             if ticket == self._pauses:
@@ -70,3 +84,22 @@ class Pace:
                 self._in_a_row += 1
                 _log.info("the server limits the rate: no request of this iteration starts for %.1f s", pause)
             self._next_start = max(self._next_start, self._clock() + pause)
+
+    def judge(self, status: int | None, decision: Wait | Stop) -> Wait | Stop:
+        """Return what to do after an attempt of the block failed, where a single call would do `decision`.
+
+        A 429 is left to the pause of the whole iteration. A repeated attempt takes its place among the starts.
+        """
+        if status == THROTTLED or self.over:
+            return Stop("")
+        if isinstance(decision, Stop):
+            return decision
+        with self._lock:
+            now = self._clock()
+            place = max(self._next_start, now)
+            self._next_start = place + self._interval
+            return Wait(max(decision.seconds, place - now))
+
+
+pace_of_iteration: ContextVar[Pace | None] = ContextVar("pace_of_iteration", default=None)
+"""The pace of the iteration that a request belongs to. A session follows it."""

@@ -6,15 +6,16 @@ Plain iteration reads by offset, ahead of the reader (`metastudio.offsets`); `co
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping
-from datetime import datetime
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from metastudio_client._engine import Page
 from metastudio_client.types import UNSET
 
+from metastudio.arguments import check_time
 from metastudio.iterations import AsyncIterations, Iterations
-from metastudio.lookahead import AsyncFetch, Fetch, async_pages, pages
+from metastudio.lookahead import AsyncFetch, Fetch, async_items, async_pages, items, pages
 from metastudio.offsets import OffsetPlan, Plan
 from metastudio.operations import ListRules, Operation
 from metastudio.pointers import pointer_getter
@@ -54,6 +55,49 @@ def async_iterate_pages(
     return async_pages(chosen, fetch, iterations, concurrency=options["concurrency"], max_rate=options["max_rate"])
 
 
+def find(operation: Operation, fetch: Fetch[T], parameter: str, identity: str, iterations: Iterations) -> T | None:
+    """Return the item of a list whose ID is `identity`, None where there is none.
+
+    Asks with the filter `parameter` (a keyword argument) and compares what comes: a server that takes the filter for
+    part of an ID, or ignores it, is read on.
+
+    Raises:
+        TypeError, ValueError: an ID that is no text, or empty, which would ask for everything.
+    """
+    arguments, options = _finding(operation, parameter, identity)
+    identity_of = _identity(operation)
+    with closing(items(iterate_pages(operation, fetch, arguments, iterations, **options))) as found:
+        return next((item for item in found if identity_of(item) == identity), None)
+
+
+async def async_find(
+    operation: Operation, fetch: AsyncFetch[T], parameter: str, identity: str, iterations: AsyncIterations
+) -> T | None:
+    """Do as `find` does."""
+    arguments, options = _finding(operation, parameter, identity)
+    identity_of = _identity(operation)
+    async with aclosing(async_items(async_iterate_pages(operation, fetch, arguments, iterations, **options))) as found:
+        async for item in found:
+            if identity_of(item) == identity:
+                return item
+    return None
+
+
+def _finding(operation: Operation, parameter: str, identity: object) -> tuple[dict[str, Any], IterateOptions]:
+    if not isinstance(identity, str):
+        raise TypeError(f"{parameter} is text; not {identity!r}")
+    if not identity.strip():
+        raise ValueError(f"{parameter} is empty, which would ask for everything; say which one")
+    page_size = min(100, _rules(operation).max_limit or 100)
+    return {parameter: identity}, {
+        "page_size": page_size,
+        "concurrency": 1,
+        "max_items": None,
+        "max_rate": None,
+        "consistent": False,
+    }
+
+
 def plan(operation: Operation, arguments: Mapping[str, Any], **options: Unpack[IterateOptions]) -> Plan[Any]:
     """Check everything that can be wrong with a call, and return how to go through the list.
 
@@ -62,9 +106,7 @@ def plan(operation: Operation, arguments: Mapping[str, Any], **options: Unpack[I
         ValueError: an option out of its range, a time without a zone, a time window that ends before it begins, or
             `consistent` where the contract states nothing that a walk could go by.
     """
-    rules = operation.list_rules
-    if rules is None:
-        raise ValueError(f"{operation.id} is no list: its contract has no x-list")
+    rules = _rules(operation)
     arguments = {name: value for name, value in arguments.items() if value is not None and value is not UNSET}
     _check_options(rules, options)
     _check_arguments(operation, rules, arguments)
@@ -75,10 +117,20 @@ def plan(operation: Operation, arguments: Mapping[str, Any], **options: Unpack[I
         arguments,
         offset=operation.parameters[rules.offset].python_name,
         limit=operation.parameters[rules.limit].python_name,
-        identity=pointer_getter(rules.identity),
+        identity=_identity(operation),
         page_size=page_size,
         max_items=max_items,
     )
+
+
+def _rules(operation: Operation) -> ListRules:
+    if operation.list_rules is None:
+        raise ValueError(f"{operation.id} is no list: its contract has no x-list")
+    return operation.list_rules
+
+
+def _identity(operation: Operation) -> Callable[[Any], Any]:
+    return pointer_getter(_rules(operation).identity)
 
 
 def _check_options(rules: ListRules, options: IterateOptions) -> None:
@@ -110,10 +162,7 @@ def _check_arguments(operation: Operation, rules: ListRules, arguments: Mapping[
     by_name = operation.by_python_name
     times = {name: value for name, value in arguments.items() if name in by_name and by_name[name].is_time}
     for name, value in times.items():
-        if not isinstance(value, datetime):
-            raise TypeError(f"{name} is a datetime with a zone, for example datetime.now(timezone.utc); not {value!r}")
-        if value.utcoffset() is None:
-            raise ValueError(f"{name} has no zone, so it is no certain time; add one, for example with .astimezone()")
+        check_time(name, value)
     bounds = [(each, operation.parameters[each.parameter].python_name) for each in rules.filters.values()]
     for lower, since in bounds:
         for upper, until in bounds:

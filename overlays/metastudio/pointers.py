@@ -8,6 +8,8 @@ from typing import Any
 
 from metastudio_client.types import Unset
 
+from metastudio.names import python_name
+
 
 def pointer_getter(pointer: str) -> Callable[[Any], Any]:
     """Return a function that follows `pointer`, for example /data/job_id, from a model object.
@@ -25,25 +27,11 @@ def pointer_getter(pointer: str) -> Callable[[Any], Any]:
 
 
 def _step(value: Any, token: str) -> Any:
-    if value is None or isinstance(value, Unset):
-        return None
     if isinstance(value, Mapping):
         return value.get(token)
-    model: type = type(value)
-    attribute = _attribute(model, token)
-    if attribute is None:
-        return getattr(value, "additional_properties", {}).get(token)
-    return getattr(value, attribute)
+    if not hasattr(type(value), "__attrs_attrs__"):
+        return None
+    return getattr(value, _attribute(token), getattr(value, "additional_properties", {}).get(token))
 
 
-@cache
-def _attribute(model: type, token: str) -> str | None:
-    """The attribute that the generator made of a property: jobId became job_id, type became type_."""
-    names: list[str] = [field.name for field in getattr(model, "__attrs_attrs__", ())]
-    if token in names:
-        return token
-    return next((name for name in names if _squashed(name) == _squashed(token)), None)
-
-
-def _squashed(name: str) -> str:
-    return "".join(filter(str.isalnum, name)).lower()
+_attribute = cache(python_name)

@@ -112,7 +112,6 @@ class Watch(Generic[T]):
         clock: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
-        check_identity(identity)
         _check_seconds("timeout", options["timeout"])
         _check_seconds("poll", options["poll"])
         until = options["until"]
@@ -170,18 +169,6 @@ class Watch(Generic[T]):
         pause = max(asked, self._next_pause * (1 + JITTER * (2 * self._random() - 1)))
         self._next_pause = min(self._longest_pause, self._next_pause * GROWTH)
         return min(pause, left)
-
-
-def check_identity(identity: object) -> None:
-    """Refuse what cannot name an item.
-
-    Raises:
-        TypeError, ValueError: no text, or an empty one, which a server may take for no filter at all.
-    """
-    if not isinstance(identity, str):
-        raise TypeError(f"an ID is text; not {identity!r}")
-    if not identity:
-        raise ValueError("an ID is text that is not empty")
 
 
 def _check_seconds(name: str, value: object) -> None:

@@ -134,7 +134,8 @@ class Walk(Generic[T]):
         self._waiting = True
         way = self._way
         if not self._pinned:
-            return Request(0, 1, {**self._arguments, way.direction: way.descending, way.offset: 0, way.limit: 1})
+            # Two, for a server that does not order them would otherwise end the walk where it begins.
+            return Request(0, 2, {**self._arguments, way.direction: way.descending, way.offset: 0, way.limit: 2})
         paging = {way.offset: self._offset, way.limit: self._page_size}
         return Request(self._offset, self._page_size, {**self._arguments, **paging})
 
@@ -178,7 +179,7 @@ class Walk(Generic[T]):
             if identity is None or not isinstance(time, datetime) or time.tzinfo is None:
                 raise ListChangedError(f"an item has no identity, or no readable time to order by: {identity}")
         since, until = self._arguments.get(self._way.since), self._arguments.get(self._way.until)
-        if times != sorted(times, reverse=not self._up):
+        if times != sorted(times, reverse=not (self._up and self._pinned)):
             raise ListChangedError(f"the server did not order a page by {self._way.key}={self._way.key_value}")
         for time in times:
             if (since and _floor(time) < _floor(since)) or (until and _floor(time) > _floor(until)):
