@@ -203,7 +203,8 @@ class _ParsedResponse(httpx.Response):
     def json(self, **kwargs: Any) -> Any:
         """Hand out what was read, once: a later caller must not see what this one made of it."""
         self.__class__ = httpx.Response  # type: ignore[assignment]
-        return super().json(**kwargs) if kwargs else self.__dict__.pop("parsed")
+        parsed = self.__dict__.pop("parsed")
+        return httpx.Response.json(self, **kwargs) if kwargs else parsed
 
 
 class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
