@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metastudio.cli.sections import Option
+from metastudio.cli.sections import CONNECTION, Option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -74,7 +74,7 @@ def _options() -> list[Option]:
 def _option(
     name: str, *, callback: Callable[[click.Context, click.Parameter, Any], None] | None = None, **settings: Any
 ) -> Option:
-    return Option([name], section="Connection", expose_value=False, callback=callback or _remember, **settings)
+    return Option([name], section=CONNECTION, expose_value=False, callback=callback or _remember, **settings)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:

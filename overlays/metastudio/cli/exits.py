@@ -58,9 +58,10 @@ def say(error: Exception) -> Said:
     match error:
         case Refusal():
             return _said(error.message, error.code, error.hint)
+        case click.NoSuchOption() | click.exceptions.NoSuchCommand() if error.possibilities:
+            return _said(f"{error.message} Did you mean {error.possibilities[0]}?", Exit.USAGE, _to_help(error))
         case click.UsageError():
-            command = error.ctx.command_path if error.ctx else "metastudio"
-            return _said(error.format_message(), Exit.USAGE, f"{command} --help shows what there is")
+            return _said(error.format_message(), Exit.USAGE, _to_help(error))
         case click.ClickException():
             return _said(error.format_message(), error.exit_code)
         case errors.ApiError():
@@ -71,7 +72,7 @@ def say(error: Exception) -> Said:
         case errors.MetaStudioError():
             return _said(str(error), _CODES.get(type(error), Exit.FAILED))
         case OSError():
-            return _said(f"{error.filename}: {error.strerror}" if error.filename else str(error), Exit.FAILED)
+            return _said(f"{error.filename or 'a stream'}: {error.strerror or error}", Exit.FAILED)
         case _:
             from metastudio.masking import mask
 
@@ -84,6 +85,10 @@ _CODES: Mapping[type[errors.MetaStudioError], Exit] = {
     errors.JobNotFoundError: Exit.NOT_FOUND,
     errors.WaitTimeoutError: Exit.TIMEOUT,
 }
+
+
+def _to_help(error: click.UsageError) -> str:
+    return f"{error.ctx.command_path if error.ctx else 'metastudio'} --help shows what there is"
 
 
 def _to_be_set() -> str:

@@ -19,7 +19,7 @@ from metastudio.cli.columns import chosen_columns, identity_parameter
 from metastudio.cli.connection import connection_options, current
 from metastudio.cli.destination import destination
 from metastudio.cli.filters import PREFIX, arguments, filter_options
-from metastudio.cli.sections import Group, Option
+from metastudio.cli.sections import CONNECTION, Group, Option
 from metastudio.cli.summary import summary_command
 from metastudio.cli.terminal import Terminal
 from metastudio.cli.watch import watch_command
@@ -127,7 +127,7 @@ def _say_how_many(shown: str, total: int | None, name: str, layout: Layout) -> N
 def _refuse_options_before(context: click.Context, command: str) -> None:
     for parameter in context.command.params:
         given = parameter.name and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-        if given and getattr(parameter, "section", "") != "Connection":
+        if given and getattr(parameter, "section", "") != CONNECTION:
             option = parameter.opts[0]
             raise click.UsageError(f"{option} belongs behind {command}: {context.command_path} {command} {option} ...")
 

@@ -93,6 +93,14 @@ class Root(Group):
         """Load a command."""
         return self.entries[cmd_name].load() if cmd_name in self.entries else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; of an unknown one, suggest what it looks like."""
+        if args[0] not in self.entries and not ctx.resilient_parsing:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=self.entries, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands without loading them."""
         with formatter.section("Commands"):

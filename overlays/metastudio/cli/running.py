@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import click
 
@@ -17,6 +17,7 @@ from metastudio.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
 COMPLETION = "_METASTUDIO_COMPLETE"
 """The shell sets it to ask what could come next (click's protocol)."""
@@ -32,6 +33,8 @@ def run(root: click.Command, arguments: Sequence[str]) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(root, {}, "metastudio", COMPLETION, asked)
+    # Half of the time that importing httpx takes goes into its own command, which this process has no use for.
+    sys.modules.setdefault("httpx._main", cast("ModuleType", None))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):

@@ -41,7 +41,7 @@ def sandbox_command() -> click.Command:
             Option(["--spec"], type=contract, metavar="FILE", help="Contract to serve, instead of the packaged one."),
         ],
         help="Serve the contract on 127.0.0.1 until Ctrl-C: signatures, tokens and projects are checked, lists "
-        "answered as the contract says. Prints what leads the client there once it listens; /docs is a page to try calls.",
+        "answered as the contract says. Prints what leads the client there once it listens; /docs is a page to try it.",
         notes={
             "Examples": """
                 metastudio sandbox --port 8080 > sandbox.env &

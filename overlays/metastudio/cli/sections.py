@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from textwrap import dedent, indent
+from textwrap import dedent, wrap
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+CONNECTION = "Connection"
+"""The section of the options that all commands share."""
 
 
 class Option(click.Option):
@@ -27,23 +31,24 @@ class Command(click.Command):
         self.notes = notes or {}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a list of options for each section, in the order of their first members."""
+        """Write a list of options for each section, in the order of their first members; the connection's last."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
-        plain = sections.pop("Options", [])
-        for name, records in [*sections.items(), ("Options", plain)]:
-            if records:
-                with formatter.section(name):
-                    formatter.write_dl(records, col_max=max(12, min(28, formatter.width // 3)))
+        for name in sorted(sections, key=CONNECTION.__eq__):
+            with formatter.section(name):
+                formatter.write_dl(sections[name], col_max=max(12, min(28, formatter.width // 3)))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the notes."""
+        """Write the notes; a line that is too long goes on below, further in."""
         for heading, text in self.notes.items():
             with formatter.section(heading):
-                formatter.write(indent(dedent(text).strip(), " " * formatter.current_indent) + "\n")
+                margin = " " * formatter.current_indent
+                for line in dedent(text).strip().splitlines():
+                    lines = wrap(line, formatter.width, initial_indent=margin, subsequent_indent=margin + "    ")
+                    formatter.write("".join(f"{part}\n" for part in lines))
 
 
 class Group(Command, click.Group):

@@ -65,6 +65,7 @@ def watch_command(operation: Operation) -> click.Command:
             *own,
             *connection_options(own),
         ],
+        short_help="Follow some until they are at rest.",
         help="Follow items until they are at rest: live on a terminal; in a pipe, a line of JSON for each change.",
         notes={
             "Exit codes, of several items the worst": "\n".join(

@@ -1,0 +1,45 @@
+"""A sandbox, what leads the command to it, and stored screens to compare with."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+from metastudio.sandbox import Sandbox, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCREENS = Path(__file__).parent / "screens"
+
+
+class Matches(Protocol):
+    """Compares a screen with the stored one; REMAKE_SCREENS=1 stores it instead. Then look at what has changed."""
+
+    def __call__(self, name: str, screen: str) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def env(sandbox: Sandbox) -> dict[str, str]:
+    return sandbox.environment
+
+
+@pytest.fixture(scope="session")
+def screen_matches() -> Matches:
+    def matches(name: str, screen: str) -> None:
+        shown = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:50000", screen)
+        stored = SCREENS / f"{name}.txt"
+        if os.environ.get("REMAKE_SCREENS"):
+            stored.write_text(shown, encoding="utf-8")
+        assert shown == stored.read_text(encoding="utf-8"), f"not as in {stored.name}"
+
+    return matches

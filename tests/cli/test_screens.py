@@ -1,0 +1,57 @@
+"""What people see in a terminal, compared with screens that somebody has looked at."""
+
+from __future__ import annotations
+
+import pytest
+from cli.conftest import Matches
+from cli.running import Terminal
+from metastudio.sandbox import serve
+
+COMMANDS = {
+    "help": (90, "--help"),
+    "help-40": (40, "--help"),
+    "jobs-help": (90, "jobs --help"),
+    "jobs-100": (100, "jobs --limit 30"),
+    "jobs-80": (80, "jobs --limit 5"),
+    "jobs-160": (160, "jobs --limit 5"),
+    "jobs-40": (40, "jobs --limit 2"),
+    "jobs-columns": (100, "jobs --limit 12 --columns name,state,tags,batch_name,last_update_time"),
+    "jobs-columns-40": (40, "jobs --limit 2 --columns state,name,tags,cover_download_url"),
+    "jobs-none": (100, "jobs --job-id nobody"),
+    "jobs-json": (100, "jobs --limit 1 --output json"),
+    "summary-100": (100, "jobs summary"),
+    "summary-40": (40, "jobs summary"),
+    "whoami": (100, "whoami"),
+    "watch-help": (90, "watch --help"),
+    "unknown-option": (80, "jobs --sate TRAINING"),
+    "unknown-command": (80, "jbos"),
+    "unknown-column": (80, "jobs --columns nmae"),
+    "near-value": (80, "jobs --state TRAINNG"),
+    "refused": (80, "--project-id fedcba9876543210fedcba9876543210 jobs"),
+    "curl-token": (80, "curl https://example.com/"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_screen(name: str, env: dict[str, str], screen_matches: Matches) -> None:
+    columns, arguments = COMMANDS[name]
+    with Terminal(*arguments.split(), env=env, columns=columns, rows=80) as terminal:
+        code = terminal.end()
+        screen_matches(name, f"$ metastudio {arguments}\n{terminal.marked()}exit code {code}\n")
+
+
+def test_what_the_contract_does_not_know_is_shown_all_the_same(screen_matches: Matches) -> None:
+    """Unlisted states have a colour and a place of their own; unknown properties and nulls disturb nothing."""
+    with serve(jobs=40, newer=True) as newer:
+        for name, arguments in {"newer-jobs": "jobs", "newer-summary": "jobs summary"}.items():
+            with Terminal(*arguments.split(), env=newer.environment, rows=80) as terminal:
+                code = terminal.end()
+                screen_matches(name, f"$ metastudio {arguments}\n{terminal.marked()}exit code {code}\n")
+
+
+@pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
+def test_no_colours_where_they_are_not_wanted(setting: dict[str, str], env: dict[str, str]) -> None:
+    for arguments in (["jobs", "--limit", "3"], ["jobs", "--nope"], ["jobs", "summary"]):
+        with Terminal(*arguments, env={**env, **setting}) as terminal:
+            terminal.end()
+            assert b"\x1b" not in terminal.raw
