@@ -34,8 +34,8 @@ def test_every_python_generates_the_same_bytes(repository: Repository, version: 
     environment = ROOT / ".cache" / f"generate-{version}"
     if not (environment / "installed").exists():
         subprocess.run([python, "-m", "venv", "--clear", environment], env=chosen, check=True)
-        install = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--constraint", "constraints.txt"]
-        subprocess.run([*install, ".[generate]"], cwd=repository.root, check=True, capture_output=True)
+        install = f"{environment}/bin/python -m pip install --quiet --constraint constraints.txt .[generate]"
+        subprocess.run(install.split(), cwd=repository.root, check=True, capture_output=True)
         (environment / "installed").touch()
     done = repository.generate("--check", METASTUDIO_VENV=str(environment))
     assert done.returncode == 0, done.stdout + done.stderr

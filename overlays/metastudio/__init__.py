@@ -6,8 +6,8 @@
         for job in studio.training_jobs.iterate(state=["TRAINING"]):
             print(job.job_id, job.state)
 
-`MetaStudio` and `AsyncMetaStudio` are the front door, `connect` gives the generated client itself. Names are loaded when
-they are first used, so that importing one part costs only that part.
+`MetaStudio` and `AsyncMetaStudio` are the front door, `connect` gives the generated client itself. Names are loaded
+when they are first used, so that importing one part costs only that part.
 """
 
 from __future__ import annotations
