@@ -1,0 +1,1 @@
+"""Side-by-side measurements of this client, the vendor's SDK and plain generated code."""

@@ -1,0 +1,122 @@
+"""What the measurements need, made once below .cache/bench: nothing outside the project is touched.
+
+A peer is measured with its own dependencies only, for what else is installed changes the figures: httpx, for one,
+imports its command line wherever click, rich and pygments are there. So each gets a folder of links to what its
+distribution requires, and runs with that folder instead of site-packages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import certifi
+import trustme
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache" / "bench"
+VENDOR = "huaweicloudsdkmetastudio"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Files and folders: `sites` by peer, the jobs served, the server's certificate, and CAs that vouch for it."""
+
+    sites: dict[str, Path]
+    jobs: Path
+    certificate: Path
+    ca: Path
+
+
+def prepare() -> Prepared:
+    """Make everything that is missing."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    for old in CACHE.glob("site-*"):
+        shutil.rmtree(old)
+    own = [ROOT / "overlays" / "metastudio", ROOT / "generated" / "metastudio_client"]
+    requirements = ["httpx", "attrs"]
+    ours = _site("ours", requirements, own)
+    sites = {
+        "ours": ours,
+        "ours_async": ours,
+        "plain": _site("plain", requirements, [*own, _plain()]),
+        "vendor": _site("vendor", [VENDOR], []),
+        "bare": _site("bare", [], []),
+        # As it is where the client is installed with its command line.
+        "ours_cli": _site("ours_cli", [*requirements, "click", "rich", "pygments"], own),
+    }
+    return Prepared(sites, _jobs(), *_certificate())
+
+
+def _site(name: str, requirements: list[str], packages: list[Path]) -> Path:
+    """A folder of links to what the distributions need, and to packages."""
+    folder = CACHE / f"site-{name}"
+    folder.mkdir()
+    for distribution in _closure(requirements):
+        for file in distribution.files or ():
+            top = file.parts[0]
+            if top not in ("..", "__pycache__") and not (folder / top).exists():
+                (folder / top).symlink_to(str(distribution.locate_file(top)))
+    for package in packages:
+        (folder / package.name).symlink_to(package)
+    return folder
+
+
+def _closure(requirements: list[str]) -> list[importlib.metadata.Distribution]:
+    found: dict[str, importlib.metadata.Distribution] = {}
+    waiting = list(requirements)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name not in found:
+            found[name] = importlib.metadata.distribution(name)
+            needs = [Requirement(each) for each in found[name].requires or ()]
+            waiting += [each.name for each in needs if not each.marker or each.marker.evaluate({"extra": ""})]
+    return list(found.values())
+
+
+def _plain() -> Path:
+    """Stock output of the generator for our contract, without our templates and settings."""
+    contract = ROOT / "openapi.yaml"
+    key = hashlib.sha256(contract.read_bytes()).hexdigest()[:16]
+    folder = CACHE / f"plain-{importlib.metadata.version('openapi-python-client')}-{key}" / "plain_client"
+    if not folder.exists():
+        fresh = folder.with_name("fresh")
+        shutil.rmtree(fresh, ignore_errors=True)
+        command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]
+        subprocess.run(
+            [*command, "--path", str(contract), "--output-path", str(fresh), "--overwrite"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        )
+        fresh.rename(folder)
+    return folder
+
+
+def _jobs() -> Path:
+    """The example jobs of the contract."""
+    document = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
+    examples = document["components"]["examples"].values()
+    pages = [each["value"] for each in examples if "jobs" in each["value"]]
+    path = CACHE / "jobs.json"
+    path.write_text(json.dumps([job for page in pages for job in page["jobs"]]))
+    return path
+
+
+def _certificate() -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1, and the usual CAs with its own among them: a trust store of the usual size."""
+    server, ca = CACHE / "server.pem", CACHE / "ca.pem"
+    authority = trustme.CA()
+    server.write_bytes(authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes())
+    ca.write_bytes(authority.cert_pem.bytes() + Path(certifi.where()).read_bytes())
+    return server, ca
