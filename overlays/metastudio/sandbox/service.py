@@ -70,9 +70,10 @@ class Service:
 
     def _authorise(self, request: Request, project: str | None) -> None:
         """Refuse whoever is not known or not allowed. An operation with an empty way in is open to everybody."""
-        if not all(self.listing.ways):
+        ways = self.listing.ways
+        if not ways or not all(ways):
             return
-        account = identify(request, self.listing.ways, self._gate, self._parts)
+        account = identify(request, ways, self._gate, self._parts)
         for rule in self._parts.project_rules:
             rule(Visit(request, account, project, signed=bool(request.header(SIGNED))))
 
