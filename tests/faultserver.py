@@ -32,6 +32,7 @@ class FaultServer:
         self.connections = 0
         self._script = list(script)
         self._lock = threading.Lock()
+        self._requested = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept)]
@@ -44,11 +45,9 @@ class FaultServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def still_open(self) -> int:
-        """Connections that the client has not closed."""
-        with self._lock:
-            return len(self._open)
+    def wait_for_request(self) -> None:
+        """Return when a request has been read."""
+        assert self._requested.wait(_GUARD)
 
     def wait_until_closed(self) -> None:
         """Return when the client has closed all its connections."""
@@ -99,6 +98,7 @@ class FaultServer:
     def _next(self, head: bytes) -> Fault:
         with self._lock:
             self.heads.append(head)
+            self._requested.set()
             return self._script.pop(0) if len(self._script) > 1 else self._script[0]
 
 

@@ -123,7 +123,7 @@ class Session(httpx.Client):
 class AsyncSession(httpx.AsyncClient):
     """An `httpx.AsyncClient` for this API; all that is said of `Session` holds for it.
 
-    Tasks of one event loop may share it. A cancelled call leaves no connection behind.
+    Tasks of one event loop (asyncio) may share it. A cancelled call leaves no connection behind.
     """
 
     def __init__(
@@ -141,6 +141,7 @@ class AsyncSession(httpx.AsyncClient):
         self._sleep = sleep
         self._arguments = transport.arguments(settings)
         self._fork = transport.ForkGuard()
+        self._gate = transport.Gate(self._arguments)
         self._connect()
 
     def _connect(self) -> None:
@@ -161,16 +162,17 @@ class AsyncSession(httpx.AsyncClient):
         while True:
             call.begin()
             try:
-                response = await super().send(request, stream=True, auth=auth, follow_redirects=False)
-                if stream and response.is_success:
-                    return response
-                body = call.watch(response)
-                try:
-                    await response.aread()
-                except httpx.DecodingError:
-                    await body.adrain()
-                finally:
-                    await response.aclose()
+                async with self._gate.entered(request.extensions["timeout"].get("pool")):
+                    response = await super().send(request, stream=True, auth=auth, follow_redirects=False)
+                    if stream and response.is_success:
+                        return response
+                    body = call.watch(response)
+                    try:
+                        await response.aread()
+                    except httpx.DecodingError:
+                        await body.adrain()
+                    finally:
+                        await response.aclose()
             except (httpx.RequestError, ApiError) as error:
                 wait = call.failed(error)
             else:
