@@ -97,7 +97,7 @@ class OffsetPlan(Generic[T]):
         self._waiting = False
         self._gap: Request | None = None
         self._counts = _Counts(page_size)
-        self._repeats = _Repeats(identity)
+        self._repeats = _Repeats[T](identity)
 
     def next(self) -> Request | None:
         """Return the next request that may be sent now, or None."""
@@ -137,11 +137,11 @@ class OffsetPlan(Generic[T]):
             self.done = end < wanted
         elif end < min(wanted, total):
             self._fill(request, end)
-        if items:
-            self._repeats.check(items, total)
-        if self._max_items is not None and end >= self._max_items:
-            self.done = True
-        return Page(items, request.offset, total, fetched.request_id) if items or not request.offset else None
+        fresh = self._repeats.leave_out(items, total)
+        if self._max_items is not None:
+            self._max_items += len(items) - len(fresh)
+            self.done = self.done or end >= self._max_items
+        return Page(fresh, request.offset, total, fetched.request_id) if fresh or not request.offset else None
 
     def _fill(self, request: Request, end: int) -> None:
         """Ask for what a page lacks: nothing behind it may be delivered first."""
@@ -194,34 +194,42 @@ class _Counts:
         return total
 
 
-class _Repeats:
-    """Notices a server that gives pages it has given before.
+class _Repeats(Generic[T]):
+    """Notices items that came before. Remembers two pages, so memory is constant.
 
-    Remembers the page before and one more, set anew at each power of two, which finds any cycle (Brent) in constant
-    memory. Pages move down by themselves when items are created, but then the count has grown.
+    One is the page before: items move on to the next page when others are created. The other is set anew at each power
+    of two, which finds a server that gives the same pages again and again, however many (Brent's algorithm).
     """
 
     def __init__(self, identity: Callable[[Any], Any]) -> None:
         self._identity = identity
         self._pages = 0
-        self._known: dict[str, tuple[frozenset[str], int | None]] = {}
+        self._before = frozenset[str]()
+        self._milestone = frozenset[str]()
+        self._total: int | None = None
 
-    def check(self, items: list[Any], total: int | None) -> None:
-        """Raise ListChangedError where a page brings nothing but what an earlier one did."""
+    def leave_out(self, items: list[T], total: int | None) -> list[T]:
+        """Return the items that were not on the page before.
+
+        Raises:
+            ListChangedError: nothing is new, though the count has not grown.
+        """
         found = [self._identity(item) for item in items]
-        if None in found:
-            return
+        if not found or None in found:
+            return items
         identities = frozenset(map(str, found))
-        for earlier, counted in self._known.values():
-            if identities <= earlier and (total is None or counted is None or total <= counted):
-                raise ListChangedError(
-                    "the server gave a page a second time: it does not page, or the list changed; "
-                    "consistent=True reads a list that changes"
-                )
+        grown = total is not None and self._total is not None and total > self._total
+        if not grown and (identities <= self._before or identities <= self._milestone):
+            raise ListChangedError(
+                "the server gave a page a second time: it does not page, or the list changed; "
+                "consistent=True reads a list that changes"
+            )
+        fresh = [item for item, identity in zip(items, found, strict=True) if str(identity) not in self._before]
+        self._before, self._total = identities, total
         self._pages += 1
-        self._known["before"] = identities, total
         if self._pages & (self._pages - 1) == 0:
-            self._known["milestone"] = identities, total
+            self._milestone = identities
+        return fresh
 
 
 def growth_bound(total: int, page_size: int) -> int:
