@@ -1,8 +1,11 @@
 """Contains some shared types for properties"""
 
 from collections.abc import Mapping, MutableMapping
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
 from http import HTTPStatus
-from typing import IO, BinaryIO, Generic, Literal, TypeVar
+from typing import IO, Any, BinaryIO, Generic, Literal, TypeVar
 
 from attrs import define
 
@@ -54,4 +57,24 @@ class Response(Generic[T]):
     parsed: T | None
 
 
-__all__ = ["UNSET", "File", "FileTypes", "RequestFiles", "Response", "Unset"]
+__all__ = ["read_member", "read_time", "UNSET", "File", "FileTypes", "RequestFiles", "Response", "Unset"]
+
+
+@cache
+def _members(kind: type[StrEnum]) -> dict[str, StrEnum]:
+    return {each.value: each for each in kind}
+
+
+def read_member(kind: type[StrEnum], value: Any) -> Any:
+    """The member of an enum that a value of JSON names; the value as it came where there is none"""
+    return _members(kind).get(value, value) if isinstance(value, str) else value
+
+
+def read_time(value: Any) -> Any:
+    """The time that a value of JSON says; the value as it came where it is none"""
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return value

@@ -62,7 +62,8 @@ class GatewayError:
             request_id=request_id,
         )
 
-        gateway_error.additional_properties = d
+        if d:
+            gateway_error.additional_properties = dict(d)
         return gateway_error
 
     @property

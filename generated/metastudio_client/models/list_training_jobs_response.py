@@ -64,7 +64,8 @@ class ListTrainingJobsResponse:
             jobs=jobs,
         )
 
-        list_training_jobs_response.additional_properties = d
+        if d:
+            list_training_jobs_response.additional_properties = dict(d)
         return list_training_jobs_response
 
     @property

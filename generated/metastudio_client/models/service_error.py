@@ -63,7 +63,8 @@ class ServiceError:
             request_id=request_id,
         )
 
-        service_error.additional_properties = d
+        if d:
+            service_error.additional_properties = dict(d)
         return service_error
 
     @property

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -11,7 +11,7 @@ from ..models.matting_type import MattingType
 from ..models.model_resolution import ModelResolution
 from ..models.model_version import ModelVersion
 from ..models.training_job_state import TrainingJobState
-from ..types import UNSET, Unset
+from ..types import UNSET, Unset, read_member, read_time
 
 T = TypeVar("T", bound="TrainingJobBasicInfo")
 
@@ -193,156 +193,31 @@ class TrainingJobBasicInfo:
 
         name = d.pop("name")
 
-        def _parse_state(data: object) -> str | TrainingJobState:
-            try:
-                if not isinstance(data, str):
-                    raise TypeError()
-                state_type_0 = TrainingJobState(data)
-
-                return state_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(str | TrainingJobState, data)
-
-        state = _parse_state(d.pop("state"))
+        state = read_member(TrainingJobState, d.pop("state"))
 
         project_id = d.pop("project_id")
 
-        create_time = d.pop("create_time")
-        try:
-            create_time = datetime.datetime.fromisoformat(create_time)
-        except (TypeError, ValueError):
-            pass
+        create_time = read_time(d.pop("create_time"))
 
-        def _parse_asset_id(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
+        asset_id = d.pop("asset_id", UNSET)
 
-        asset_id = _parse_asset_id(d.pop("asset_id", UNSET))
+        cover_download_url = d.pop("cover_download_url", UNSET)
 
-        def _parse_cover_download_url(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
+        last_update_time = read_time(d.pop("last_update_time", UNSET))
 
-        cover_download_url = _parse_cover_download_url(d.pop("cover_download_url", UNSET))
+        contact = d.pop("contact", UNSET)
 
-        def _parse_last_update_time(data: object) -> datetime.datetime | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            try:
-                if not isinstance(data, str):
-                    raise TypeError()
-                last_update_time_type_0 = datetime.datetime.fromisoformat(data)
+        batch_name = d.pop("batch_name", UNSET)
 
-                return last_update_time_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(datetime.datetime | None | Unset, data)
+        tags = d.pop("tags", UNSET)
 
-        last_update_time = _parse_last_update_time(d.pop("last_update_time", UNSET))
+        model_version = read_member(ModelVersion, d.pop("model_version", UNSET))
 
-        def _parse_contact(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
+        matting_type = read_member(MattingType, d.pop("matting_type", UNSET))
 
-        contact = _parse_contact(d.pop("contact", UNSET))
+        model_resolution = read_member(ModelResolution, d.pop("model_resolution", UNSET))
 
-        def _parse_batch_name(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
-
-        batch_name = _parse_batch_name(d.pop("batch_name", UNSET))
-
-        def _parse_tags(data: object) -> list[str] | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            try:
-                if not isinstance(data, list):
-                    raise TypeError()
-                tags_type_0 = cast(list[str], data)
-
-                return tags_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(list[str] | None | Unset, data)
-
-        tags = _parse_tags(d.pop("tags", UNSET))
-
-        def _parse_model_version(data: object) -> ModelVersion | None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            try:
-                if not isinstance(data, str):
-                    raise TypeError()
-                model_version_type_0 = ModelVersion(data)
-
-                return model_version_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(ModelVersion | None | str | Unset, data)
-
-        model_version = _parse_model_version(d.pop("model_version", UNSET))
-
-        def _parse_matting_type(data: object) -> MattingType | None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            try:
-                if not isinstance(data, str):
-                    raise TypeError()
-                matting_type_type_0 = MattingType(data)
-
-                return matting_type_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(MattingType | None | str | Unset, data)
-
-        matting_type = _parse_matting_type(d.pop("matting_type", UNSET))
-
-        def _parse_model_resolution(data: object) -> ModelResolution | None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            try:
-                if not isinstance(data, str):
-                    raise TypeError()
-                model_resolution_type_0 = ModelResolution(data)
-
-                return model_resolution_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(ModelResolution | None | str | Unset, data)
-
-        model_resolution = _parse_model_resolution(d.pop("model_resolution", UNSET))
-
-        def _parse_app_user_id(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
-
-        app_user_id = _parse_app_user_id(d.pop("app_user_id", UNSET))
+        app_user_id = d.pop("app_user_id", UNSET)
 
         training_job_basic_info = cls(
             job_id=job_id,
@@ -362,7 +237,8 @@ class TrainingJobBasicInfo:
             app_user_id=app_user_id,
         )
 
-        training_job_basic_info.additional_properties = d
+        if d:
+            training_job_basic_info.additional_properties = dict(d)
         return training_job_basic_info
 
     @property
