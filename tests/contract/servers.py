@@ -38,7 +38,7 @@ class _Door:
             for store in self._app.stores.values():
                 self._variant.moves(store, self._count)
         if self._variant.open_door and not any(n in (b"authorization", b"x-auth-token") for n, _ in scope["headers"]):
-            token = self._app.settings.accounts[0].token.encode()
+            token = self._variant.settings.accounts[0].token.encode()
             scope = {**scope, "headers": [*scope["headers"], (b"x-auth-token", token)]}
         await self._app(scope, receive, send)
 
@@ -60,5 +60,3 @@ def proven(variant: Variant, **options: Any) -> Report:
     """Run the tester against a variant."""
     with serving(variant) as sandbox:
         return prove(sandbox.url, **{**access(sandbox), **options})
-
-

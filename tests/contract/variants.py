@@ -81,16 +81,20 @@ def _times(name: str, rule: Filter) -> Iterator[Variant]:
     yield Variant(f"{name}: a second too loose", _condition(name, _shifted(-1 if rule.op == "ge" else 1)))
     yield Variant(f"{name}: compares days only", _condition(name, _mapped(lambda text: text[:10] + "T00:00:00Z")))
     yield Variant(f"{name}: ignores the zone", _condition(name, _mapped(lambda text: text[:19] + "Z")))
-    other_time = next((n for n, s in OPERATION.fields.items() if s.get("format") == "date-time" and f"/{n}" != rule.property), None)
+    other_time = next(
+        (n for n, s in OPERATION.fields.items() if s.get("format") == "date-time" and f"/{n}" != rule.property), None
+    )
     if other_time:
         yield Variant(f"{name}: compares {other_time}", _filtered_in_python(name, rule, f"/{other_time}"))
 
 
 def _texts(name: str, rule: Filter) -> Iterator[Variant]:
-    yield Variant(f"{name}: ignores case", _condition(name, _any_case))
+    # A state in lower case is refused before it is compared: the check of the values has to go, too.
+    check = _drop_check(name) if OPERATION.parameters[name].is_array else PARTS.check
+    yield Variant(f"{name}: ignores case", replace(_condition(name, _any_case), check=check))
     yield Variant(f"{name}: part is enough", _condition(name, _as_op("substring")))
     yield Variant(f"{name}: beginning is enough", _condition(name, _as_op("prefix")))
-    yield Variant(f"{name}: wildcards", _condition(name, _like))
+    yield Variant(f"{name}: wildcards", replace(_condition(name, _like), check=check))
 
 
 def _required() -> set[str]:
@@ -201,7 +205,10 @@ def _pages() -> Iterator[Variant]:
     yield Variant(f"{limit}: one too few", windowed(lambda o, n, at: window(o, n - 1 if n and n > 1 else n, at)))
     yield Variant(f"{limit}: clamped at half the maximum", windowed(lambda o, n, at: window(o, min(n or 10, 50), at)))
     yield Variant(f"{limit}: at least ten", windowed(lambda o, n, at: window(o, max(n or 10, 10), at)))
-    yield Variant(f"{limit}: the last item of a page is lost", replace(PARTS, items=lambda found, w: items(found[:-1] or found, w)))
+    yield Variant(
+        f"{limit}: the last item of a page is lost",
+        replace(PARTS, items=lambda found, w: items(found[:-1] or found, w)),
+    )
     yield Variant("page: the first item twice", replace(PARTS, items=lambda found, w: items(found[:1] + found[:-1], w)))
     yield Variant("page: turned round", replace(PARTS, items=lambda found, w: items(found[::-1], w)))
     yield Variant("page: an error after the end", replace(PARTS, items=_error_after_the_end))
@@ -213,7 +220,9 @@ def _pages() -> Iterator[Variant]:
         yield Variant("total: capped", replace(PARTS, total=lambda n, found, w: min(n, 100)))
         yield Variant("total: always of the whole list", replace(PARTS, total=lambda n, found, w: 101))
         yield Variant("total: pages, not items", replace(PARTS, total=lambda n, found, w: -(-n // max(1, w.take))))
-        yield Variant("total: zero on an empty page", replace(PARTS, total=lambda n, found, w: total(n, found, w) if found else 0))
+        yield Variant(
+            "total: zero on an empty page", replace(PARTS, total=lambda n, found, w: total(n, found, w) if found else 0)
+        )
 
 
 def _error_after_the_end(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
@@ -234,32 +243,35 @@ def _orders() -> Iterator[Variant]:
         return replace(PARTS, order=change)
 
     for key, pointer in rules.keys.items():
-        yield Variant(f"order {key}: ignored", with_order(lambda r, c, i, k, d: right(r, c, i, None, d)))
-        yield Variant(
-            f"order {key}: by another property",
-            with_order(lambda r, c, i, k, d: right(r, c, i, k, d).replace(c[pointer].name, i.name)),
-        )
-        yield Variant(
-            f"order {key}: only within the page",
-            replace(
-                PARTS,
-                order=lambda r, c, i, k, d: "seq",
-                items=lambda found, w: sorted(found, key=lambda each: str(values_at(each, pointer))),
-            ),
-        )
-        yield Variant(
-            f"order {key}: by the day only",
-            with_order(lambda r, c, i, k, d: right(r, c, i, k, d).replace(c[pointer].name, f"substr({c[pointer].name}, 1, 7)")),
-        )
-        yield Variant(f"order {key}: ties at random", with_order(lambda r, c, i, k, d: f"{right(r, c, i, k, d).split(',')[0]}, random()"))
+        yield from _orders_by(key, pointer, right, with_order)
     if rules.direction:
         yield Variant("direction: ignored", with_order(lambda r, c, i, k, d: right(r, c, i, k, None)))
         yield Variant("direction: always descending", with_order(lambda r, c, i, k, d: right(r, c, i, k, rules.desc)))
         yield Variant("direction: the wrong way round", with_order(lambda r, c, i, k, d: right(r, c, i, k, _other(d))))
-        yield Variant("direction: descending by default", with_order(lambda r, c, i, k, d: right(r, c, i, k, d or rules.desc)))
+        yield Variant(
+            "direction: descending by default", with_order(lambda r, c, i, k, d: right(r, c, i, k, d or rules.desc))
+        )
     yield Variant(
         "order: at random without a key", with_order(lambda r, c, i, k, d: right(r, c, i, k, d) if k else "random()")
     )
+
+
+def _orders_by(key: str, pointer: str, right: Any, with_order: Any) -> Iterator[Variant]:
+    def replaced(by: str) -> Any:
+        return lambda r, c, i, k, d: right(r, c, i, k, d).replace(
+            c[pointer].name, by.format(column=c[pointer].name, i=i.name)
+        )
+
+    def sorted_page(found: list[dict[str, Any]], _window: Window) -> list[dict[str, Any]]:
+        return sorted(found, key=lambda each: str(values_at(each, pointer)))
+
+    yield Variant(f"order {key}: ignored", with_order(lambda r, c, i, k, d: right(r, c, i, None, d)))
+    yield Variant(f"order {key}: by another property", with_order(replaced("{i}")))
+    within = replace(PARTS, order=lambda r, c, i, k, d: "seq", items=sorted_page)
+    yield Variant(f"order {key}: only within the page", within)
+    yield Variant(f"order {key}: by the day only", with_order(replaced("substr({column}, 1, 7)")))
+    at_random = with_order(lambda r, c, i, k, d: f"{right(r, c, i, k, d).split(',')[0]}, random()")
+    yield Variant(f"order {key}: ties at random", at_random)
 
 
 def _other(direction: Any) -> Any:
@@ -268,17 +280,24 @@ def _other(direction: Any) -> Any:
     return rules.asc if direction == rules.desc else rules.desc
 
 
-
 # --- what an item and an answer look like ----------------------------------------------------------------------------
 
 
 def _fields() -> Iterator[Variant]:
     for name in RULES.filters and OPERATION.fields:
         schema = OPERATION.fields[name]
-        yield Variant(f"item {name}: of the wrong type", _edited(lambda item, name=name: _set(item, name, _wrong(item.get(name)))))
+        yield Variant(
+            f"item {name}: of the wrong type", _edited(lambda item, name=name: _set(item, name, _wrong(item.get(name))))
+        )
         if schema.get("format") == "date-time":
-            yield Variant(f"item {name}: without a zone", _edited(lambda item, name=name: _text(item, name, lambda v: v.rstrip("Z"))))
-            yield Variant(f"item {name}: with a blank for the T", _edited(lambda item, name=name: _text(item, name, lambda v: v.replace("T", " "))))
+            yield Variant(
+                f"item {name}: without a zone",
+                _edited(lambda item, name=name: _text(item, name, lambda v: v.rstrip("Z"))),
+            )
+            yield Variant(
+                f"item {name}: with a blank for the T",
+                _edited(lambda item, name=name: _text(item, name, lambda v: v.replace("T", " "))),
+            )
             yield Variant(f"item {name}: in seconds since 1970", _edited(lambda item, name=name: _seconds(item, name)))
     for name in sorted(_required()):
         yield Variant(f"item {name}: missing", _edited(lambda item, name=name: item.pop(name, None)))
@@ -348,8 +367,12 @@ def _inputs() -> Iterator[Variant]:
     times = [p.name for p in OPERATION.parameters.values() if p.is_time]
     closed = [p.name for p in OPERATION.parameters.values() if p.closed and not p.is_array]
     for name in (rules.offset, rules.limit):
-        yield Variant(f"input {name}: below its least is taken for absent", _accepting(name, lambda v: isinstance(v, int)))
-        yield Variant(f"input {name}: no number is taken for absent", _accepting(name, lambda v: not isinstance(v, int)))
+        yield Variant(
+            f"input {name}: below its least is taken for absent", _accepting(name, lambda v: isinstance(v, int))
+        )
+        yield Variant(
+            f"input {name}: no number is taken for absent", _accepting(name, lambda v: not isinstance(v, int))
+        )
         yield Variant(f"input {name}: a fraction is cut off", _converting(name, _cut))
         yield Variant(f"input {name}: a number with letters is read", _converting(name, _digits))
     for name in times:
@@ -361,7 +384,9 @@ def _inputs() -> Iterator[Variant]:
         yield Variant(f"input {name}: never accepted", _refusing(name, lambda text: True))
     for name, rule in rules.filters.items():
         if rule.op == "eq":
-            yield Variant(f"input {name}: plain values refused", _refusing(name, lambda text: "A" in text or "a" in text))
+            yield Variant(
+                f"input {name}: plain values refused", _refusing(name, lambda text: "A" in text or "a" in text)
+            )
     listed = [p.name for p in OPERATION.parameters.values() if p.is_array and p.values]
     for name in listed:
         value = OPERATION.parameters[name].values[-1]
@@ -390,7 +415,9 @@ def _accepting(name: str, when: Callable[[Any], bool]) -> Parts:
 
 def _converting(name: str, convert: Callable[[str], Any]) -> Parts:
     schema = OPERATION.parameters[name].schema
-    return replace(PARTS, convert=lambda s, text: convert(text) if s is schema or s == schema else PARTS.convert(s, text))
+    return replace(
+        PARTS, convert=lambda s, text: convert(text) if s is schema or s == schema else PARTS.convert(s, text)
+    )
 
 
 def _cut(text: str) -> Any:
@@ -431,13 +458,25 @@ def _refusing(name: str, when: Callable[[str], bool]) -> Parts:
 
 def _answers() -> Iterator[Variant]:
     for status in (201, 202, 204, 206, 302):
-        yield Variant(f"status: {status} for a success", _finishing(lambda a, status=status: replace(a, status=status), True))
+        yield Variant(
+            f"status: {status} for a success", _finishing(lambda a, status=status: replace(a, status=status), True)
+        )
     for status in (200, 409, 422, 500, 302):
-        yield Variant(f"status: {status} for a refusal", _finishing(lambda a, status=status: replace(a, status=status), None))
-    yield Variant("content: HTML for a success", _finishing(lambda a: replace(a, body=b"<html>", headers={**a.headers, "Content-Type": "text/html"}), True))
+        yield Variant(
+            f"status: {status} for a refusal", _finishing(lambda a, status=status: replace(a, status=status), None)
+        )
+    yield Variant(
+        "content: HTML for a success",
+        _finishing(lambda a: replace(a, body=b"<html>", headers={**a.headers, "Content-Type": "text/html"}), True),
+    )
     yield Variant("content: JSON called text", _finishing(lambda a: _with(a, "Content-Type", "text/plain"), True))
     yield Variant("content: no type", _finishing(lambda a: _with(a, "Content-Type", None), True))
-    yield Variant("content: errors as text", _finishing(lambda a: replace(a, body=b"wrong parameter", headers={**a.headers, "Content-Type": "text/plain"}), None))
+    yield Variant(
+        "content: errors as text",
+        _finishing(
+            lambda a: replace(a, body=b"wrong parameter", headers={**a.headers, "Content-Type": "text/plain"}), None
+        ),
+    )
     yield Variant("content: an empty success", _finishing(lambda a: replace(a, body=b""), True))
     yield Variant("content: JSON cut short", _finishing(lambda a: replace(a, body=a.content()[:-9]), True))
     yield Variant("header: no request id", _finishing(lambda a: _with(a, "X-Request-Id", None), True))
@@ -450,7 +489,9 @@ def _answers() -> Iterator[Variant]:
     yield Variant("error: without a code", _finishing(lambda a: _error(a, error_code=...), None))
     yield Variant("error: without a message", _finishing(lambda a: _error(a, error_msg=...), None))
     yield Variant("error: the code is a number", _finishing(lambda a: _error(a, error_code=3), None))
-    yield Variant("error: in the style of another framework", _finishing(lambda a: replace(a, body={"detail": "wrong"}), None))
+    yield Variant(
+        "error: in the style of another framework", _finishing(lambda a: replace(a, body={"detail": "wrong"}), None)
+    )
 
 
 def _finishing(change: Callable[[Answer], Answer], success: bool | None) -> Parts:
@@ -477,7 +518,7 @@ def _error(answer: Answer, **fields: Any) -> Answer:
 
 UNDETECTABLE_RULES = {
     "key_is_not_locked": "a key would have to be locked to see whether keys are",
-    "what_decides_is_signed": "the recipe obliges a client to sign X-Sdk-Date only: a server may accept the rest unsigned",
+    "what_decides_is_signed": "the recipe obliges a client to sign X-Sdk-Date only, nothing else",
     "signed_headers_were_sent": "a signature over a header that is not there is wrong for the next rule as well",
     "date_is_well_formed": "a date that cannot be read is refused by another rule as well",
     "security_token_is_right": "would need a temporary key pair, and another one's security token",
@@ -564,7 +605,9 @@ def _by_hand() -> Iterator[Variant]:
     yield Variant("by hand: filters are joined by or", replace(PARTS, condition=_or_condition))
     yield Variant("by hand: only the first filter counts", replace(PARTS, condition=_first_condition))
     yield Variant("by hand: every third answer is empty", replace(PARTS, items=_every(3, lambda found: [])))
-    yield Variant("by hand: every seventh answer is turned round", replace(PARTS, items=_every(7, lambda found: found[::-1])))
+    yield Variant(
+        "by hand: every seventh answer is turned round", replace(PARTS, items=_every(7, lambda found: found[::-1]))
+    )
     yield Variant("by hand: every tenth request fails", replace(PARTS, items=_every(10, _fail)))
     yield Variant("by hand: items of another project come along", replace(PARTS, scope=lambda *_: []))
     yield Variant("by hand: another project's items, one filter only", replace(PARTS, scope=_leaking))
@@ -580,12 +623,20 @@ def _by_hand() -> Iterator[Variant]:
 def _or_condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
     """Two filters: the second widens the first, as with a forgotten pair of brackets."""
     found = PARTS.condition(rule, column, values)
-    return Condition(f"1) OR ({found.sql}", found.arguments) if found and rule.op == "eq" and rule.parameter != "state" else found
+    return (
+        Condition(f"1) OR ({found.sql}", found.arguments)
+        if found and rule.op == "eq" and rule.parameter != "state"
+        else found
+    )
 
 
 def _first_condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
     last = list(RULES.filters)[-1]
-    return None if rule.parameter == last and len(values) == 1 and values[0] != "4K" else PARTS.condition(rule, column, values)
+    return (
+        None
+        if rule.parameter == last and len(values) == 1 and values[0] != "4K"
+        else PARTS.condition(rule, column, values)
+    )
 
 
 def _every(nth: int, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Any:
@@ -654,7 +705,11 @@ def _twice(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
 
 def lawful() -> list[Variant]:
     """Return every server that no run may blame."""
-    texts = [n for n, r in RULES.filters.items() if OPERATION.parameters[n].schema.get("type") == "string" and r.op in ("eq", "unstated")]
+    texts = [
+        n
+        for n, r in RULES.filters.items()
+        if OPERATION.parameters[n].schema.get("type") == "string" and r.op in ("eq", "unstated")
+    ]
     texts = [name for name in texts if not OPERATION.parameters[name].is_time]
     limit = RULES.limit
     newest = Settings(newer=True)
@@ -669,8 +724,14 @@ def lawful() -> list[Variant]:
         Variant("HEAD refused", replace(PARTS, methods=lambda _: ("GET",))),
         Variant("lax integers", replace(PARTS, convert=_lax)),
         Variant("values trimmed", replace(PARTS, convert=lambda s, text: PARTS.convert(s, text.strip()))),
-        Variant("last repeated key wins", replace(PARTS, choose=lambda p, t: PARTS.choose(p, t if p.is_array and not p.joined else t[-1:]))),
-        Variant("first repeated key wins", replace(PARTS, choose=lambda p, t: PARTS.choose(p, t if p.is_array and not p.joined else t[:1]))),
+        Variant(
+            "last repeated key wins",
+            replace(PARTS, choose=lambda p, t: PARTS.choose(p, t if p.is_array and not p.joined else t[-1:])),
+        ),
+        Variant(
+            "first repeated key wins",
+            replace(PARTS, choose=lambda p, t: PARTS.choose(p, t if p.is_array and not p.joined else t[:1])),
+        ),
         Variant("404 for a foreign project", replace(PARTS, refusals=_foreign_is_404())),
         Variant("authentication failures are 400", replace(PARTS, refusals=_by_the_service())),
         Variant("shorter texts", replace(PARTS, check=_lengths(texts, 1, 40))),
@@ -679,8 +740,14 @@ def lawful() -> list[Variant]:
         Variant("plain characters only in texts", replace(PARTS, check=_plain(texts))),
         Variant("a clamp above the maximum", replace(PARTS, check=_any_size(limit), window=_clamped)),
         Variant("larger pages allowed", replace(PARTS, check=_any_size(limit))),
-        Variant("unlisted sort keys refused", replace(PARTS, check=_listed_only(RULES.order.parameter if RULES.order else ""))),
-        Variant("unlisted sort keys accepted", replace(PARTS, check=_drop_check(RULES.order.parameter if RULES.order else ""))),
+        Variant(
+            "unlisted sort keys refused",
+            replace(PARTS, check=_listed_only(RULES.order.parameter if RULES.order else "")),
+        ),
+        Variant(
+            "unlisted sort keys accepted",
+            replace(PARTS, check=_drop_check(RULES.order.parameter if RULES.order else "")),
+        ),
         Variant("unlisted states refused", replace(PARTS, check=_listed_only("state"))),
         Variant("states in lower case find nothing", replace(PARTS, check=_drop_check("state"))),
         Variant("times without a zone are UTC", replace(PARTS, convert=_zoneless)),
@@ -689,17 +756,31 @@ def lawful() -> list[Variant]:
         Variant("names match by part", _condition("name", _as_op("substring"))),
         Variant("names match in any case", _condition("name", _any_case)),
         Variant("the order without a key is descending", replace(PARTS, order=_descending_without_key)),
-        Variant("the cover's address is new each time", _edited(lambda item: _text(item, "cover_download_url", lambda v: f"{v}&t={random.random()}"))),
-        Variant("fractions in the answer's times", _edited(lambda item: _text(item, "last_update_time", lambda v: v[:-1] + ".250Z"))),
+        Variant(
+            "the cover's address is new each time",
+            _edited(lambda item: _text(item, "cover_download_url", lambda v: f"{v}&t={random.random()}")),
+        ),
+        Variant(
+            "fractions in the answer's times",
+            _edited(lambda item: _text(item, "last_update_time", lambda v: v[:-1] + ".250Z")),
+        ),
         Variant("project ids masked", _edited(lambda item: _set(item, "project_id", "***"))),
         Variant("request ids in the errors' bodies", replace(PARTS, finish=_request_id_in_errors)),
-        Variant("another page length by default", replace(PARTS, window=lambda o, n, at: PARTS.window(o, 25 if n is None else n, at))),
+        Variant(
+            "another page length by default",
+            replace(PARTS, window=lambda o, n, at: PARTS.window(o, 25 if n is None else n, at)),
+        ),
         Variant("slow", settings=Settings(latency=0.05), slow=True),
         Variant("items added all the time", moves=_add),
         Variant("states changing all the time", moves=_change),
         Variant("items deleted all the time", moves=_delete),
         Variant("items come and go", moves=_come_and_go),
-        Variant("now and then a server error", settings=Settings(seed=3), moves=None, parts=replace(PARTS, items=_every(400, _fail))),
+        Variant(
+            "now and then a server error",
+            settings=Settings(seed=3),
+            moves=None,
+            parts=replace(PARTS, items=_every(400, _fail)),
+        ),
     ]
 
 
@@ -773,7 +854,9 @@ def _clamped(offset: int | None, limit: int | None, listing: Listing) -> Window:
 
 def _listed_only(name: str) -> Checker:
     def check(parameter: Parameter, value: Any) -> None:
-        if parameter.name == name and any(each not in parameter.values for each in (value if isinstance(value, list) else [value])):
+        if parameter.name == name and any(
+            each not in parameter.values for each in (value if isinstance(value, list) else [value])
+        ):
             raise RefusedError("invalid_parameter", reason="not listed")
         PARTS.check(parameter, value)
 

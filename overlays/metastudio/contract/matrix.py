@@ -193,6 +193,8 @@ class Matrix:
                 or_else=(400,),
             )
         for name, forgery in FORGERIES.items():
+            if name.startswith("query-") and not self.query:
+                continue
             sentence = f"A request {forgery.sentence} is refused."
             yield Case(f"signature.{name}", sentence, signer, path, False, forgery.tamper, forgery.own_key, name)
         yield from self._foreign("signature", signer)

@@ -216,7 +216,7 @@ def _the_matrix(it: _Run, subject: Subject) -> Matrix:
     def path_for(project: str) -> str:
         return path_of(subject, {**_path_values(it.options, subject), "project_id": project})
 
-    query = [(subject.rules.limit, "1")] if subject.is_list else []
+    query = [(subject.rules.limit, "1")] if subject.is_list else list(shapes.a_right_query(subject))
     other = it.options.other(it.probe.access.token_header)
     return Matrix(subject, it.probe, path_for, query, other=other, expired_token=it.options.expired_token)
 

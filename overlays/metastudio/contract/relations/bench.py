@@ -15,6 +15,8 @@ from metastudio.operations import ListRules
 
 LONGEST_LIST = 3000
 """Items of a list that is compared whole; of a longer one the run says that it was not."""
+LOOKS = 6
+"""How often the list is looked at, at most, until it adds up."""
 Query = Mapping[str, str]
 
 
@@ -185,12 +187,21 @@ class Bench:
                 return Walk(tuple(pages), False)
 
     def snapshot(self) -> Snapshot:
-        """Look at the whole list. It is looked at again while pages do not fit together, three times at most."""
-        for _ in range(3):
+        """Look at the whole list, again while the items met do not add up to the total.
+
+        Several looks are put together, so that a server which shuffles its pages has a list all the same.
+        """
+        met: dict[str, Item] = {}
+        for _ in range(LOOKS):
             walk = self.walk({})
-            if len(set(walk.identities)) == len(walk.identities) == (walk.total or len(walk.identities)):
+            count = len(met.keys() | set(walk.identities)) if walk.total is not None else None
+            met = {
+                **(met if count is None or count <= (walk.total or 0) else {}),
+                **{i.identity: i for i in walk.items},
+            }
+            if not walk.whole or walk.total in (None, len(met)):
                 break
-        return Snapshot({each.identity: each for each in walk.items}, walk.total, walk.whole, walk.answers)
+        return Snapshot(met, walk.total, walk.whole, walk.answers)
 
     def _item(self, raw: Any, answer: Answer) -> Item:
         identity = pick(raw, self.rules.identity)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from metastudio.contract.relations.bench import Bench, Snapshot, texts
+from metastudio.contract.relations.bench import Snapshot, texts
 from metastudio.contract.values import NANO, instant, is_time, wire, written
 from metastudio.operations import Filter, Parameter
 
@@ -15,6 +15,7 @@ MOST_SEEN = 6
 NEVER_SEEN = "no-such-value-ever-7f3a"
 PLAIN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 """Texts that no decided rule about length or characters can refuse."""
+_WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def seen(rule: Filter, snapshot: Snapshot) -> list[Any]:
@@ -67,13 +68,13 @@ def asked(parameter: Parameter, values: Iterable[Any]) -> str:
     return ",".join(wire(each) for each in values)
 
 
-def must_be_accepted(bench: Bench, value: Any) -> bool:
-    """Whether a refusal of a value that an item has would be wrong: it holds nothing that a decided rule is about."""
-    return (
-        not isinstance(value, str)
-        or PLAIN.fullmatch(value) is not None
-        or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) is not None
-    )
+def must_be_accepted(parameter: Parameter, value: Any) -> bool:
+    """Whether refusing a value that an item has would be wrong: it holds nothing that a decided rule is about."""
+    if not isinstance(value, str):
+        return True
+    if parameter.is_time:
+        return _WHOLE_SECONDS.fullmatch(value) is not None
+    return value in parameter.values if parameter.values else PLAIN.fullmatch(value) is not None
 
 
 def _part_of(value: str, other: Any) -> bool:

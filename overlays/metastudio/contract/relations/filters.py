@@ -139,7 +139,7 @@ def _seen(rule: Filter, bench: Bench, snapshot: Snapshot, check: Check) -> None:
     if len(snapshot.items) < 2:
         check.skip("with one item only, a filter cannot be told from none")
     for value in dict.fromkeys(values):
-        compare(bench, snapshot, check, {name: [value]}, may_refuse=not chosen.must_be_accepted(bench, value))
+        compare(bench, snapshot, check, {name: [value]}, may_refuse=not _sure(bench, name, value))
     return None
 
 
@@ -170,9 +170,8 @@ def _several(rule: Filter, bench: Bench, snapshot: Snapshot, check: Check) -> No
     if len(found) < 2:
         return check.skip(f"needs items with two different {rule.property}")
     everything = list(dict.fromkeys(v for item in snapshot.items.values() for v in texts(item, rule.property or "")))
-    known = set(bench.subject.operation.parameters[name].values)
     for values in (found[:2], found[1::-1], found[:3], [found[0], found[0]], everything):
-        fine = all(value in known for value in values)
+        fine = all(_sure(bench, name, value) for value in values)
         compare(bench, snapshot, check, {name: values}, may_refuse=not fine)
     compare(bench, snapshot, check, {name: [found[0], chosen.NEVER_SEEN.upper().replace("-", "_")]}, may_refuse=True)
     return None
@@ -210,11 +209,9 @@ def _together(stated: Sequence[Filter], bench: Bench, snapshot: Snapshot, check:
 def _paged(stated: Sequence[Filter], bench: Bench, snapshot: Snapshot, check: Check) -> None:
     best: tuple[int, Asked] | None = None
     for rule in stated:
-        for value in (
-            chosen.seen(rule, snapshot)
-            if rule.op == "eq"
-            else chosen.around(rule, bench.schema(rule.property or ""), snapshot)
-        ):
+        schema = bench.schema(rule.property or "")
+        values = chosen.seen(rule, snapshot) if rule.op == "eq" else chosen.around(rule, schema, snapshot)
+        for value in (each for each in values if _sure(bench, rule.parameter, each)):
             count = len(expected(bench, snapshot, {rule.parameter: [value]})[0])
             if 3 <= count < len(snapshot.items) and (best is None or abs(count - 12) < abs(best[0] - 12)):
                 best = count, {rule.parameter: [value]}
@@ -270,8 +267,12 @@ def _value(rule: Filter, item: Item) -> list[Any]:
     return [True] if rule.op == "exists" and found else found[:1] if rule.op != "gt" and rule.op != "lt" else []
 
 
+def _sure(bench: Bench, name: str, value: Any) -> bool:
+    return chosen.must_be_accepted(bench.subject.operation.parameters[name], value)
+
+
 def _refusable(bench: Bench, asked: Asked) -> bool:
-    return not all(chosen.must_be_accepted(bench, value) for values in asked.values() for value in values)
+    return not all(_sure(bench, name, value) for name, values in asked.items() for value in values)
 
 
 def _without_defaults(bench: Bench, strays: list[Item], asked: Asked, check: Check) -> list[Item]:

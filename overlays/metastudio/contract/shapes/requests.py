@@ -77,6 +77,9 @@ def _parameter(subject: Subject, at: str, name: str, texts: list[str]) -> Readin
         readings = [_scalar(schemas, f"{place}/items", part) for part in parts]
         lenient = source(schema, "items") != "page"
         worst = max(readings, default=Reading.OPEN)
+        listed = subject.operation.parameters[name].values
+        if lenient and listed and any(part not in listed for part in parts):
+            return Reading.OPEN
         crowded = (joined and len(texts) > 1) or len(set(parts)) < len(parts) or len(parts) > 50
         if (worst is Reading.PROMISED and crowded) or (worst is Reading.FORBIDDEN and lenient):
             return Reading.OPEN

@@ -9,29 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
 from metastudio.contract.probe import Answer, NoAnswerError, Probe
-from metastudio.contract.relations import chosen
-from metastudio.contract.relations.bench import Bench, Snapshot, UnexpectedError, texts
+from metastudio.contract.relations.bench import Bench, Snapshot, UnexpectedError
 from metastudio.contract.relations.compare import keeps
 from metastudio.contract.relations.orders import in_order
 from metastudio.contract.shapes import answers, requests
 from metastudio.contract.shapes.generated import Generated, Plan, Trouble, generate
+from metastudio.contract.shapes.made import aims, made
 from metastudio.contract.shapes.requests import Judged, Reading
 from metastudio.contract.subject import Subject
 from metastudio.contract.verdicts import Evidence, Place, Property, Result, Suite, Verdict
 from metastudio.signing import query_pairs
 
 SHOWN = 3
-CANDIDATES = (
-    "-1", "0", "1", "2", "abc", "1.5", "12abc", "sideways", "maybe", "true", "yesterday", "not a time",
-    "2023-13-01T00:00:00Z", "2023-12-01T00:00:00Z", "plain-Text_1",
-)  # fmt: skip
-"""Values that mean something for one type of parameter and nothing for another."""
-MOST_AIMS = 40
 
 
 @dataclass
@@ -73,7 +66,7 @@ class Shapes:
 
     def run(self, plan: Plan, count: Callable[[], None]) -> Iterator[None]:
         """Send everything, yielding after each answer so that progress can be shown."""
-        for query in self._made():
+        for query in made(self.subject):
             try:
                 answer = self.probe.send(self.path, query)
             except NoAnswerError as error:
@@ -81,7 +74,9 @@ class Shapes:
                 continue
             self.judge(answer, {})
             yield
-        for each in generate(self.subject, plan, self.probe.pace, list(self._aims(plan.seed)), count):
+        for each in generate(
+            self.subject, plan, self.probe.pace, list(aims(self.bench, self.snapshot, plan.seed)), count
+        ):
             if isinstance(each, Trouble):
                 self.trouble.append(each.what)
             else:
@@ -232,55 +227,6 @@ class Shapes:
                     self._breach(self._finding("body"), "what the contract declares", f"{title} ({check})", answer)
             elif check in ("unsupported_method", "allow_header_conformance"):
                 self._finding("input").observed[f"{answer.method}: {title}"] += 1
-
-    def _made(self) -> Iterator[list[tuple[str, str]]]:
-        """Requests for each parameter: values that it must accept, and values that it must refuse."""
-        yield []
-        rules = self.subject.operation.list_rules
-        for (where, name), _ in self.subject.parameter_places.items():
-            if where != "query":
-                continue
-            parameter = self.subject.operation.parameters[name]
-            extra: list[tuple[str, str]] = []
-            if rules and rules.order and name == rules.order.direction:
-                extra = [(rules.order.parameter, next(iter(rules.order.keys)))]
-            largest = [str(rules.max_limit)] if rules and name == rules.limit and rules.max_limit else []
-            found = [
-                (text, requests.judge(self.subject, [*extra, (name, text)]))
-                for text in (*parameter.values, *largest, *CANDIDATES)
-            ]
-            promised = [text for text, judged in found if judged.reading is Reading.PROMISED]
-            forbidden = [text for text, judged in found if judged.reading is Reading.FORBIDDEN]
-            for text in dict.fromkeys([*promised[:24], *forbidden]):
-                yield [*extra, (name, text)]
-            if parameter.is_array and len(parameter.values) > 1:
-                yield [*extra, (name, ",".join(parameter.values))]
-        yield [("x-unknown-parameter", "1")]
-
-    def _aims(self, seed: int) -> Iterator[Mapping[str, Any]]:
-        """Queries that meet items: one or two filters with values of an item, perhaps in order, perhaps a page."""
-        if self.bench is None or self.snapshot is None or not self.snapshot.items:
-            return
-        random, rules = Random(seed), self.bench.rules  # noqa: S311 - spreads requests, no secret
-        items, parameters = list(self.snapshot.items.values()), self.subject.operation.parameters
-        for _ in range(MOST_AIMS):
-            item, aim = random.choice(items), dict[str, Any]()
-            stated = [
-                each
-                for each in rules.filters.values()
-                if each.op in ("eq", "ge", "le") and item.facts[each.property or ""]
-            ]
-            for rule in random.sample(stated, min(len(stated), random.choice((1, 1, 2)))):
-                value = next(texts(item, rule.property or ""))
-                if chosen.must_be_accepted(self.bench, value):
-                    aim[rule.parameter] = [value] if parameters[rule.parameter].is_array else value
-            if rules.order and random.random() < 0.6:
-                aim[rules.order.parameter] = random.choice(list(rules.order.keys))
-                if rules.order.direction:
-                    aim[rules.order.direction] = random.choice((rules.order.asc, rules.order.desc))
-            if random.random() < 0.5:
-                aim |= {rules.limit: random.randint(1, self.bench.page_length), rules.offset: random.randint(0, 3)}
-            yield aim
 
     def _count(self, answer: Answer) -> None:
         self.met["answers"] += 1

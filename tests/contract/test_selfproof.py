@@ -1,0 +1,105 @@
+"""The tester proves itself: every wrong server is found, no right one is blamed. `--slow` takes all of them."""
+
+from __future__ import annotations
+
+import pytest
+from contract.servers import proven
+from contract.variants import Variant, faulty, lawful
+from metastudio.contract import Report, Verdict
+from metastudio.contract.verdicts import describe
+
+SUITES = ("meaning", "auth", "shapes")
+"""Cheapest first."""
+
+FAULTY_SAMPLE = {
+    "create_since: bound excluded": "meaning",
+    "create_until: ignores the zone": "meaning",
+    "state: only the first value": "meaning",
+    "tag: part is enough": "meaning",
+    "job_id: ignored": "meaning",
+    "offset: ignored": "meaning",
+    "limit: clamped at half the maximum": "meaning",
+    "total: of the page": "meaning",
+    "order create_time: ties at random": "meaning",
+    "by hand: filters are joined by or": "meaning",
+    "by hand: items of another project come along": "meaning",
+    "header: always the same request id": "meaning",
+    "auth: without signature_is_right": "auth",
+    "auth: without date_is_near": "auth",
+    "auth: without project_is_the_callers": "auth",
+    "auth: without token_is_known": "auth",
+    "auth: without credentials everybody is somebody": "auth",
+    "item state: in lower case": "shapes",
+    "input limit: below its least is taken for absent": "shapes",
+    "error: with a Java trace": "shapes",
+}
+LAWFUL_SAMPLE = (
+    "correct",
+    "newer states, extra fields, nulls",
+    "shorter texts",
+    "an absent resolution is 1080P",
+    "authentication failures are 400",
+)
+MOVING_SAMPLE = ("items added all the time", "items come and go")
+
+
+def found(variant: Variant, suites: tuple[str, ...] = SUITES) -> Report:
+    """The report of the first suite that finds something."""
+    for suite in suites:
+        report = proven(variant, only=(suite,), max_examples=40)
+        if report.breaches:
+            break
+    return report
+
+
+def _named(names: object) -> list[Variant]:
+    every = {each.name: each for each in [*faulty(), *lawful()]}
+    return [every[name] for name in names]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("variant", _named(FAULTY_SAMPLE), ids=lambda each: each.name)
+def test_a_wrong_server_is_found(variant: Variant) -> None:
+    report = found(variant, (FAULTY_SAMPLE[variant.name],))
+    assert report.exit_code == 1, f"{variant.name} was not found"
+    for breach in report.breaches:
+        assert breach.evidence, breach.property.key
+        assert breach.property.place.line > 1
+
+
+@pytest.mark.parametrize("variant", _named(LAWFUL_SAMPLE), ids=lambda each: each.name)
+def test_a_right_server_is_not_blamed(variant: Variant) -> None:
+    report = proven(variant, max_examples=40)
+    assert not report.breaches, "\n".join(describe(each) for each in report.breaches)
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize("variant", _named(MOVING_SAMPLE), ids=lambda each: each.name)
+def test_data_in_motion_is_nobodys_fault(variant: Variant) -> None:
+    report = proven(variant, only=("meaning",))
+    assert not report.breaches, "\n".join(describe(each) for each in report.breaches)
+
+
+def test_frozen_data_leaves_little_in_doubt() -> None:
+    [adding] = _named(["items added all the time"])
+    report = proven(adding, only=("meaning",), freeze=True)
+    assert not report.breaches
+    assert not report.having(Verdict.UNDECIDED)
+
+
+def test_there_are_enough_servers_and_each_undetectable_one_says_why() -> None:
+    assert len([each for each in faulty() if not each.undetectable]) >= 80
+    assert len(lawful()) >= 20
+    assert all(len(each.undetectable) > 20 for each in faulty() if each.undetectable)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", [each for each in faulty() if not each.undetectable], ids=lambda each: each.name)
+def test_every_wrong_server_is_found(variant: Variant) -> None:
+    assert found(variant).exit_code == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", lawful(), ids=lambda each: each.name)
+def test_no_right_server_is_blamed(variant: Variant) -> None:
+    report = proven(variant)
+    assert not report.breaches, "\n".join(describe(each) for each in report.breaches)
