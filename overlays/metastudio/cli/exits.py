@@ -27,7 +27,7 @@ class Exit(IntEnum):
         return member
 
     OK = 0, "done"
-    FAILED = 1, "the server, the network or a file failed; contract-test: breaches were found"
+    FAILED = 1, "the server, the network or a file failed"
     USAGE = 2, "the command line or a setting is wrong"
     NOT_FOUND = 3, "there is no item with this ID"
     DENIED = 4, "no credentials were found, or they were refused"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def needs(extra: str) -> Generator[None]:
-    """Around imports that an extra is for. A library that is missing is a Refusal; a module of ours that is, a bug."""
+    """Around what needs an extra: a library that is missing there is a Refusal, a module of ours that is, a bug."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from metastudio.cli.columns import identity_parameter
-from metastudio.cli.connection import connection_options
+from metastudio.cli.connection import connection_options, current
 from metastudio.cli.exits import Exit
 from metastudio.cli.extras import needs
 from metastudio.cli.sections import Group
@@ -36,8 +36,10 @@ def _load(module: str, make: str, *arguments: Any) -> click.Command:
 
 
 def _contract_test() -> click.Command:
-    with needs("contract"):
-        from metastudio.contract.command import contract_test
+    from metastudio.contract.command import contract_test
+
+    assert contract_test.callback is not None
+    contract_test.callback = needs("contract")(contract_test.callback)
     return contract_test
 
 
@@ -101,6 +103,11 @@ class Root(Group):
             raise click.exceptions.NoSuchCommand(args[0], possibilities=self.entries, ctx=ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is meant. What was said of the connection holds for contract-test, too."""
+        ctx.default_map = {"contract-test": current().given}
+        return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands without loading them."""
         with formatter.section("Commands"):
@@ -140,8 +147,8 @@ root = Root(
             metastudio --region ap-southeast-3 whoami
             metastudio sandbox
         """,
-        "Exit codes": "\n".join(
-            [*(f"{code:<5d}{code.meaning}" for code in Exit), f"{'128+n':<5} ended by signal n, such as 130 by Ctrl-C"]
+        "Exit codes, except of contract-test": "\n".join(
+            [*(f"{code:<5d}{code.meaning}" for code in Exit), "130  ended by Ctrl-C; 128 + n by signal n"]
         ),
     },
 )

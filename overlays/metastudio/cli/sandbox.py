@@ -52,10 +52,11 @@ def sandbox_command() -> click.Command:
     )
 
 
+@needs("sandbox")
 def _serve(port: int, fault: Sequence[str], **given: Any) -> None:
-    with needs("sandbox"):
-        from metastudio.sandbox import KINDS, Fault, PortTakenError, Settings, run
-        from metastudio.spec import ContractError
+    from metastudio.sandbox import KINDS, Fault, PortTakenError, Settings, run
+    from metastudio.spec import ContractError
+
     if "?" in fault:
         for kind, meaning in KINDS.items():
             click.echo(f"{kind:<12}{meaning}")
@@ -70,7 +71,8 @@ def _serve(port: int, fault: Sequence[str], **given: Any) -> None:
         raise Refusal(str(error), code=Exit.USAGE) from None
 
 
+@needs("sandbox")
 def _complete_kinds(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-    with needs("sandbox"):
-        from metastudio.sandbox import KINDS
+    from metastudio.sandbox import KINDS
+
     return [CompletionItem(kind, help=meaning) for kind, meaning in KINDS.items() if kind.startswith(incomplete)]

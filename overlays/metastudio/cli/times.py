@@ -12,8 +12,8 @@ _UNITS = {
     **dict.fromkeys(("d", "day"), 24 * 3600),
     **dict.fromkeys(("w", "week"), 7 * 24 * 3600),
 }
-_AMOUNT = re.compile(r"(\d+)\s*([a-z]+)\s*")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_AMOUNT = re.compile(r"(\d+)\s*([a-z]+)\s*", re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LAST_SECOND = time(23, 59, 59)
 
 FORMS = "write 2023-12-01T08:00:00Z or with +08:00, a date such as 2023-12-01, or how long ago: 2d ago"
@@ -32,7 +32,7 @@ def parse_time(text: str, *, now: datetime, end_of_day: bool = False) -> datetim
     try:
         if _RFC3339.fullmatch(text):
             return datetime.fromisoformat(text.upper())
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             day = datetime.fromisoformat(text)
             return datetime.combine(day, _LAST_SECOND if end_of_day else time()).astimezone()
         if text.lower().endswith("ago"):
@@ -49,7 +49,7 @@ def parse_duration(text: str) -> timedelta:
         ValueError: it is neither; the message says what to write.
     """
     text = text.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
         return timedelta(seconds=float(text))
     seconds, place = 0, 0
     while match := _AMOUNT.match(text, place):
@@ -77,4 +77,4 @@ def instant(text: object) -> datetime | None:
 def local(text: str) -> str:
     """Show a time of an answer in this machine's zone, to the minute; what is no time stays as it is."""
     moment = instant(text)
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else text
+    return moment.replace(tzinfo=None).isoformat(" ", "minutes") if moment else text

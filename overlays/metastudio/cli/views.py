@@ -78,7 +78,7 @@ class Live:
         """Note the new state, above the live lines where there was one before."""
         line, state = self._lines[identity], str(value_at(item, state_column(self._operation) or ""))
         if line.state is not None:
-            said = Text(f"{datetime.now():%H:%M:%S} {printable(identity)} ", style="dim")
+            said = Text(f"{datetime.now():%H:%M:%S} {printable(identity)}", style="dim")
             self._console.print(said, self._painted(line.state), "→", self._painted(state), soft_wrap=True)
         line.state, line.since = state, time.monotonic()
 

@@ -1,0 +1,250 @@
+"""Lists in a pipe and in files: formats, filters on the wire, bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from cli.running import Done, run
+from loopback import Answer, Received, Server, serve
+from metastudio.sandbox import Sandbox
+
+JOBS = "jobs"
+
+
+def sent(sandbox: Sandbox) -> list[dict[str, object]]:
+    """What the server has in the project, in its order."""
+    (store,) = sandbox.stores.values()
+    return [item for item in store.items() if item["project_id"] == sandbox.project_id]
+
+
+def test_json_lines_are_what_the_server_sent(sandbox: Sandbox, env: dict[str, str]) -> None:
+    done = run(JOBS, env=env)
+    assert (done.code, done.err) == (0, "")
+    assert [json.loads(line) for line in done.out.splitlines()] == sent(sandbox)
+
+
+def test_json_is_one_array_of_the_same(sandbox: Sandbox, env: dict[str, str]) -> None:
+    assert json.loads(run(JOBS, "--output", "json", env=env).out) == sent(sandbox)
+    assert run(JOBS, "--output", "json", "--job-id", "nobody", env=env).out == "[]\n"
+
+
+def test_times_stay_as_the_server_wrote_them(env: dict[str, str]) -> None:
+    """Another zone, a time that is none, and null: neither turned into UTC nor an error."""
+    item = {"job_id": "1", "name": "a\x9b31m\u2028b", "state": "NEW", "project_id": "p", "tags": None}
+    jobs = [{**item, "create_time": written} for written in ("2023-12-08T08:30:56+08:00", "soon", None)]
+    body = json.dumps({"count": 3, "jobs": [{**job, "job_id": str(n)} for n, job in enumerate(jobs)]}).encode()
+    with serve(lambda _: Answer(body=body, headers={"Content-Type": "application/json"})) as server:
+        settings = {**env, "METASTUDIO_BASE_URL": server.url}
+        out = run(JOBS, env=settings).out
+        assert [json.loads(line)["create_time"] for line in out.splitlines()] == [each["create_time"] for each in jobs]
+        assert "\x9b" not in out
+        assert len(out.split("\n")) == 4
+        table = run(JOBS, "--output", "table", env=settings).out
+        assert "2023-12-08 08:30" in table
+        assert "soon" in table
+        assert r"a\x9b31m\u2028b" in table
+
+
+def test_csv(env: dict[str, str]) -> None:
+    rows = list(csv.DictReader(run(JOBS, "--output", "csv", env=env).out.splitlines()))
+    assert len(rows) == 101
+    by_id = {row["job_id"]: row for row in rows}
+    assert by_id["afcaef87f52272a0fe01aa94ee0f1e25"]["tags"] == "Alpha; alphabet; 数字人"
+    assert by_id["afcaef87f52272a0fe01aa94ee0f1e25"]["asset_id"] == ""
+    assert by_id["646682facddb4912976f19a4d61c6a91"]["create_time"] == "2023-12-08T08:30:56Z"
+
+
+def test_csv_holds_nothing_that_a_spreadsheet_runs(env: dict[str, str]) -> None:
+    names = ['=cmd|"/c calc"!A1', "+1-2", "-x", "@x", "\tx", "-5", "+86 1", 'a,"b"\nc', "ok"]
+    jobs = [
+        {"job_id": str(n), "name": name, "state": "S", "project_id": "p", "create_time": "2023-12-08T08:30:56Z"}
+        for n, name in enumerate(names)
+    ]
+    body = json.dumps({"count": len(jobs), "jobs": jobs}).encode()
+    with serve(lambda _: Answer(body=body, headers={"Content-Type": "application/json"})) as server:
+        settings = {**env, "METASTUDIO_BASE_URL": server.url}
+        out = run(JOBS, "--output", "csv", "--columns", "name", env=settings).out
+    shown = [row[0] for row in csv.reader(out.splitlines(keepends=True))][1:]
+    assert shown == ["'" + names[0], "'+1-2", "'-x", "'@x", "'\tx", "-5", "'+86 1", 'a,"b"\nc', "ok"]
+
+
+def test_columns_choose_in_every_format(env: dict[str, str]) -> None:
+    chosen = ["--columns", "state, name", "--limit", "1"]
+    assert run(JOBS, *chosen, env=env).out == '{"state": "TRAINING", "name": "Name 1"}\n'
+    assert run(JOBS, *chosen, "-o", "csv", env=env).out == "state,name\nTRAINING,Name 1\n"
+    assert run(JOBS, *chosen, "-o", "table", env=env).out == "state     name\nTRAINING  Name 1\n"
+
+
+def test_a_table_in_a_pipe_is_plain_and_whole(env: dict[str, str]) -> None:
+    out = run(JOBS, "--output", "table", "--columns", "job_id,state,cover_download_url,tags,name", env=env).out
+    lines = out.splitlines()
+    assert len(lines) == 102
+    assert "\x1b" not in out
+    assert "…" not in out
+    assert all(line == line.rstrip() for line in lines)
+    assert run(JOBS, "--limit", "2", "-o", "table", env={**env, "COLUMNS": "50"}).out.splitlines()[0].split() == [
+        "job_id",
+        "state",
+    ]
+
+
+@pytest.fixture(scope="module")
+def asked() -> dict[str, str]:
+    """What one command line with every kind of filter asks, as parameters on the wire."""
+    body = b'{"count": 0, "jobs": []}'
+
+    def answer(_: Received) -> Answer:
+        return Answer(body=body, headers={"Content-Type": "application/json"})
+
+    with serve(answer) as server:
+        done = _ask(server, "--state", "training,job_finish", "--state", "SOME_NEW", "--create-since", "2023-12-01",
+                    "--create-until", "2023-12-02", "--sort-dir", "DESC", "--sort-key", "create_time", "--tag", "a,b",
+                    "--app-user-id", "me", "--limit", "7", "--model-resolution", "1080p",
+                    "--name", "50% + 数")  # fmt: skip
+        assert (done.code, done.out, done.err) == (0, "", "")
+        (request,) = server.received
+        header = request.header("x-app-userid") or ""
+        return {**dict(parse_qsl(urlsplit(request.target).query)), "X-App-UserId": header}
+
+
+def _ask(server: Server, *arguments: str) -> Done:
+    keys = {"HUAWEICLOUD_SDK_AK": "AKAKAKAK", "HUAWEICLOUD_SDK_SK": "SKSKSKSK", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
+    return run(JOBS, *arguments, env={**keys, "METASTUDIO_BASE_URL": server.url})
+
+
+def test_filters_go_out_as_the_contract_says(asked: dict[str, str]) -> None:
+    """Known values in any case; dates are days of this zone, the last one whole; the page is as small as the limit."""
+    assert asked == {
+        "state": "TRAINING,JOB_FINISH,SOME_NEW",
+        "create_since": "2023-11-30T16:00:00Z",
+        "create_until": "2023-12-02T15:59:59Z",
+        "sort_dir": "desc",
+        "sort_key": "create_time",
+        "tag": "a,b",
+        "model_resolution": "1080P",
+        "name": "50% + 数",
+        "limit": "7",
+        "offset": "0",
+        "X-App-UserId": "me",
+    }
+
+
+BAD = {
+    "--sate TRAINING": "Did you mean --state?",
+    "--columns nmae": "did you mean name?",
+    "--columns ,": "name at least one",
+    "--create-since tomorrow": "2d ago",
+    "--create-since 2023-12-01T08:00:00": "2d ago",
+    "--limit 0": "--limit",
+    "--state ,": "empty",
+    "--name=": "empty",
+    "--sort-dir up": "'asc', 'desc'",
+    "--app-user-id ü": "visible ASCII",
+    "--create-since 2024-01-01 --create-until 2023-01-01": "swap",
+    "--limit 3 summary": "metastudio jobs summary --limit",
+    "--offset 5": "No such option",
+    "nothing": "No such command 'nothing'",
+    "--region no_such": "cn-north-4",
+    "--base-url ftp://x": "https://",
+    "--base-url http://example.com": "clear text",
+    "--output xml": "'table', 'json', 'jsonl', 'csv'",
+}
+
+
+@pytest.mark.parametrize("arguments", BAD)
+def test_bad_input_is_one_clear_line_before_anything_is_sent(arguments: str) -> None:
+    with serve(lambda _: Answer(500)) as server:
+        done = _ask(server, *arguments.split(" "))
+        assert not server.received
+    message, _, rest = done.err.partition("\n")
+    assert message.startswith("Error: ")
+    assert BAD[arguments] in message
+    assert (done.code, done.out) == (2, "")
+    assert not rest or (rest.startswith("Hint: ") and rest.count("\n") == 1)
+
+
+def test_no_credentials_says_what_to_set(tmp_path: Path) -> None:
+    (tmp_path / "credentials").write_text("[basic]\nak = only-one-half\n")
+    half = run(JOBS, env={"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(tmp_path / "credentials")})
+    assert half.code == 4
+    assert "sk is not" in half.err
+    assert "Hint: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or METASTUDIO_TOKEN" in half.err
+
+
+def test_failures_have_exit_codes_and_hints(env: dict[str, str]) -> None:
+    wrong = run(JOBS, env={**env, "HUAWEICLOUD_SDK_SK": "wrong-secret-key"})
+    assert wrong.code == 4
+    assert "verify aksk signature fail" in wrong.err
+    assert "Hint: The secret key does not belong" in wrong.err
+    assert "wrong-secret-key" not in wrong.err
+    assert "Traceback" not in wrong.err
+    refused = run("--max-retries", "0", "--base-url", "http://127.0.0.1:9", JOBS, env=env)
+    assert refused.code == 1
+    assert "cannot connect to 127.0.0.1:9" in refused.err
+    unknown = run("--max-retries", "0", JOBS, "--base-url", "https://metastudio.no-such.invalid", env=env)
+    assert unknown.code == 1
+    assert "check region and base URL" in unknown.err
+
+
+def test_debug_shows_where(env: dict[str, str]) -> None:
+    for arguments in (["--debug", JOBS], [JOBS, "--debug"]):
+        done = run(*arguments, "--base-url", "http://127.0.0.1:9", "--max-retries", "0", env=env)
+        assert "Traceback (most recent call last)" in done.err
+        assert done.err.splitlines()[-1].startswith("Error: cannot connect")
+
+
+def test_a_success_that_is_none_is_an_error(env: dict[str, str]) -> None:
+    login = Answer(body=b"<html>", headers={"Content-Type": "text/html"})
+    with serve(lambda _: login) as server:
+        done = run(JOBS, env={**env, "METASTUDIO_BASE_URL": server.url})
+    assert (done.code, done.out) == (1, "")
+
+
+def test_files(tmp_path: Path, env: dict[str, str]) -> None:
+    file = tmp_path / "jobs.csv"
+    assert run(JOBS, "--limit", "3", "--columns", "name", "--out", file, env=env) == Done(0, "", "")
+    assert file.read_text() == "name\nName 1\nName 2\nName 3\n"
+    there = run(JOBS, "--out", file, env=env)
+    assert there.code == 2
+    assert "is there already" in there.err
+    assert "Hint: --force replaces it" in there.err
+    assert run(JOBS, "--limit", "1", "--columns", "name", "--out", file, "--force", "-o", "jsonl", env=env).code == 0
+    assert file.read_text() == '{"name": "Name 1"}\n'
+    table = run(JOBS, "--limit", "1", "--out", "x.table", cwd=tmp_path, env=env)
+    assert table.code == 0
+    assert (tmp_path / "x.table").read_text().startswith("job_id ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["jobs.csv", "x.table"]
+
+
+def test_files_that_cannot_be_written(tmp_path: Path, env: dict[str, str]) -> None:
+    for place in (tmp_path / "nowhere" / "jobs.csv", tmp_path):
+        done = run(JOBS, "--out", place, "--force", env=env)
+        assert done.code == 2
+        assert str(place) in done.err
+    assert run(JOBS, "--out", "/dev/full", env=env).code == 1
+
+
+def test_a_failure_leaves_the_file_as_it_was(tmp_path: Path, env: dict[str, str]) -> None:
+    file = tmp_path / "jobs.csv"
+    file.write_text("before")
+    settings = {**env, "HUAWEICLOUD_SDK_SK": "wrong"}
+    assert run(JOBS, "--out", file, "--force", env=settings).code == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["jobs.csv"]
+    assert file.read_text() == "before"
+
+
+def test_summary(sandbox: Sandbox, env: dict[str, str]) -> None:
+    summary = json.loads(run(JOBS, "summary", "--output", "json", env=env).out)
+    items = sent(sandbox)
+    assert summary["total"] == len(items)
+    states = {state: count for phase in summary["phases"].values() for state, count in phase["states"].items()}
+    assert states == {state: sum(item["state"] == state for item in items) for state in states}
+    assert sum(states.values()) == len(items)
+    times = sorted(str(item["create_time"]) for item in items)
+    assert (summary["oldest"]["create_time"], summary["newest"]["create_time"]) == (times[0], times[-1])
+    assert run(JOBS, "summary", "--state", "TRAINING", env=env).out.startswith("5 jobs\n")
+    assert json.loads(run(JOBS, "summary", "-o", "json", "--job-id", "nobody", env=env).out)["oldest"] is None

@@ -1,0 +1,95 @@
+"""Times and durations as people write them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from metastudio.cli.times import instant, local, parse_duration, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW = datetime(2024, 2, 29, 12, 0, tzinfo=UTC)
+EAST = timezone(timedelta(hours=8))
+
+
+@pytest.fixture(autouse=True)
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "CST-8")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2023-12-01T08:00:00Z", datetime(2023, 12, 1, 8, tzinfo=UTC)),
+        ("2023-12-01t08:00:00z", datetime(2023, 12, 1, 8, tzinfo=UTC)),
+        ("2023-12-01 08:00:00.5+08:00", datetime(2023, 12, 1, 0, 0, 0, 500000, tzinfo=UTC)),
+        ("2023-12-01", datetime(2023, 12, 1, tzinfo=EAST)),
+        ("2d ago", NOW - timedelta(days=2)),
+        ("2 days ago", NOW - timedelta(days=2)),
+        ("1h30m ago", NOW - timedelta(minutes=90)),
+        ("90 ago", NOW - timedelta(seconds=90)),
+        (" 1 Week AGO ", NOW - timedelta(days=7)),
+    ],
+)
+def test_times(text: str, moment: datetime) -> None:
+    assert parse_time(text, now=NOW) == moment
+
+
+def test_a_date_is_a_whole_day_here() -> None:
+    begins, ends = (parse_time("2023-12-01", now=NOW, end_of_day=end) for end in (False, True))
+    assert begins.isoformat() == "2023-12-01T00:00:00+08:00"
+    assert ends.isoformat() == "2023-12-01T23:59:59+08:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "tomorrow", "2023-12-01T08:00:00", "2023-13-01", "2023-02-29", "20231201", "2023-W01-1", "ago", "2x ago",
+     "500ms ago", "-2d ago", "2023-12-01T08:00:00+99:00", "0001-01-01", "99999999999w ago", "２d ago"],
+)  # fmt: skip
+def test_what_is_no_time_is_refused_with_what_to_write(text: str) -> None:
+    with pytest.raises(ValueError, match="2d ago"):
+        parse_time(text, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("0.5", 0.5), ("5m", 300), ("1h30m", 5400), ("2 days", 172800), ("1w", 604800)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "5x", "1h30", "ms", "5 minutess", "-5", "1e3", "inf", "nan"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="1h30m"):
+        parse_duration(text)
+
+
+@given(st.text())
+def test_any_text_is_a_time_or_a_plain_refusal(text: str) -> None:
+    for end in (False, True):
+        with contextlib.suppress(ValueError):
+            assert parse_time(text, now=NOW, end_of_day=end).tzinfo
+
+
+@given(st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29)), st.sampled_from(["Z", "+08:00"]))
+def test_times_of_answers_are_shown_here(moment: datetime, offset: str) -> None:
+    shown = local(moment.isoformat(timespec="seconds") + offset)
+    here = moment + timedelta(hours=8 if offset == "Z" else 0)
+    assert shown == here.isoformat(sep=" ", timespec="minutes")
+
+
+@pytest.mark.parametrize("text", ["soon", "2023-12-01T08:00:00", "9999-12-31T23:59:59Z", "None"])
+def test_what_is_no_time_of_an_answer_stays_as_it_is(text: str) -> None:
+    assert local(text) == text
+    assert instant(text) is None
