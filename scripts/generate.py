@@ -9,6 +9,7 @@ import argparse
 import difflib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ sys.path.insert(0, str(ROOT / "overlays"))
 import history  # noqa: E402
 from metastudio.names import method_suffix, python_name  # noqa: E402
 from metastudio.spec import ContractError, Document, check, compile_contract, load  # noqa: E402
+from metastudio.spec.load import join  # noqa: E402
 
 PACKAGE = "metastudio_client"
 SETTINGS = {"project_id"}  # path parameters that the client fills from its settings
@@ -111,13 +113,24 @@ def _stock_templates() -> Path:
 def _run(document: Document, command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
-        output = (done.stdout + done.stderr).strip()
-        for path, item in document.data["paths"].items():
-            for method in item:
-                if f"{method.upper()} {path}" in output:
-                    pointer = f"/paths/{path.replace('~', '~0').replace('/', '~1')}/{method}"
-                    raise document.error(pointer, f"the generator cannot make this operation:\n{output}")
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line and not line.startswith(_NOISE)]
+        output = "\n".join(said)
+        pointer = _blamed(output)
+        if pointer:
+            raise document.error(pointer, f"the generator cannot make this:\n{output}")
         raise ContractError(f"{' '.join(command[1:4])} failed:\n{output}")
+
+
+_NOISE = ("Generating ", "Warning(s) encountered", "Error(s) encountered", "If you believe this was a mistake")
+
+
+def _blamed(output: str) -> str:
+    """The place that the generator names: a schema, which is the cause of the rest, or an operation."""
+    schema = re.search(r"schema (/components/schemas/[\w.-]+)", output)
+    if schema:
+        return schema[1]
+    operation = re.search(r"parsing ([A-Z]+) (/\S*) within", output)
+    return join(["paths", operation[2], operation[1].lower()]) if operation else ""
 
 
 def _for_templates(document: Document, contract: dict[str, Any]) -> str:

@@ -28,6 +28,8 @@ def line_of(text: str, part: str) -> int:
     return text[: text.index(part)].count("\n") + 1
 
 
+SORT_DIR = "        - name: sort_dir\n          in: query\n"
+
 # what to replace, by what, what the message must say, and the text on the line that it must name
 # ruff: noqa: E501 (a case is a row)
 # fmt: off
@@ -56,11 +58,66 @@ BROKEN = {
     ),
     "two tags": ("tags: [training_jobs]", "tags: [training_jobs, more]", "one tag", "tags: [training_jobs, more]"),
     "header that the generator drops": (
-        "            pattern: '^[!-~]([ -~]*[!-~])?$'\n            x-source:",
-        "            format: date-time\n            x-source:",
-        "",
+        "            pattern: '^[!-~]([ -~]*[!-~])?$'\n            x-source: {minLength: decision, maxLength: decision, pattern: decision}\n          example: app-user-1\n",
+        "            format: date-time\n",
+        "the generator drops an operation whose header X-App-UserId is a time or a list",
         None,
     ),
+    "parameter with content": (
+        SORT_DIR + "          description: Direction",
+        "        - {name: bad, in: query, content: {application/json: {schema: {type: string}}}}\n" + SORT_DIR + "          description: Direction",
+        "the generator drops bad: a parameter needs a schema",
+        "{name: bad,",
+    ),
+    "parameter whose name the generated code needs": (
+        SORT_DIR,
+        "        - {name: headers, in: query, schema: {type: string}}\n" + SORT_DIR,
+        "headers is a name that the generated code uses itself",
+        "{name: headers,",
+    ),
+    "filter whose name iterate needs": (
+        SORT_DIR,
+        "        - {name: max-items, in: query, schema: {type: string}}\n" + SORT_DIR,
+        "max-items is a name that the generated code uses itself",
+        "{name: max-items,",
+    ),
+    "parameters that become one argument": (
+        SORT_DIR,
+        "        - {name: sort-dir, in: query, schema: {type: string}}\n" + SORT_DIR,
+        f"sort_dir and sort-dir (line {1 + CONTRACT[: CONTRACT.index(SORT_DIR)].count(chr(10))}) would both be the argument sort_dir",
+        "name: sort_dir\n",
+    ),
+    "property whose name the generated classes need": (
+        "        app_user_id:\n",
+        "        to_dict: {type: string}\n        app_user_id:\n",
+        "to_dict is a name that the generated classes use themselves",
+        "to_dict: {",
+    ),
+    "array of nobody knows what": (
+        SORT_DIR,
+        "        - {name: bad, in: query, schema: {type: array}}\n" + SORT_DIR,
+        "an array needs items",
+        "{name: bad,",
+    ),
+    "property that is an array of nobody knows what": (
+        "        app_user_id:\n",
+        "        bad: {type: object, properties: {list: {type: array}}}\n        app_user_id:\n",
+        "an array needs items",
+        "bad: {",
+    ),
+    "enum of text and numbers": (
+        "        app_user_id:\n",
+        "        bad: {enum: [1, a]}\n        app_user_id:\n",
+        "all text or all numbers",
+        "bad: {",
+    ),
+    "default against its schema": (
+        SORT_DIR,
+        "        - {name: bad, in: query, schema: {type: integer, default: x}}\n" + SORT_DIR,
+        "the default contradicts its schema: 'x' is not of type 'integer'",
+        "{name: bad,",
+    ),
+    "status that is none": ("        '404':\n", "        'ABC':\n", "'ABC' was unexpected", "      responses:"),
     "x-list names an unknown parameter": (
         "          tag: {property: /tags/*,",
         "          tagg: {property: /tags/*,",

@@ -19,6 +19,7 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from metastudio.spec.compile import below, class_name, operations, parameters, plain, success_schema
+from metastudio.spec.generator import check_generator
 from metastudio.spec.load import Document, join
 
 _VOCABULARY: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
@@ -35,10 +36,12 @@ def check(document: Document) -> None:
     _check_references(document)
     _check_values(document)
     _check_names(document)
+    _check_defaults(document)
     for failure in OpenAPIV30SpecValidator(document.data).iter_errors():
         raise document.error(join(failure.absolute_path), _shortened(failure.message))
     _check_extensions(document)
     _check_examples(document)
+    check_generator(document)
     for pointer, operation in operations(document):
         _check_operation(document, pointer, operation)
         if "x-list" in operation:
@@ -100,6 +103,14 @@ def _check_values(document: Document) -> None:
                 raise document.error(f"{pointer}/pattern", f"not a regular expression: {error}") from None
 
 
+def _check_defaults(document: Document) -> None:
+    for pointer, node in _walk(document.data):
+        if isinstance(node, dict) and "default" in node and ("enum" in node or isinstance(node.get("type"), str)):
+            for failure in OAS30Validator(plain(document, pointer)).iter_errors(node["default"]):
+                message = f"the default contradicts its schema: {failure.message}"
+                raise document.error(f"{pointer}/default", message)
+
+
 def _check_names(document: Document) -> None:
     ids: dict[str, str] = {}
     for pointer, operation in operations(document):
@@ -139,10 +150,6 @@ def _examples(document: Document, pointer: str, node: dict[str, Any]) -> Iterato
 
 def _check_operation(document: Document, pointer: str, operation: dict[str, Any]) -> None:
     for at, parameter in parameters(document, pointer):
-        schema = plain(document, f"{at}/schema") if "schema" in parameter else {}
-        if parameter["in"] == "header" and (schema.get("type") == "array" or schema.get("format") == "date-time"):
-            message = f"the generator drops an operation whose header {parameter['name']} is a time or a list; use text"
-            raise document.error(f"{at}/schema", message)
         if parameter["in"] == "cookie":
             raise document.error(at, f"the cookie {parameter['name']} would not be signed; use a query parameter")
     if success_schema(document, pointer) is None and "204" not in operation["responses"]:
@@ -214,4 +221,5 @@ def _walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _shortened(message: str) -> str:
-    return message if len(message) < 300 else message[:300] + "…"
+    first = message.split("\n\n")[0]  # then comes the whole schema
+    return first if len(first) < 300 else first[:300] + "…"
