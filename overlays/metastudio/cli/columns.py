@@ -36,15 +36,15 @@ def chosen_columns(operation: Operation, text: str) -> list[str]:
 
 
 def table_columns(operation: Operation) -> list[str]:
-    """Return what a table shows if there is room, most important first, without what is personal or always the same.
+    """Return what a table shows if there is room, most important first: ID, what every item has, state, the rest.
 
-    The ID, what every item has, where it stands; then the rest.
+    What is personal, the same for all items, or an object is left out.
     """
     state = state_column(operation)
     first = [identity_column(operation), *required_columns(operation), *([state] if state else [])]
-    same = {column_of(pointer) for pointer in rules_of(operation).scope.values()}
-    columns = [column for column in dict.fromkeys([*first, *operation.fields]) if column not in same]
-    return [column for column in columns if not is_sensitive(column)]
+    left_out = {column_of(pointer) for pointer in rules_of(operation).scope.values()}
+    left_out |= {name for name, field in operation.fields.items() if field["type"] == "object" or is_sensitive(name)}
+    return [column for column in dict.fromkeys([*first, *operation.fields]) if column not in left_out]
 
 
 def identity_column(operation: Operation) -> str:

@@ -86,7 +86,7 @@ def _show(name: str, operation: Operation, /, **given: Any) -> None:
     columns = chosen_columns(operation, given["columns"]) if given["columns"] is not None else None
     out: Path | None = given["out"]
     with destination(out, force=given["force"]) as stream, current().studio() as studio:
-        from metastudio.cli import formats, table
+        from metastudio.cli import formats
         from metastudio.cli.pages import Pages
 
         pages = Pages(studio, operation, arguments(operation, given), limit=given["limit"])
@@ -99,8 +99,10 @@ def _show(name: str, operation: Operation, /, **given: Any) -> None:
             write = formats.write_json if form == "json" else formats.write_jsonl
             write(coming, columns, stream)
         else:
+            from metastudio.cli.table import Layout
+
             items = [item for page in coming for item in page]
-            layout = table.Layout(operation, items, columns, terminal)
+            layout = Layout(operation, items, columns, terminal)
             if items or not terminal.is_one:
                 terminal.write("".join(f"{line}\n" for line in layout.lines()))
             _say_how_many(f"{len(items):,}", pages.total, name, layout)

@@ -35,6 +35,7 @@ def _load(module: str, make: str, *arguments: Any) -> click.Command:
     return made
 
 
+@needs("contract")
 def _contract_test() -> click.Command:
     from metastudio.contract.command import contract_test
 
@@ -70,13 +71,20 @@ def entries(contract: Mapping[str, Operation]) -> dict[str, Entry]:
 def command_names(contract: Mapping[str, Operation], reserved: Collection[str]) -> dict[str, Operation]:
     """Return the list operations by the names of their commands, none of which is in `reserved`.
 
-    The name is the last word of what is listed (`list_training_jobs`: jobs); all of them where that is taken.
+    The name is the last word of what is listed (`list_training_jobs`: jobs); all of them where that is taken, or the
+    whole ID of the operation.
     """
-    lists = {name: operation for name, operation in contract.items() if operation.list_rules}
-    whole = {name: name.removeprefix("list_").replace("_", "-") for name in lists}
+    lists = {name.replace("_", "-"): operation for name, operation in contract.items() if operation.list_rules}
+    whole = {name: name.removeprefix("list-") for name in lists}
     last = {name: words.rpartition("-")[2] for name, words in whole.items()}
-    taken = [*reserved, *last.values()]
-    return {last[name] if taken.count(last[name]) == 1 else whole[name]: each for name, each in lists.items()}
+
+    def chosen(name: str) -> str:
+        for names in (last, whole):
+            if names[name] not in reserved and [*names.values()].count(names[name]) == 1:
+                return names[name]
+        return name
+
+    return {chosen(name): operation for name, operation in lists.items()}
 
 
 class Root(Group):

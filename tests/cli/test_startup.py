@@ -1,0 +1,82 @@
+"""What is imported when, and what is said when it is not installed."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+import pytest
+from cli.running import Done, run
+
+SERVERS = {"schemathesis", "starlette", "uvicorn", "yaml", "sqlite3", "metastudio.sandbox", "metastudio.contract"}
+PROGRAM = """
+import sys
+from metastudio.cli import main
+sys.argv = ["metastudio", *sys.argv[1:]]
+try:
+    code = main()
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def loaded(*arguments: str) -> set[str]:
+    return set(run("-c", PROGRAM, *arguments, env={}, command=(sys.executable,)).err.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["jobs", "--help"], ["watch", "--help"], ["nothing"]])
+def test_help_needs_neither_servers_nor_http(arguments: list[str]) -> None:
+    assert not loaded(*arguments) & {
+        *SERVERS,
+        "httpx",
+        "rich",
+        "asyncio",
+        "metastudio.client",
+        "metastudio_client.client",
+    }
+
+
+def test_a_list_needs_no_server(env: dict[str, str]) -> None:
+    done = run("-c", PROGRAM, "jobs", "--limit", "1", env=env, command=(sys.executable,))
+    assert done.out
+    assert not set(done.err.split()) & {*SERVERS, "rich", "metastudio.cli.sandbox", "metastudio.cli.curl"}
+
+
+def without(missing: str, *arguments: str) -> Done:
+    """Run with a library that cannot be imported, as if it were not installed."""
+    program = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['metastudio', *sys.argv[1:]]"
+    return run(
+        "-c",
+        f"{program}\nfrom metastudio.cli import main\nsys.exit(main())",
+        *arguments,
+        env={},
+        command=(sys.executable,),
+    )
+
+
+def test_an_extra_that_is_missing_is_named(env: dict[str, str]) -> None:
+    for missing, command, extra in (
+        ("click", ["jobs"], "cli"),
+        ("rich.cells", ["--version"], None),
+        ("uvicorn", ["sandbox"], "sandbox"),
+        ("yaml", ["sandbox"], "sandbox"),
+        ("schemathesis", ["contract-test", "http://127.0.0.1:9", "--project-id", "p"], "contract"),
+    ):
+        done = without(missing, *command)
+        assert "Traceback" not in done.err
+        if extra is None:
+            assert done.code == 0
+        else:
+            assert done.code == 1
+            assert f"metastudio-client[{extra}]" in done.err
+
+
+def test_version() -> None:
+    assert run("--version", env={}).out.startswith(f"metastudio-client {version('metastudio-client')} (Python 3.")
+
+
+def test_without_arguments_it_shows_its_help() -> None:
+    done = run(env={})
+    assert done.code == 2
+    assert done.err == run("--help", env={}).out
