@@ -11,6 +11,7 @@ from email.utils import formatdate
 from typing import Any
 
 from metastudio.sandbox.authentication import Gate
+from metastudio.sandbox.docs import Docs
 from metastudio.sandbox.faults import REFUSED, SLOW, Chance, broken_answer
 from metastudio.sandbox.iam import Iam
 from metastudio.sandbox.listing import read_contract
@@ -38,8 +39,10 @@ class App:
         self._chance = Chance(settings.faults, settings.seed)
         self._iam = Iam(self.gate, parts)
         self._services: list[Service] = []
+        contract = read_contract(settings.spec)
+        self._docs = Docs(contract.document)
         projects = [account.project_id for account in settings.accounts]
-        for listing in read_contract(settings.spec).listings:
+        for listing in contract.listings:
             store = Store(listing, population(listing, projects, settings.jobs, settings.seed, settings.newer))
             self.stores[listing.operation.id] = store
             self._services.append(Service(listing, store, self.gate, parts))
@@ -98,7 +101,7 @@ class App:
         if broken:
             return broken
         if service is None:
-            return self._iam.answer(request)
+            return self._iam.answer(request) if self._iam.serves(request) else self._docs.answer(request)
         answer = service.answer(request)
         return replace(answer, body=answer.content()[:-20]) if fault == "cut" else answer
 

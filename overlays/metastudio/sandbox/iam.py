@@ -26,13 +26,15 @@ class Iam:
     def __init__(self, gate: Gate, parts: Parts) -> None:
         self._gate = gate
         self._parts = parts
+        self._calls = {b"/v3/auth/tokens": ("POST", self._token), b"/v3/projects": ("GET", self._projects)}
+
+    def serves(self, request: Request) -> bool:
+        """Return whether the path is one of IAM's."""
+        return request.path in self._calls
 
     def answer(self, request: Request) -> Answer:
-        """Answer a call to IAM. Raises RefusedError for a path that is not IAM's."""
-        calls = {b"/v3/auth/tokens": ("POST", self._token), b"/v3/projects": ("GET", self._projects)}
-        if request.path not in calls:
-            raise RefusedError("unknown_path")
-        method, call = calls[request.path]
+        """Answer a call to IAM."""
+        method, call = self._calls[request.path]
         return call(request) if request.method == method else _error(405, "Method not allowed.", {"Allow": method})
 
     def _token(self, request: Request) -> Answer:

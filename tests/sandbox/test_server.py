@@ -1,0 +1,137 @@
+"""The server as a process and as a context: its environment, its ports, its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import httpx
+import pytest
+from metastudio.sandbox import OTHER, PortTakenError, Sandbox, serve
+
+Path_ = Callable[[str], str]
+COMMAND = [sys.executable, "-m", "metastudio.sandbox"]
+NAMES = [
+    "METASTUDIO_BASE_URL",
+    "HUAWEICLOUD_SDK_AK",
+    "HUAWEICLOUD_SDK_SK",
+    "HUAWEICLOUD_SDK_PROJECT_ID",
+    "METASTUDIO_TOKEN",
+    "HUAWEICLOUD_SDK_IAM_ENDPOINT",
+]
+
+
+@contextmanager
+def started(*arguments: str) -> Generator[tuple[subprocess.Popen[str], list[str]]]:
+    """The command, and the lines it printed once it listened."""
+    command = [*COMMAND, *arguments]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            yield process, [process.stdout.readline().rstrip("\n") for _ in NAMES]
+        finally:
+            process.kill()
+
+
+def text(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_command_prints_its_environment_and_ends_cleanly(path: Path_, number: signal.Signals) -> None:
+    with started("--jobs", "3") as (process, lines):
+        shell = ";".join([*lines, *(f'printf "%s\\n" "${name}"' for name in NAMES)])
+        values = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.split("\n")
+        given = dict(zip(NAMES, values, strict=False))
+        assert [line.split("=")[0] for line in lines] == [f"export {name}" for name in NAMES]
+        url = given["METASTUDIO_BASE_URL"] + path(given["HUAWEICLOUD_SDK_PROJECT_ID"])
+        assert httpx.get(url, headers={"X-Auth-Token": given["METASTUDIO_TOKEN"]}).json()["count"] == 3
+
+        process.send_signal(number)
+
+        assert process.wait(10) == 0
+        assert text(process.stdout) == ""
+        assert text(process.stderr).splitlines() == [f"Serving {given['METASTUDIO_BASE_URL']}; Ctrl-C ends it."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port", "70000"], "port"),
+        (["--fault", "often"], "unknown fault 'often'; there are 500, 502"),
+        (["--jobs", "-1"], "0 or more"),
+        (["--spec", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+    ],
+)
+def test_command_says_in_one_line_what_is_wrong(arguments: list[str], words: str, tmp_path: Path) -> None:
+    ended = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    assert ended.returncode in (1, 2)
+    assert words in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_port_that_is_taken() -> None:
+    with serve(jobs=0) as first:
+        port = int(first.url.rpartition(":")[2])
+        with pytest.raises(PortTakenError, match=f"port {port} .* choose another") as caught, serve(port=port):
+            pass
+        assert "\n" not in str(caught.value)
+        ended = subprocess.run([*COMMAND, "--port", str(port)], capture_output=True, text=True, check=False)
+        assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+    with serve(jobs=0, port=port) as again:
+        assert again.url == first.url
+
+
+def test_only_this_machine_can_reach_it(sandbox: Sandbox) -> None:
+    port = int(sandbox.url.rpartition(":")[2])
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=1):
+        pass
+
+
+def test_it_ends_at_once_with_connections_open(path: Path_) -> None:
+    with httpx.Client() as client:
+        with serve(jobs=1) as sandbox:
+            url, headers = sandbox.url + path(sandbox.project_id), {"X-Auth-Token": sandbox.token}
+            assert client.get(url, headers=headers).status_code == 200
+            threads = threading.active_count()
+        assert threading.active_count() == threads - 1
+        with pytest.raises(httpx.ConnectError):
+            client.get(url, headers=headers)
+
+
+def test_many_clients_at_once(sandbox: Sandbox, path: Path_) -> None:
+    url, headers = sandbox.url + path(sandbox.project_id), {"X-Auth-Token": sandbox.token}
+    seen: list[tuple[int, int]] = []
+
+    def walk(client: httpx.Client) -> None:
+        for offset in range(0, 100, 10):
+            answer = client.get(url, headers=headers, params={"offset": offset})
+            seen.append((answer.status_code, len(answer.json()["jobs"])))
+
+    with httpx.Client() as client:
+        threads = [threading.Thread(target=walk, args=(client,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert seen == [(200, 10)] * 80
+
+
+def test_what_a_test_needs_to_know(sandbox: Sandbox) -> None:
+    assert set(sandbox.environment) == set(NAMES)
+    assert sandbox.environment["HUAWEICLOUD_SDK_SK"] == sandbox.secret_key == sandbox.main.keys.secret_key
+    assert sandbox.other == OTHER
+    assert sandbox.other.project_id != sandbox.project_id
+    assert sandbox.main.temporary.security_token
+    assert os.environ.get("METASTUDIO_BASE_URL") != sandbox.url
