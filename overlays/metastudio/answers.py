@@ -10,6 +10,8 @@ from metastudio import diagnosis, errors, masking
 from metastudio.retry import retry_after
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import httpx
 
 _BY_STATUS: dict[int, type[errors.ApiError]] = {
@@ -82,24 +84,34 @@ class _Said(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> _Said:
-        """Search nested objects as the vendor's SDK does: an outer code and message hide inner ones."""
+        """What `text` says, if it is JSON: in nested objects, and in arrays when these do not say it all."""
         try:
-            waiting: list[Any] = [json.loads(text)]
+            value = json.loads(text)
         except (ValueError, RecursionError):
             return cls()
-        both, partly = cls(), cls()
+        said = cls._search(value, arrays=False)
+        return said if said.code and said.message else said._or(cls._search(value, arrays=True))
+
+    @classmethod
+    def _search(cls, value: Any, *, arrays: bool) -> _Said:
+        """As the vendor's SDK does: an outer code and message hide inner ones, of neighbours the last counts."""
+        pair, parts = cls(), cls()
+        waiting = [value]
         while waiting:
             value = waiting.pop()
             if isinstance(value, dict):
                 here = cls._of(cast("dict[str, Any]", value))
-                partly = cls(*(known or new for known, new in zip(partly, here, strict=True)))
+                parts = parts._replace(authorization=here.authorization or parts.authorization)._or(here)
                 if here.code and here.message:
-                    both = here
-                    continue
-                waiting.extend(reversed(cast("dict[str, Any]", value).values()))
-            elif isinstance(value, list):
-                waiting.extend(_reversed(value))
-        return partly._replace(code=both.code, message=both.message) if both.code else partly
+                    pair = cls(here.code, here.message)
+                else:
+                    waiting += _reversed(cast("dict[str, Any]", value).values())
+            elif isinstance(value, list) and arrays:
+                waiting += _reversed(value)
+        return pair._or(parts) if pair.code else parts
+
+    def _or(self, other: _Said) -> _Said:
+        return _Said(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
 
     @classmethod
     def _of(cls, value: dict[str, Any]) -> _Said:
@@ -116,8 +128,8 @@ class _Said(NamedTuple):
         )
 
 
-def _reversed(values: list[Any]) -> list[Any]:
-    return values[::-1]
+def _reversed(values: Iterable[Any]) -> list[Any]:
+    return list(values)[::-1]
 
 
 def _as_text(value: Any) -> str | None:
