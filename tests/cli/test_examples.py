@@ -1,0 +1,52 @@
+"""The examples and the demonstration run as they are, warnings being errors."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from cli.running import run
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+SHOWS = {
+    "list_jobs.py": "101 jobs in all, the newest:",
+    "wait_for_jobs.py": "was not at rest after 1 s: last in state TRAINING",
+    "count_async.py": "    5  TRAINING\n",
+    "handle_errors.py": "The key is not accepted: APIGW.0301.",
+    "generated_client.py": "HTTP 200, request ",
+    "sign_any_request.py": "0123456789abcdef0123456789abcdef  cn-north-4",
+}
+
+
+@pytest.mark.parametrize("name", SHOWS)
+def test_example(name: str, env: dict[str, str]) -> None:
+    done = run("-W", "error", ROOT / "examples" / name, env=env, command=(sys.executable,))
+    assert (done.code, done.err) == (0, "")
+    assert SHOWS[name] in done.out
+
+
+def test_example_of_a_test() -> None:
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", ROOT / "examples", "-c", "/dev/null", "-W", "error"]
+    done = run("-m", "pytest", *options, ROOT / "examples" / "test_my_program.py", env={}, command=(sys.executable,))
+    assert "2 passed" in done.out, done.out + done.err
+
+
+def test_no_example_is_left_out() -> None:
+    shown = (ROOT / "examples" / "README.md").read_text()
+    assert {path.name for path in EXAMPLES} == {*SHOWS, "test_my_program.py"}
+    assert all(f"[{path.name}]({path.name})" in shown for path in EXAMPLES)
+
+
+def test_the_demonstration(tmp_path: Path) -> None:
+    """From anywhere, into a pipe: at least ten jobs with their states, asked for in the one way that is shown."""
+    done = run(env={"METASTUDIO_VENV": sys.prefix}, command=(str(ROOT / "demo.sh"),), cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    jobs = re.findall(r"^[0-9a-f]{32}  .*?  ([A-Z][A-Z_]+)  ", done.out, re.MULTILINE)
+    assert len(jobs) >= 10
+    assert "HTTP 200" in done.out
+    assert "SDK-HMAC-SHA256" in done.out
+    assert not list(tmp_path.iterdir())
