@@ -110,11 +110,11 @@ class Options:
             raise ConfigurationError("no project: give --project-id, or set HUAWEICLOUD_SDK_PROJECT_ID")
         return Access(self.project_id, self.keys, self.token, token_header)
 
-    def other(self, token_header: str) -> Access | None:
-        """Return the other caller, None where there is none."""
+    def other(self, caller: Access) -> Access | None:
+        """Return the other caller, who has the same clock; None where there is none."""
         if not self.other_project_id:
             return None
-        return Access(self.other_project_id, self.other_keys, self.other_token, token_header)
+        return Access(self.other_project_id, self.other_keys, self.other_token, caller.token_header, caller.clock)
 
 
 def found_credentials(environ: Mapping[str, str] = os.environ) -> tuple[Credentials | None, str | None, str | None]:

@@ -58,7 +58,8 @@ def run(options: Options, progress: Progress = lambda _what, _sent: None) -> Rep
         raise ConfigurationError("the contract has no GET operation; --writes tests the others too")
     stopwatch, traffic = Stopwatch(options.max_time), Traffic()
     header = _token_header(chosen)
-    access, other = options.access(header), options.other(header)
+    access = options.access(header)
+    other = options.other(access)
     redactor = Redactor([*access.secrets, *(other.secrets if other else ())])
     with _client(options) as client:
         base = options.url or _in_process_url()
@@ -217,7 +218,7 @@ def _the_matrix(it: _Run, subject: Subject) -> Matrix:
         return path_of(subject, {**_path_values(it.options, subject), "project_id": project})
 
     query = [(subject.rules.limit, "1")] if subject.is_list else list(shapes.a_right_query(subject))
-    other = it.options.other(it.probe.access.token_header)
+    other = it.options.other(it.probe.access)
     return Matrix(subject, it.probe, path_for, query, other=other, expired_token=it.options.expired_token)
 
 

@@ -17,7 +17,8 @@ LONGEST_LIST = 3000
 """Items of a list that is compared whole; of a longer one the run says that it was not."""
 LOOKS = 6
 """How often the list is looked at, at most, until it adds up."""
-Query = Mapping[str, str]
+Query = Mapping[str, str | tuple[str, ...]]
+"""Parameters by name; several texts where the contract repeats the key for each value of an array."""
 
 
 class UnexpectedError(Exception):
@@ -136,7 +137,11 @@ class Bench:
 
     def send(self, query: Query) -> Answer:
         """Send a request, whatever may come."""
-        return self.probe.send(self.path, tuple({**self.pinned, **query}.items()))
+        known, pairs, headers = self.subject.operation.parameters, list[tuple[str, str]](), list[tuple[str, str]]()
+        for name, value in {**self.pinned, **query}.items():
+            target = headers if name in known and known[name].location == "header" else pairs
+            target += [(name, text) for text in (value if isinstance(value, tuple) else (value,))]
+        return self.probe.send(self.path, pairs, headers=headers)
 
     def ask(self, query: Query) -> Page:
         """Ask for a page. Raises UnexpectedError when something else comes."""

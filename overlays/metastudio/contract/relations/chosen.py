@@ -63,9 +63,10 @@ def zones(value: str) -> list[str]:
     return [] if moment is None else [written(moment, minutes) for minutes in (480, -330)]
 
 
-def asked(parameter: Parameter, values: Iterable[Any]) -> str:
-    """Write values as one query parameter."""
-    return ",".join(wire(each) for each in values)
+def asked(parameter: Parameter, values: Iterable[Any]) -> str | tuple[str, ...]:
+    """Write values as one query parameter, joined or repeated as the contract says."""
+    written_values = tuple(wire(each) for each in values)
+    return written_values if parameter.is_array and not parameter.joined else ",".join(written_values)
 
 
 def must_be_accepted(parameter: Parameter, value: Any) -> bool:

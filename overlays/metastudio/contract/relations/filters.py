@@ -305,4 +305,4 @@ def _describe(bench: Bench, item: Item, asked: Asked) -> str:
 
 
 def _shown(name: str, value: Any) -> str:
-    return masking.MASK if masking.is_sensitive(name) else str(value)
+    return masking.MASK if masking.is_sensitive(name) else ",".join(value) if isinstance(value, tuple) else str(value)

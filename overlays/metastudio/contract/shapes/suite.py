@@ -22,6 +22,7 @@ from metastudio.contract.shapes.made import aims, made
 from metastudio.contract.shapes.requests import Judged, Reading
 from metastudio.contract.subject import Subject
 from metastudio.contract.verdicts import Evidence, Place, Property, Result, Suite, Verdict
+from metastudio.operations import Parameter
 from metastudio.signing import query_pairs
 
 SHOWN = 3
@@ -196,10 +197,8 @@ class Shapes:
                 or requests.judge(self.subject, [(name, text)]).reading is not Reading.PROMISED
             ):
                 continue
-            several = self.subject.operation.parameters[name].is_array
-            values = [
-                _typed(each, bench.schema(rule.property or "")) for each in (text.split(",") if several else [text])
-            ]
+            parameter = self.subject.operation.parameters[name]
+            values = [_typed(each, parameter) for each in (text.split(",") if parameter.is_array else [text])]
             for item in page.items:
                 fine = keeps(rule, bench.schema(rule.property or ""), item, values) is not False
                 absent = not item.facts[rule.property or ""] and bench.absent_means.get(name) == text
@@ -276,8 +275,8 @@ def properties(subject: Subject) -> Iterator[Property]:
         )
 
 
-def _typed(text: str, schema: Mapping[str, Any]) -> Any:
-    kind = schema.get("type")
+def _typed(text: str, parameter: Parameter) -> Any:
+    kind = parameter.schema.get("items", parameter.schema).get("type")
     if kind == "boolean":
         return text == "true"
     return int(text) if kind == "integer" else float(text) if kind == "number" else text
