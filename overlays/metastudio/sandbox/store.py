@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import weakref
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +31,8 @@ class Store:
         self._single = [each for each in listing.columns.values() if not each.many]
         self._many = [each for each in listing.columns.values() if each.many]
         self._database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        # Whoever forgets a store has closed it: Python warns of a connection that is forgotten open.
+        weakref.finalize(self, self._database.close)
         names = [each.name for each in self._single]
         self._database.execute(f"CREATE TABLE items (seq INTEGER PRIMARY KEY, {', '.join(names)}, body TEXT NOT NULL)")
         for column in self._many:
