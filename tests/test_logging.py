@@ -9,7 +9,6 @@ import pickle
 import subprocess
 import sys
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -90,7 +89,7 @@ class TestSwitch:
             done = subprocess.run(
                 [sys.executable, "-c", f"{program}\nfrom calling import call\nfor kind in ('sync', 'async'): "
                 f"assert call(kind, {server.url!r}).response"],
-                env={**os.environ, "METASTUDIO_LOG": value, "PYTHONPATH": str(Path(__file__).parent)},
+                env={**os.environ, "METASTUDIO_LOG": value, "PYTHONPATH": os.pathsep.join(sys.path)},
                 capture_output=True, text=True, timeout=60, check=False,
             )  # fmt: skip
         assert (done.returncode == 0) or "ConfigurationError" in done.stderr, done.stderr
