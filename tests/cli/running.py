@@ -74,6 +74,7 @@ class Terminal:
         columns: int = 100,
         rows: int = 60,
         command: Sequence[str] = (COMMAND,),
+        cwd: Path | None = None,
     ) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
@@ -87,6 +88,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
+            cwd=cwd,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
         )
         os.close(slave)

@@ -30,8 +30,9 @@ def test_example(name: str, env: dict[str, str]) -> None:
 
 
 def test_example_of_a_test() -> None:
-    options = ["-q", "-p", "no:cacheprovider", "--rootdir", ROOT / "examples", "-c", "/dev/null", "-W", "error"]
-    done = run("-m", "pytest", *options, ROOT / "examples" / "test_my_program.py", env={}, command=(sys.executable,))
+    plain = ["-p", "no:cacheprovider", "--rootdir", str(ROOT / "examples"), "-c", "/dev/null", "-W", "error"]
+    pytest_ = (sys.executable, "-m", "pytest", *plain)
+    done = run(ROOT / "examples" / "test_my_program.py", env={}, command=pytest_)
     assert "2 passed" in done.out, done.out + done.err
 
 
