@@ -74,6 +74,12 @@ def test_tampered_vector_does_not_verify(vector: dict[str, Any]) -> None:
     assert not is_right(request, replace(claim, signature="0" * 64), vector["sk"])
 
 
+def test_blanks_around_a_header_do_not_count() -> None:
+    request = Request("GET", b"/", b"", ((b"x-sdk-date", b" a  b\t"),))
+
+    assert b"\nx-sdk-date:a  b\n" in canonical_request(request, ["x-sdk-date"])
+
+
 @pytest.mark.parametrize(
     "value",
     [
