@@ -19,8 +19,11 @@ from metastudio import AsyncMetaStudio, Credentials, MetaStudio, errors, operati
 from metastudio.iterations import AsyncIterations, Iterations
 from metastudio.lookahead import async_items, async_pages, items, pages
 from metastudio.offsets import FetchedPage, ListChangedWarning
+from metastudio.pace import Pace, pace_of_iteration
 from metastudio.paging import async_find, async_iterate_pages, find, iterate_pages, plan
 from metastudio.pointers import pointer_getter
+from metastudio.retry import Stop, Wait
+from metastudio.session import Session
 from metastudio_client._engine import DEFAULT_CONCURRENCY
 from metastudio_client.models.training_job_basic_info import TrainingJobBasicInfo
 from metastudio_client.types import UNSET, Unset
@@ -273,6 +276,43 @@ def test_an_iteration_that_is_dropped_leaves_nothing() -> None:
     held.release(*range(0, 100, 10))
     iterations.close()
     assert len(held.started) == 5
+
+
+def test_one_at_a_time_sends_nothing_ahead_and_starts_no_thread() -> None:
+    server, before = SimulatedServer(jobs(100)), threading.enumerate()
+    with closing(iterate_pages(OPERATION, server.fetch, {}, Iterations(), **options(concurrency=1))) as found:
+        next(found)
+        next(found)
+        assert len(server.requests) == 2
+        assert threading.enumerate() == before
+
+
+def test_requests_that_wait_for_their_turn_are_not_sent_when_the_loop_is_left() -> None:
+    server, before = SimulatedServer(jobs(100)), set(threading.enumerate())
+    found = pages(
+        plan(OPERATION, {}, **options()),
+        server.fetch,
+        Iterations(),
+        concurrency=4,
+        max_rate=0.001,
+        sleep=lambda stop, _: stop.wait(2 * TIMEOUT),
+    )
+    next(found)
+    waiting = set(threading.enumerate()) - before
+    assert len(waiting) == 4
+    found.close()
+    for thread in waiting:
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
+    assert len(server.requests) == 1
+
+
+def test_a_closed_client_iterates_no_more() -> None:
+    server, iterations = SimulatedServer(jobs(5)), Iterations()
+    iterations.close()
+    with pytest.raises(errors.ConfigurationError, match="closed"):
+        list(iterate_pages(OPERATION, server.fetch, {}, iterations, **options()))
+    assert server.requests == []
 
 
 # Concurrency in tasks
@@ -587,6 +627,87 @@ def test_the_pause_ends_when_the_client_is_closed() -> None:
         next(found)
 
 
+def test_a_session_leaves_429_to_the_iteration() -> None:
+    waited, slept = list[float](), list[float]()
+    time = Time()
+    refused = {10}
+
+    def answer(request: Received) -> Answer:
+        offset = int(request.target.rpartition("=")[2])
+        if offset in refused:
+            refused.remove(offset)
+            return Answer(429, b"{}", {"Retry-After": "9"})
+        if offset == 20 and not waited:
+            return Answer(503, b"{}")
+        return Answer()
+
+    def sleep(stop: threading.Event, seconds: float) -> None:
+        slept.append(seconds)
+        time.sleep(stop, seconds)
+
+    with serve(answer) as http, Session(sleep=waited.append, random=lambda: 0.5, trust_env=False) as session:
+
+        def fetch(arguments: Arguments) -> FetchedPage[Job]:
+            session.get(f"{http.url}/?offset={arguments['offset']}")
+            return SimulatedServer(jobs(35)).fetch(arguments)
+
+        found = pages(
+            plan(OPERATION, {}, **options()),
+            fetch,
+            Iterations(),
+            concurrency=1,
+            max_rate=None,
+            clock=time.clock,
+            sleep=sleep,
+        )
+        assert ids(items(found)) == ids(jobs(35))
+        assert slept == [9.0]
+        assert waited == [0.25]  # the 503, which concerns one request
+        refused.add(0)
+        session.get(f"{http.url}/?offset=0")
+        assert waited == [0.25, 9.25]  # outside an iteration a session waits by itself
+
+
+def test_repeated_attempts_take_their_place_among_the_starts() -> None:
+    time = Time()
+    pace = Pace(10, clock=time.clock, random=lambda: 0.5)
+    assert pace.start()[0] == 0
+    assert tuple(pace.judge(503, Wait(0.01))) == pytest.approx((0.1,))
+    assert pace.start()[0] == pytest.approx(0.2)
+    assert pace.judge(503, Wait(5.0)) == Wait(5.0)
+    assert pace.start()[0] == pytest.approx(0.3)
+    time.now += 10
+    assert pace.judge(503, Wait(0.0)) == Wait(0.0)
+    assert pace.judge(503, Stop("no")) == Stop("no")
+    pace.over = True
+    assert isinstance(pace.judge(503, Wait(0.01)), Stop)
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_requests_of_an_iteration_that_was_left_are_not_repeated(left: bool) -> None:
+    held, iterations = Held(100), Iterations()
+    judged = list[Wait | Stop]()
+
+    def fetch(arguments: Arguments) -> FetchedPage[Job]:
+        found = held.fetch(arguments)
+        pace = pace_of_iteration.get()
+        assert pace is not None
+        judged.append(pace.judge(503, Wait(1.0)))
+        return found
+
+    found = iterate_pages(OPERATION, fetch, {}, iterations, **options(concurrency=2))
+    next(found)
+    held.wait_for(10, 20)
+    if left:
+        found.close()
+    held.release(10, 20)
+    held.wait_for(10, 20, ended=True)
+    iterations.close()
+    found.close()
+    assert pace_of_iteration.get() is None
+    assert [isinstance(each, Stop) for each in judged] == [False, left, left]
+
+
 # Servers that are not to be trusted
 
 Spoil = Callable[[Arguments, list[Job], int], tuple[list[Job], Any]]
@@ -645,6 +766,63 @@ def test_odd_servers_are_read_whole(count: int, spoil: Spoil, concurrency: int) 
     assert ids(run(server, {}, **options(concurrency=concurrency))) == ids(jobs(count))
 
 
+def test_the_size_of_the_pages_is_the_servers() -> None:
+    server = Hostile(35, WHOLE["pages smaller than asked"][1])
+    run(server, {}, **options())
+    assert [each["offset"] for each in server.requests] == list(range(0, 35, 4))
+
+
+def test_without_count_a_short_page_is_the_end() -> None:
+    server = Hostile(35, WHOLE["no count"][1])
+    run(server, {}, **options())
+    assert len(server.requests) == 4
+
+
+def test_a_first_page_that_comes_late_and_short() -> None:
+    answered = list[int]()
+
+    def spoil(asked: Arguments, found: list[Job], total: int) -> tuple[list[Job], int]:
+        answered.append(asked["offset"])
+        return (found[: 4 * (answered.count(0) - 1)] if asked["offset"] == 0 else found), total
+
+    assert ids(run(Hostile(65, spoil), {}, **options(concurrency=4))) == ids(jobs(65))
+
+
+def test_a_list_that_shrinks_below_what_was_asked_for_ahead() -> None:
+    """The answers beyond its new end do not matter: neither pages given again nor errors."""
+    held = Held(100)
+
+    def fetch(arguments: Arguments) -> FetchedPage[Job]:
+        held.fetch(arguments)
+        if arguments["offset"] == 50:
+            raise errors.ServerError(500, "E", "broken")
+        count = 35 if arguments["offset"] else 100
+        return FetchedPage(last_page(arguments, count), count, None)
+
+    found = items(iterate_pages(OPERATION, fetch, {}, Iterations(), **options(concurrency=5)))
+    assert [next(found).job_id for _ in range(10)] == ids(jobs(10))
+    held.wait_for(10, 20, 30, 40, 50)
+    held.release(10, 20, 30, 40, 50)
+    with pytest.warns(ListChangedWarning, match="from 100 to 35"):
+        assert ids(found) == ids(jobs(35)[10:])
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_items_that_move_to_the_next_page_do_not_come_again(concurrency: int) -> None:
+    server, lock = SimulatedServer(jobs(60)), threading.Lock()
+
+    def fetch(arguments: Arguments) -> FetchedPage[Job]:
+        with lock:
+            page = server.fetch(arguments)
+            if not arguments["offset"]:
+                server.jobs[:0] = [job(number + 100) for number in range(3)]
+            return page
+
+    given = options(concurrency=concurrency, max_items=40)
+    found = ids(items(iterate_pages(OPERATION, fetch, {}, Iterations(), **given)))
+    assert found == ids(jobs(40))
+
+
 BROKEN: dict[str, tuple[str, Spoil]] = {
     "a count that runs ahead": ("gives none from 100 on", lambda asked, found, total: (found, total + asked["offset"])),
     "ignores the offset": ("a second time", lambda asked, _, total: (jobs(10), total)),
@@ -660,7 +838,7 @@ BROKEN: dict[str, tuple[str, Spoil]] = {
         "gives none from 20 on",
         lambda asked, found, total: (found[: 20 - asked["offset"]], total),
     ),
-    "clamps the offset to a window": ("a second time", lambda asked, _, total: (last_page(asked, 30), 1000)),
+    "clamps the offset to a window": ("a second time", lambda asked, _, total: (last_page(asked, 100), 10**4)),
     "grows for ever": (
         "grows faster",
         lambda asked, _, total: ([job(asked["offset"] + more) for more in range(10)], asked["offset"] + 20),
@@ -672,8 +850,10 @@ BROKEN: dict[str, tuple[str, Spoil]] = {
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize(("message", "spoil"), BROKEN.values(), ids=BROKEN.keys())
 def test_broken_servers_end_in_an_error(message: str, spoil: Spoil, concurrency: int) -> None:
+    server = Hostile(100, spoil)
     with pytest.raises(errors.ListChangedError, match=message):
-        run(Hostile(100, spoil), {}, **options(concurrency=concurrency))
+        run(server, {}, **options(concurrency=concurrency))
+    assert len(server.requests) <= (12 if message == "a second time" and concurrency == 1 else 50)
 
 
 def test_a_count_that_shrinks_is_said_once_to_the_reader() -> None:
