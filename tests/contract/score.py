@@ -100,10 +100,14 @@ def plain(variant: Variant) -> bool:
         known = access(sandbox)
         config = schemathesis.Config.from_dict(
             {
-                "base-url": sandbox.url, "seed": 1, "max-failures": 1, "generation": {"database": "none", "no-shrink": True},
-                "parameters": {"path.project_id": sandbox.project_id}, "request-timeout": 10,
+                "base-url": sandbox.url,
+                "seed": 1,
+                "max-failures": 1,
+                "request-timeout": 10,
+                "generation": {"database": "none", "no-shrink": True},
+                "parameters": {"path.project_id": sandbox.project_id},
             }
-        )  # fmt: skip
+        )
         schema = schemathesis.openapi.from_path(ROOT / "openapi.yaml", config=config)
         schema.auth.set_from_requests(SignedAuth(Access(sandbox.project_id, known["keys"]), Pace(None)))
         for event in from_schema(schema).execute():
@@ -113,13 +117,15 @@ def plain(variant: Variant) -> bool:
 
 
 def _group(name: str) -> str:
-    starts = {"order ": 2, "order:": 2, "direction": 2, "item ": 3, "body ": 3, "input ": 4, "status": 5, "content": 5,
-              "header": 5, "error": 5, "auth": 6, "by hand": 7, "offset": 1, "limit": 1, "page": 1, "total": 1}  # fmt: skip
+    starts = {
+        "offset": 1, "limit": 1, "page": 1, "total": 1, "order ": 2, "order:": 2, "direction": 2, "item ": 3,
+        "body ": 3, "input ": 4, "status": 5, "content": 5, "header": 5, "error": 5, "auth": 6, "by hand": 7,
+    }  # fmt: skip
     return GROUPS[next((group for start, group in starts.items() if name.startswith(start)), 0)]
 
 
 def _table(scores: Sequence[Score], right: Sequence[Score]) -> Iterator[str]:
-    yield "| wrong servers | number | found by the contract tester | of these by meaning / auth / shapes | found by plain schemathesis |"
+    yield "| wrong servers | number | contract tester | by meaning / auth / shapes | plain schemathesis |"
     yield "|---|---|---|---|---|"
     stated = [each for each in scores if not each.undetectable]
     for group in (*GROUPS, "all"):

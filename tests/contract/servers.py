@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from metastudio.sandbox import App, Sandbox
 
 
 @contextmanager
-def serving(variant: Variant) -> Iterator[Sandbox]:
+def serving(variant: Variant) -> Generator[Sandbox, None, None]:
     """The variant as a server."""
     sandbox = Sandbox(variant.settings, parts=variant.parts)
     if variant.moves is not None or variant.open_door:

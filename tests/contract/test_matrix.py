@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from contract.servers import access, proven, serving
 from contract.variants import Variant
@@ -24,7 +25,13 @@ def test_every_way_in_is_tried_from_every_side() -> None:
 
 def test_without_a_token_made_up_ones_are_tried_all_the_same() -> None:
     with serving(Variant("correct")) as sandbox:
-        known = {**access(sandbox), "token": None, "other_keys": None, "other_token": None, "other_project_id": None}
+        known: dict[str, Any] = {
+            **access(sandbox),
+            "token": None,
+            "other_keys": None,
+            "other_token": None,
+            "other_project_id": None,
+        }
         report = prove(sandbox.url, only=("auth",), **known)
     assert report["auth/token.made-up"].verdict is Verdict.PASS
     assert report["auth/token.expired"].verdict is Verdict.PASS

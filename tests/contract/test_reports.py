@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -53,10 +54,9 @@ def telling() -> Report:
 
 
 def _printed(report: Report) -> str:
-    console = Console(record=True, width=200, file=open(os.devnull, "w"))
-    with console.file:
-        terminal(report, verbose=True, console=console)
-        return console.export_text()
+    console = Console(record=True, width=200, file=io.StringIO())
+    terminal(report, verbose=True, console=console)
+    return console.export_text()
 
 
 @pytest.mark.parametrize("write", [as_json, html, junit, _printed], ids=["json", "html", "junit", "terminal"])
@@ -169,7 +169,8 @@ def test_the_command_of_a_token_carries_a_variable() -> None:
 def _shell(command: str, environment: dict[str, str]) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", command], env={**os.environ, **environment, "PATH": path}, capture_output=True, text=True, timeout=60, check=True
+        ["bash", "-c", command], env={**os.environ, **environment, "PATH": path},
+        capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     return done.stdout
 

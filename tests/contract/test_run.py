@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def test_nobody_there() -> None:
 
 
 @contextmanager
-def raw(handle: Callable[[socket.socket], None]) -> Iterator[str]:
+def raw(handle: Callable[[socket.socket], None]) -> Generator[str, None, None]:
     """A server that does what it likes with each connection."""
     listening = socket.create_server(("127.0.0.1", 0))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from contract.servers import serving
 from contract.variants import Variant
 from metastudio.contract import Report, Verdict, prove

@@ -44,11 +44,12 @@ MOVING_SAMPLE = ("items added all the time", "items come and go")
 
 
 def found(variant: Variant, suites: tuple[str, ...] = SUITES) -> Report:
-    """The report of the first suite that finds something."""
-    for suite in suites:
-        report = proven(variant, only=(suite,), max_examples=40)
+    """The report of the first suite that finds something, or of the last."""
+    report = proven(variant, only=suites[:1], max_examples=40)
+    for suite in suites[1:]:
         if report.breaches:
             break
+        report = proven(variant, only=(suite,), max_examples=40)
     return report
 
 

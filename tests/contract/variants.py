@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from metastudio.contract.values import instant, written
@@ -390,9 +391,13 @@ def _inputs() -> Iterator[Variant]:
     listed = [p.name for p in OPERATION.parameters.values() if p.is_array and p.values]
     for name in listed:
         value = OPERATION.parameters[name].values[-1]
-        yield Variant(f"input {name}: a listed value refused", _refusing(name, lambda text, value=value: value in text))
+        yield Variant(f"input {name}: a listed value refused", _refusing(name, partial(_holds, value)))
     if order:
         yield Variant(f"input {order.parameter}: refused", _refusing(order.parameter, lambda text: True))
+
+
+def _holds(value: str, text: str) -> bool:
+    return value in text
 
 
 def _accepting(name: str, when: Callable[[Any], bool]) -> Parts:
@@ -458,13 +463,9 @@ def _refusing(name: str, when: Callable[[str], bool]) -> Parts:
 
 def _answers() -> Iterator[Variant]:
     for status in (201, 202, 204, 206, 302):
-        yield Variant(
-            f"status: {status} for a success", _finishing(lambda a, status=status: replace(a, status=status), True)
-        )
+        yield Variant(f"status: {status} for a success", _finishing(_status(status), True))
     for status in (200, 409, 422, 500, 302):
-        yield Variant(
-            f"status: {status} for a refusal", _finishing(lambda a, status=status: replace(a, status=status), None)
-        )
+        yield Variant(f"status: {status} for a refusal", _finishing(_status(status), None))
     yield Variant(
         "content: HTML for a success",
         _finishing(lambda a: replace(a, body=b"<html>", headers={**a.headers, "Content-Type": "text/html"}), True),
@@ -492,6 +493,10 @@ def _answers() -> Iterator[Variant]:
     yield Variant(
         "error: in the style of another framework", _finishing(lambda a: replace(a, body={"detail": "wrong"}), None)
     )
+
+
+def _status(status: int) -> Callable[[Answer], Answer]:
+    return lambda answer: replace(answer, status=status)
 
 
 def _finishing(change: Callable[[Answer], Answer], success: bool | None) -> Parts:

@@ -157,11 +157,12 @@ class Probe:
     def _send(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], access: Access, tamper: Tamper, shown: str
     ) -> Answer:
-        for attempt in range(_PATIENCE + 1):
-            answer = self._once(method, url, headers, access, tamper, shown)
-            if answer.status != httpx.codes.TOO_MANY_REQUESTS or attempt == _PATIENCE:
+        answer = self._once(method, url, headers, access, tamper, shown)
+        for attempt in range(_PATIENCE):
+            if answer.status != httpx.codes.TOO_MANY_REQUESTS:
                 break
             self._sleep(self._asked_for(answer, attempt))
+            answer = self._once(method, url, headers, access, tamper, shown)
         return answer
 
     def _once(

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from metastudio.contract import matrix, shapes
 from metastudio.contract.matrix import Matrix, path_of
 from metastudio.contract.options import Options
 from metastudio.contract.probe import CannotRunError, NoAnswerError, Pace, Probe, TimeIsUpError, Traffic
+from metastudio.contract.reach import base_url, client_for, path_values, token_header
 from metastudio.contract.redaction import Redactor
 from metastudio.contract.relations import Bench, judge, relations
 from metastudio.contract.relations.bench import Snapshot
@@ -57,12 +56,12 @@ def run(options: Options, progress: Progress = lambda _what, _sent: None) -> Rep
     if not chosen:
         raise ConfigurationError("the contract has no GET operation; --writes tests the others too")
     stopwatch, traffic = Stopwatch(options.max_time), Traffic()
-    header = _token_header(chosen)
+    header = token_header(chosen)
     access = options.access(header)
     other = options.other(access)
     redactor = Redactor([*access.secrets, *(other.secrets if other else ())])
-    with _client(options) as client:
-        base = options.url or _in_process_url()
+    with client_for(options) as client:
+        base = base_url(options)
         probe = Probe(base, client, access, Pace(options.rate_limit), stopwatch, traffic)
         it = _Run(options, probe, redactor, progress)
         left_out = len(everything) - len(chosen)
@@ -105,7 +104,7 @@ def _guarded(it: _Run, subject: Subject, check: Callable[[_Run, Subject], None])
 
 
 def _operation(it: _Run, subject: Subject) -> None:
-    values = _path_values(it.options, subject)
+    values = path_values(it.options, subject)
     path = path_of(subject, values)
     it.probe.suite = "start"
     it.told("first look")
@@ -215,7 +214,7 @@ def _matrix(it: _Run, subject: Subject) -> None:
 
 def _the_matrix(it: _Run, subject: Subject) -> Matrix:
     def path_for(project: str) -> str:
-        return path_of(subject, {**_path_values(it.options, subject), "project_id": project})
+        return path_of(subject, {**path_values(it.options, subject), "project_id": project})
 
     query = [(subject.rules.limit, "1")] if subject.is_list else list(shapes.a_right_query(subject))
     other = it.options.other(it.probe.access)
@@ -235,41 +234,3 @@ def _properties(it: _Run, subject: Subject) -> Iterator[Property]:
     ):
         if it.options.wants(each):
             yield each
-
-
-def _path_values(options: Options, subject: Subject) -> dict[str, str]:
-    """Return a value for each path parameter: given, or the contract's example."""
-    found: dict[str, str] = {}
-    for (where, name), at in subject.parameter_places.items():
-        if where == "path":
-            given = {"project_id": options.project_id, **options.path_values}.get(name)
-            value = given or (subject.document.at(at) or {}).get("example")
-            if value is None:
-                raise ConfigurationError(f"no value for {name} in the path: give --path {name}=VALUE")
-            found[name] = str(value)
-    return found
-
-
-def _token_header(chosen: Sequence[Subject]) -> str:
-    return next((way[0] for subject in chosen for way in subject.ways_in if len(way) == 1), "X-Auth-Token")
-
-
-def _client(options: Options) -> httpx.Client:
-    transport = None
-    if options.app is not None:
-        from metastudio.contract.inprocess import InProcess
-
-        transport = InProcess(options.app)
-    headers = {"User-Agent": "metastudio-contract", "Accept": "application/json"}
-    return httpx.Client(
-        transport=transport, timeout=options.timeout, verify=options.verify, headers=headers, follow_redirects=False
-    )
-
-
-def _in_process_url() -> str:
-    from metastudio.contract.inprocess import BASE_URL
-
-    return BASE_URL
-
-
-__all__ = ["Progress", "prove", "run"]

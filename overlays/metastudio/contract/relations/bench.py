@@ -196,9 +196,9 @@ class Bench:
 
         Several looks are put together, so that a server which shuffles its pages has a list all the same.
         """
-        met: dict[str, Item] = {}
-        for _ in range(LOOKS):
-            walk = self.walk({})
+        walk, met = self.walk({}), dict[str, Item]()
+        for look in range(LOOKS):
+            walk = self.walk({}) if look else walk
             count = len(met.keys() | set(walk.identities)) if walk.total is not None else None
             met = {
                 **(met if count is None or count <= (walk.total or 0) else {}),

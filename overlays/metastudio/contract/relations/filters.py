@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import combinations
 from typing import Any
 
-from metastudio import masking
 from metastudio.contract.relations import chosen
-from metastudio.contract.relations.bench import Bench, Item, Query, Snapshot, UnexpectedError, Walk, texts
-from metastudio.contract.relations.compare import keeps
+from metastudio.contract.relations.bench import Bench, Item, Query, Snapshot, UnexpectedError, texts
 from metastudio.contract.relations.judge import Check, Relation
+from metastudio.contract.relations.keeping import Asked, compare, expected, is_refusable, is_sure, query_of
 from metastudio.contract.relations.orders import in_order
 from metastudio.contract.relations.orders import query as ordered
 from metastudio.contract.subject import Subject
@@ -19,8 +18,6 @@ from metastudio.contract.values import is_time
 from metastudio.contract.verdicts import Property, Suite
 from metastudio.operations import Filter
 
-Asked = Mapping[str, Sequence[Any]]
-"""Filters and the values that they are asked with."""
 MOST_PAIRS = 24
 _WORDS = {
     "eq": "is", "ne": "is not", "ge": "is at least", "gt": "is above", "le": "is at most", "lt": "is below",
@@ -65,63 +62,6 @@ def relations(subject: Subject) -> Iterator[Relation]:
     yield Relation(whole("paged", "Pages, order and total hold for a filtered list as well."), partial(_paged, stated))
 
 
-def expected(bench: Bench, snapshot: Snapshot, asked: Asked) -> tuple[set[str], set[str]]:
-    """Return who must be kept, and who may be."""
-
-    def test(item: Item) -> bool | None:
-        verdicts = [_keeps(bench, name, item, values) for name, values in asked.items()]
-        return False if False in verdicts else None if None in verdicts else True
-
-    return snapshot.keeping(test)
-
-
-def _keeps(bench: Bench, name: str, item: Item, values: Sequence[Any]) -> bool | None:
-    rule = bench.rules.filters[name]
-    return keeps(rule, bench.schema(rule.property or ""), item, values)
-
-
-def _query(bench: Bench, asked: Asked) -> Query:
-    parameters = bench.subject.operation.parameters
-    return {name: chosen.asked(parameters[name], values) for name, values in asked.items()}
-
-
-def compare(
-    bench: Bench, snapshot: Snapshot, check: Check, asked: Asked, *, may_refuse: bool, more: Query | None = None
-) -> Walk | None:
-    """Ask with filters and compare what is kept with what should be. Return the walk, None where it was refused."""
-    query = {**_query(bench, asked), **(more or {})}
-    shown = "&".join(f"{name}={_shown(name, value)}" for name, value in query.items())
-    answer = bench.first(query)
-    if may_refuse and 400 <= answer.status < 500:
-        check.observe(f"{shown}: refused with {answer.status}")
-        return None
-    walk = bench.walk(query, first=answer)
-    strays = [item for item in walk.items if any(_keeps(bench, name, item, v) is False for name, v in asked.items())]
-    strays = _without_defaults(bench, strays, asked, check)
-    first = strays[0] if strays else None
-    check.holds(
-        first is None, f"only items that {shown} keeps", _describe(bench, first, asked) if first else "just that",
-        *[page.answer for page in walk.pages if first in page.items][:1], certain=True,
-    )  # fmt: skip
-    if not snapshot.whole or not walk.whole:
-        return walk
-    must, may = expected(bench, snapshot, asked)
-    missing = must - set(walk.identities)
-    check.holds(
-        not missing, f"all {len(must)} items that {shown} keeps",
-        f"{len(must) - len(missing)} of them; item {min(missing, default='')} is missing", *walk.answers,
-    )  # fmt: skip
-    extra = len(set(walk.identities) & may) + len({each.identity for each in walk.items} - must - may)
-    if walk.total is not None:
-        low, high = len(must), len(must) + max(len(may), extra)
-        fine = low <= walk.total <= high
-        check.holds(fine, f"a total of {low}", f"a total of {walk.total}", *walk.answers[:1])
-        same = walk.total == len(set(walk.identities))
-        check.holds(same, f"as many items on all pages as the total, {walk.total}",
-                    f"{len(set(walk.identities))} items", *walk.answers)  # fmt: skip
-    return walk
-
-
 def _seen(rule: Filter, bench: Bench, snapshot: Snapshot, check: Check) -> None:
     name, schema = rule.parameter, bench.schema(rule.property or "")
     if rule.op in ("ge", "gt", "le", "lt"):
@@ -139,7 +79,7 @@ def _seen(rule: Filter, bench: Bench, snapshot: Snapshot, check: Check) -> None:
     if len(snapshot.items) < 2:
         check.skip("with one item only, a filter cannot be told from none")
     for value in dict.fromkeys(values):
-        compare(bench, snapshot, check, {name: [value]}, may_refuse=not _sure(bench, name, value))
+        compare(bench, snapshot, check, {name: [value]}, may_refuse=not is_sure(bench, name, value))
     return None
 
 
@@ -171,7 +111,7 @@ def _several(rule: Filter, bench: Bench, snapshot: Snapshot, check: Check) -> No
         return check.skip(f"needs items with two different {rule.property}")
     everything = list(dict.fromkeys(v for item in snapshot.items.values() for v in texts(item, rule.property or "")))
     for values in (found[:2], found[1::-1], found[:3], [found[0], found[0]], everything):
-        fine = all(_sure(bench, name, value) for value in values)
+        fine = all(is_sure(bench, name, value) for value in values)
         compare(bench, snapshot, check, {name: values}, may_refuse=not fine)
     compare(bench, snapshot, check, {name: [found[0], chosen.NEVER_SEEN.upper().replace("-", "_")]}, may_refuse=True)
     return None
@@ -195,8 +135,8 @@ def _together(stated: Sequence[Filter], bench: Bench, snapshot: Snapshot, check:
     asked = {rule.parameter: value for rule in stated if (value := _value(rule, first))}
     pairs = list(combinations(asked, 2))
     for left, right in pairs[:: max(1, len(pairs) // MOST_PAIRS)]:
-        compare(bench, snapshot, check, {left: asked[left], right: asked[right]}, may_refuse=_refusable(bench, asked))
-    compare(bench, snapshot, check, asked, may_refuse=_refusable(bench, asked))
+        compare(bench, snapshot, check, {left: asked[left], right: asked[right]}, may_refuse=is_refusable(bench, asked))
+    compare(bench, snapshot, check, asked, may_refuse=is_refusable(bench, asked))
     for rule in stated:
         other = _value(rule, last)
         if other and rule.parameter in asked and other != asked[rule.parameter]:
@@ -211,7 +151,7 @@ def _paged(stated: Sequence[Filter], bench: Bench, snapshot: Snapshot, check: Ch
     for rule in stated:
         schema = bench.schema(rule.property or "")
         values = chosen.seen(rule, snapshot) if rule.op == "eq" else chosen.around(rule, schema, snapshot)
-        for value in (each for each in values if _sure(bench, rule.parameter, each)):
+        for value in (each for each in values if is_sure(bench, rule.parameter, each)):
             count = len(expected(bench, snapshot, {rule.parameter: [value]})[0])
             if 3 <= count < len(snapshot.items) and (best is None or abs(count - 12) < abs(best[0] - 12)):
                 best = count, {rule.parameter: [value]}
@@ -224,7 +164,7 @@ def _paged(stated: Sequence[Filter], bench: Bench, snapshot: Snapshot, check: Ch
         queries += [ordered(order, key, order.desc if order.direction else None) for key in order.keys]
     for more in queries:
         whole = compare(bench, snapshot, check, asked, may_refuse=False, more=more)
-        walk = bench.walk({**_query(bench, asked), **more}, max(1, count // 3))
+        walk = bench.walk({**query_of(bench, asked), **more}, max(1, count // 3))
         check.holds(
             whole is not None and walk.identities == whole.identities,
             f"the same {count} items in the same order, in pages of {max(1, count // 3)}",
@@ -236,7 +176,7 @@ def _paged(stated: Sequence[Filter], bench: Bench, snapshot: Snapshot, check: Ch
         )
         if more and order:
             fine, seen = in_order(
-                order, more[order.parameter], order.desc if order.direction else order.asc, walk.items
+                order, str(more[order.parameter]), order.desc if order.direction else order.asc, walk.items
             )
             check.holds(fine, "the order asked for", seen, *walk.answers)
     return None
@@ -265,44 +205,3 @@ def _unstated(name: str, bench: Bench, snapshot: Snapshot, check: Check) -> None
 def _value(rule: Filter, item: Item) -> list[Any]:
     found = [v for v in texts(item, rule.property or "") if isinstance(v, str | int | float | bool)]
     return [True] if rule.op == "exists" and found else found[:1] if rule.op != "gt" and rule.op != "lt" else []
-
-
-def _sure(bench: Bench, name: str, value: Any) -> bool:
-    return chosen.must_be_accepted(bench.subject.operation.parameters[name], value)
-
-
-def _refusable(bench: Bench, asked: Asked) -> bool:
-    return not all(_sure(bench, name, value) for name, values in asked.items() for value in values)
-
-
-def _without_defaults(bench: Bench, strays: list[Item], asked: Asked, check: Check) -> list[Item]:
-    """Leave out items that lack the property, where the server may take its absence for the value asked for.
-
-    The page speaks of defaults that its own examples do not show (facts 5.2), so for a property with listed values
-    this is nobody's fault as long as one value only is meant by absence.
-    """
-    for name, values in asked.items():
-        rule = bench.rules.filters[name]
-        listed = bench.subject.operation.parameters[name].values
-        if rule.op == "eq" and listed and len(values) == 1 and values[0] in listed:
-            absent = [item for item in strays if not item.facts[rule.property or ""]]
-            meant = bench.absent_means.setdefault(name, values[0]) if absent else None
-            if absent and meant == values[0]:
-                check.observe(
-                    f"{name}={values[0]} keeps items without {rule.property} too, as if that were its default"
-                )
-                strays = [item for item in strays if item not in absent]
-    return strays
-
-
-def _describe(bench: Bench, item: Item, asked: Asked) -> str:
-    parts = []
-    for name in asked:
-        pointer = bench.rules.filters[name].property or ""
-        values = list(texts(item, pointer))
-        parts.append(f"{pointer} {_shown(pointer.rpartition('/')[2], values[:3]) if values else 'absent'}")
-    return f"item {item.identity} with {', '.join(parts)}"
-
-
-def _shown(name: str, value: Any) -> str:
-    return masking.MASK if masking.is_sensitive(name) else ",".join(value) if isinstance(value, tuple) else str(value)

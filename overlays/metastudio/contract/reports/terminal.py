@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -21,7 +21,7 @@ STYLES = {
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int], None]]:
+def progress() -> Generator[Callable[[str, int], None], None, None]:
     """Show what is looked at, where somebody watches; the function is told of it."""
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,37 +16,14 @@ from metastudio.contract.relations.bench import Bench, Snapshot, UnexpectedError
 from metastudio.contract.relations.compare import keeps
 from metastudio.contract.relations.orders import in_order
 from metastudio.contract.shapes import answers, requests
+from metastudio.contract.shapes.findings import SHOWN, Finding, properties
 from metastudio.contract.shapes.generated import Generated, Plan, Trouble, generate
 from metastudio.contract.shapes.made import aims, made
 from metastudio.contract.shapes.requests import Judged, Reading
 from metastudio.contract.subject import Subject
-from metastudio.contract.verdicts import Evidence, Place, Property, Result, Suite, Verdict
+from metastudio.contract.verdicts import Evidence, Result
 from metastudio.operations import Parameter
 from metastudio.signing import query_pairs
-
-SHOWN = 3
-
-
-@dataclass
-class _Finding:
-    """What is known of one property so far."""
-
-    property: Property
-    exercised: int = 0
-    evidence: list[Evidence] = field(default_factory=list[Evidence])
-    observed: Counter[str] = field(default_factory=Counter[str])
-    doubts: list[str] = field(default_factory=list[str])
-
-    def result(self) -> Result:
-        verdict = Verdict.PASS if self.exercised else Verdict.NOT_EXERCISED
-        if self.doubts:
-            verdict = Verdict.UNDECIDED
-        if self.evidence:
-            verdict = Verdict.BREACH
-        observed = tuple(f"{what} ({count} times)" for what, count in self.observed.most_common(8))
-        return Result(
-            self.property, verdict, self.exercised, "; ".join(self.doubts), tuple(self.evidence[:SHOWN]), observed
-        )
 
 
 class Shapes:
@@ -63,7 +39,7 @@ class Shapes:
         self.snapshot = snapshot
         self.trouble: list[str] = []
         self.met: Counter[str] = Counter()
-        self._findings = {each.id: _Finding(each) for each in properties(subject)}
+        self._findings = {each.id: Finding(each) for each in properties(subject)}
 
     def run(self, plan: Plan, count: Callable[[], None]) -> Iterator[None]:
         """Send everything, yielding after each answer so that progress can be shown."""
@@ -109,7 +85,7 @@ class Shapes:
                 finding.observed["a very long request was refused in its own way"] += 1
             elif fault.blamed:
                 place = self.subject.at(fault.pointer)
-                self._breach(finding, f"what {place} declares", fault.what, answer)
+                finding.breach(f"what {place} declares", fault.what, answer)
             else:
                 finding.observed[f"{fault.what}: decided, not stated"] += 1
         if answer.method == "GET":
@@ -156,22 +132,18 @@ class Shapes:
             finding.exercised += 1
             if accepted:
                 seen = f"status {answer.status}: accepted {_shown(judged.parameter, query)}"
-                self._breach(
-                    finding, f"a refusal, as {self.subject.at(judged.pointer)} does not allow it", seen, answer
-                )
+                finding.breach(f"a refusal, as {self.subject.at(judged.pointer)} does not allow it", seen, answer)
         elif judged.reading is Reading.PROMISED:
             for name in judged.given:
                 self._finding(f"input.{name}").exercised += 1
             self._finding("input").exercised += 1
             finding = self._findings[f"input.{judged.given[0]}"] if len(judged.given) == 1 else self._finding("input")
             if answer.status in (401, 403):
-                self._breach(
-                    self._finding("input"), "an answer, as the credentials are right", f"status {answer.status}", answer
+                self._finding("input").breach(
+                    "an answer, as the credentials are right", f"status {answer.status}", answer
                 )
             elif refused and answer.status != 429:
-                self._breach(
-                    finding, "a success, as the contract allows the request", f"status {answer.status}", answer
-                )
+                finding.breach("a success, as the contract allows the request", f"status {answer.status}", answer)
         elif judged.parameter and (accepted or refused):
             word = "accepted" if accepted else "refused"
             finding.observed[f"{word} what the contract leaves open or decided"] += 1
@@ -186,7 +158,7 @@ class Shapes:
         try:
             page = bench.read(answer)
         except UnexpectedError as error:
-            self._breach(finding, "a page of the list", error.what, answer)
+            finding.breach("a page of the list", error.what, answer)
             return
         finding.exercised += 1
         for name, text in given.items():
@@ -203,27 +175,27 @@ class Shapes:
                 fine = keeps(rule, bench.schema(rule.property or ""), item, values) is not False
                 absent = not item.facts[rule.property or ""] and bench.absent_means.get(name) == text
                 if not fine and not absent:
-                    self._breach(finding, f"only items that {name} keeps", f"item {item.identity} among them", answer)
+                    finding.breach(f"only items that {name} keeps", f"item {item.identity} among them", answer)
                     return
         limit = given.get(rules.limit, "")
         if requests.judge(self.subject, [(rules.limit, limit)]).reading is Reading.PROMISED and len(page.items) > int(
             limit
         ):
-            self._breach(finding, f"at most {limit} items", f"{len(page.items)} items", answer)
+            finding.breach(f"at most {limit} items", f"{len(page.items)} items", answer)
         order = rules.order
         if order and given.get(order.parameter) in order.keys:
             direction = given.get(order.direction or "", order.asc if order.default == "asc" else order.desc)
             if direction in (order.asc, order.desc):
                 fine, seen = in_order(order, given[order.parameter], direction, page.items)
                 if not fine:
-                    self._breach(finding, f"the order {direction}", seen, answer)
+                    finding.breach(f"the order {direction}", seen, answer)
 
     def _second_opinion(self, answer: Answer, said: Mapping[str, str], explained: bool) -> None:
         """What schemathesis says of an answer in which nothing was found here. Of requests it knows no x-source."""
         for check, title in said.items():
             if check in ("response_schema_conformance", "content_type_conformance", "response_headers_conformance"):
                 if not explained:
-                    self._breach(self._finding("body"), "what the contract declares", f"{title} ({check})", answer)
+                    self._finding("body").breach("what the contract declares", f"{title} ({check})", answer)
             elif check in ("unsupported_method", "allow_header_conformance"):
                 self._finding("input").observed[f"{answer.method}: {title}"] += 1
 
@@ -238,41 +210,8 @@ class Shapes:
             ):
                 self.met["successes with items"] += 1
 
-    def _breach(self, finding: _Finding, expected: str, seen: str, answer: Answer) -> None:
-        if len(finding.evidence) < SHOWN:
-            finding.evidence.append(Evidence(expected, seen, (answer.command,)))
-
-    def _finding(self, id_: str) -> _Finding:
+    def _finding(self, id_: str) -> Finding:
         return self._findings[id_]
-
-
-def properties(subject: Subject) -> Iterator[Property]:
-    """Yield the properties of the suite."""
-
-    def of(id_: str, sentence: str, place: Place) -> Property:
-        return Property(subject.name, Suite.SHAPES, id_, sentence, place)
-
-    responses = subject.place("/responses")
-    yield of("answer", "Every request gets a whole answer over HTTP.", responses)
-    yield of("failure", "No request makes the server fail.", responses)
-    yield of("status", "Every answer has a status that the contract declares; a redirect is none.", responses)
-    yield of("content", "Every answer has the content type declared for its status.", responses)
-    yield of("header", "Every answer carries the headers that its status requires.", responses)
-    yield of("body", "Every body is what the schema of its status says, down to each value.", responses)
-    yield of("leak", "No error shows the inside of the server: no stack trace, no name of an exception.", responses)
-    yield of(
-        "input",
-        "A request that the contract allows is answered, whatever else is made up for it.",
-        subject.place("/parameters"),
-    )
-    for (where, name), pointer in subject.parameter_places.items():
-        if where != "path":
-            sentence = f"{name} accepts what the contract promises, and refuses what it cannot mean."
-            yield of(f"input.{name}", sentence, subject.at(f"{pointer}/schema"))
-    if subject.is_list:
-        yield of(
-            "word", "In every answer each item passes each filter, in the order asked for.", subject.place("/x-list")
-        )
 
 
 def _typed(text: str, parameter: Parameter) -> Any:
