@@ -13,6 +13,8 @@ from huaweicloudsdkcore.region.region import Region
 from huaweicloudsdkmetastudio.v1 import List2dModelTrainingJobRequest, MetaStudioClient
 from metastudio.sandbox import OTHER, Keys, Sandbox, serve
 
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # in the SDK
+
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -70,7 +71,9 @@ def sign() -> Sign:
             header_params=given,
             body="",
         )
-        Signer(SimpleNamespace(ak=keys.access_key, sk=keys.secret_key)).sign(request)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of utcnow, which the signer calls
+            Signer(SimpleNamespace(ak=keys.access_key, sk=keys.secret_key)).sign(request)
         return dict(request.header_params)
 
     return signed

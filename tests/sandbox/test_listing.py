@@ -198,3 +198,6 @@ def test_items_change_while_the_server_runs(moving: tuple[Sandbox, Ask]) -> None
     with pytest.raises(KeyError):
         store.remove(first["job_id"])
     assert client(params={"tag": "moved"}).json()["count"] == 1
+    store.replace(second["job_id"], {**second, "tags": ["again"]})
+    assert client(params={"tag": "moved"}).json()["count"] == 0
+    assert client(params={"tag": "again"}).json()["count"] == 1
