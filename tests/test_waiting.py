@@ -157,6 +157,14 @@ def test_on_change_hears_of_each_state_once(waiting: Wait) -> None:
     assert heard == ["AUTO_VERIFYING", "TRAINING", "AUTO_VERIFYING", "JOB_FINISH"]
 
 
+def test_on_change_hears_of_a_job_without_state(waiting: Wait) -> None:
+    stateless: Any = in_state("TRAINING")
+    stateless.state = None
+    heard = list[Any]()
+    waiting(Scene(stateless, stateless, in_state("JOB_FINISH")), on_change=lambda each: heard.append(each.state))
+    assert heard == [None, "JOB_FINISH"]
+
+
 def test_on_change_is_awaited_where_it_can_be() -> None:
     heard = list[str]()
 
@@ -273,8 +281,10 @@ def test_a_job_that_is_not_there(waiting: Wait) -> None:
 
 
 def test_a_job_that_disappears(waiting: Wait) -> None:
+    scene = Scene(in_state("TRAINING"), errors.ServerError(500), None)
     with pytest.raises(errors.JobNotFoundError):
-        waiting(Scene(in_state("TRAINING"), errors.ServerError(500), None))
+        waiting(scene)
+    assert len(scene.looks) == 3
 
 
 def test_the_server_may_ask_for_a_longer_pause(waiting: Wait) -> None:

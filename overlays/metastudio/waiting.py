@@ -6,7 +6,6 @@ itself (no connection, a limited rate, a failing server) is waited out; anything
 
 from __future__ import annotations
 
-import math
 import random as _random
 import time
 from collections.abc import Awaitable, Callable
@@ -174,5 +173,5 @@ class Watch(Generic[T]):
 def _check_seconds(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} is a number of seconds; not {value!r}")
-    if not value > 0 or math.isnan(value):
+    if not value > 0:  # NaN too
         raise ValueError(f"{name} is a number of seconds above 0; not {value!r}")
