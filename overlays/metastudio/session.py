@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import httpx
 
-from metastudio import logs, transport
+from metastudio import lanes, logs, transport
 from metastudio.call import Call, Find, Rules, no_operation
 from metastudio.errors import ApiError
 from metastudio.retry import RetryPolicy
@@ -119,6 +119,12 @@ class Session(httpx.Client):
     def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
         return request  # not sent; httpx would choke on a bad Location before the redirect can be reported
 
+    def _init_transport(self, *args: Any, **settings: Any) -> httpx.BaseTransport:
+        return lanes.in_lanes(super()._init_transport, *args, **settings)
+
+    def _init_proxy_transport(self, *args: Any, **settings: Any) -> httpx.BaseTransport:
+        return lanes.in_lanes(super()._init_proxy_transport, *args, **settings)
+
 
 class AsyncSession(httpx.AsyncClient):
     """An `httpx.AsyncClient` for this API; all that is said of `Session` holds for it.
@@ -141,7 +147,6 @@ class AsyncSession(httpx.AsyncClient):
         self._sleep = sleep
         self._arguments = transport.arguments(settings)
         self._fork = transport.ForkGuard()
-        self._gate = transport.Gate(self._arguments)
         self._connect()
 
     def _connect(self) -> None:
@@ -162,17 +167,16 @@ class AsyncSession(httpx.AsyncClient):
         while True:
             call.begin()
             try:
-                async with self._gate.entered(request.extensions["timeout"].get("pool")):
-                    response = await super().send(request, stream=True, auth=auth, follow_redirects=False)
-                    if stream and response.is_success:
-                        return response
-                    body = call.watch(response)
-                    try:
-                        await response.aread()
-                    except httpx.DecodingError:
-                        await body.adrain()
-                    finally:
-                        await response.aclose()
+                response = await super().send(request, stream=True, auth=auth, follow_redirects=False)
+                if stream and response.is_success:
+                    return response
+                body = call.watch(response)
+                try:
+                    await response.aread()
+                except httpx.DecodingError:
+                    await body.adrain()
+                finally:
+                    await response.aclose()
             except (httpx.RequestError, ApiError) as error:
                 wait = call.failed(error)
             else:
@@ -191,3 +195,9 @@ class AsyncSession(httpx.AsyncClient):
 
     def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
         return request
+
+    def _init_transport(self, *args: Any, **settings: Any) -> httpx.AsyncBaseTransport:
+        return lanes.in_async_lanes(super()._init_transport, *args, **settings)
+
+    def _init_proxy_transport(self, *args: Any, **settings: Any) -> httpx.AsyncBaseTransport:
+        return lanes.in_async_lanes(super()._init_proxy_transport, *args, **settings)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ssl
 import threading
-from contextlib import asynccontextmanager
 from functools import cache
 from os import environ, getpid, path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -18,14 +17,13 @@ import httpx
 from metastudio.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 DEFAULT_TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=None)
 """Seconds for each wait of an attempt; waiting for a free connection is bounded by the call's deadline only."""
 
 DEFAULT_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=30.0)
-"""Enough for what the service allows (10 to 20 requests a second, facts 4.2); httpx's pool slows down with more."""
+"""Enough for what the service allows (10 to 20 requests a second, facts 4.2)."""
 
 
 class Settings(TypedDict, total=False):
@@ -89,41 +87,6 @@ class ForkGuard:
                 for name, value in kept.items():
                     setattr(client, name, value)
                 self._process = getpid()
-
-
-class Gate:
-    """Lets in as many tasks as there are connections; the others wait here and not in httpx's pool.
-
-    That one looks through all its waiting requests at each step, so a thousand of them would cost seconds of CPU.
-    """
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        own_transport = given.get("transport") is not None  # which has limits of its own
-        self._places: int | None = None if own_transport else given["limits"].max_connections
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._semaphore: asyncio.Semaphore | None = None
-
-    @asynccontextmanager
-    async def entered(self, patience: float | None) -> AsyncGenerator[None]:
-        """Hold a place; waits for it `patience` seconds at most, then raises httpx.PoolTimeout."""
-        import asyncio
-
-        if self._places is None:
-            yield
-            return
-        loop = asyncio.get_running_loop()
-        if self._semaphore is None or self._loop is not loop:
-            self._loop, self._semaphore = loop, asyncio.Semaphore(self._places)
-        semaphore = self._semaphore
-        try:
-            async with asyncio.timeout(patience if semaphore.locked() else None):
-                await semaphore.acquire()
-        except TimeoutError:
-            raise httpx.PoolTimeout("") from None
-        try:
-            yield
-        finally:
-            semaphore.release()
 
 
 def unsendable(error: httpx.InvalidURL | UnicodeEncodeError) -> ConfigurationError:
