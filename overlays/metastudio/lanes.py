@@ -54,7 +54,7 @@ class _Lanes(Generic[T]):
             max_keepalive_connections=None if most is None else min(1, most),
             keepalive_expiry=limits.keepalive_expiry,
         )
-        self._make = lambda: make(**{**settings, "limits": one})
+        self._make: Callable[[], T] = lambda: make(**{**settings, "limits": one})
         self._most_free = maxsize if most is None else most
         self._patience = limits.keepalive_expiry
         # The first is made at once, so that settings that cannot work are found out.
