@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,7 @@ MATRIX = [
         (302, ApiError), (400, errors.BadRequestError), (401, errors.AuthenticationError),
         (403, errors.PermissionDeniedError), (404, errors.NotFoundError), (405, ApiError), (499, ApiError),
         (501, ServerError), (520, ServerError), (599, ServerError)]),
-    Row("redirect to nowhere", [answer(302, b"", {"Location": "http://[bad"})], 1, ApiError),
+    Row("redirect to nowhere", [answer(302, b"", {"Location": "http://host:port/"})], 1, ApiError),
     Row("broken gzip of an error", [broken_gzip(403, ERROR)], 1, errors.PermissionDeniedError),
     # Successes that are none.
     Row("HTML", [answer(200, b"<html>please log in</html>", {"Content-Type": "text/html"})], 1, ResponseFormatError),
@@ -147,6 +148,15 @@ def test_matrix(row: Row, kind: Kind) -> None:
     assert len(signatures) == row.attempts
     if min(result.time.slept, default=1) >= 1:  # dates are in whole seconds
         assert len(set(signatures)) == row.attempts, "an attempt was sent with the signature of another"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_of_a_broken_answer_is_quoted(kind: Kind) -> None:
+    """It may be anything, such as a body taken for a header."""
+    for broken in (b"Somebody was here\r\n\r\n", CHUNKED + b"Somebody\r\n", HEAD[:-2] % 9 + b"Some body\r\n\r\n"):
+        with FaultServer([raw(broken)]) as server:
+            error = call(kind, server.url).raised(ApiConnectionError)
+        assert "Some" not in "".join(traceback.format_exception(error))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -263,6 +273,7 @@ BODIES: dict[str, tuple[bytes, dict[str, str], str]] = {  # what is sent, and a 
     "truncated": (PLAIN.encode()[:-5], {}, "The token must be upda"),
     "binary": (b"\x80\xff\x01 binary", {"Content-Type": "application/octet-stream"}, "\\x80\\xff\x01 binary"),
     "utf-8 called utf-16": (PLAIN.encode(), {"Content-Type": "application/json; charset=utf-16"}, MESSAGE),
+    "utf-8 called latin-1": (PLAIN.encode(), {"Content-Type": "application/json; charset=latin-1"}, MESSAGE),
     "utf-8 called nonsense": (PLAIN.encode(), {"Content-Type": "application/json; charset=klingon"}, MESSAGE),
     "latin-1 called latin-1": (PLAIN.encode("latin-1"), {"Content-Type": "text/plain; charset=latin-1"}, MESSAGE),
     "utf-16": (PLAIN.encode("utf-16"), {}, MESSAGE),

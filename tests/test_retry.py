@@ -74,6 +74,7 @@ def test_retry_after_beyond_the_cap_ends_at_once() -> None:
     stop = decided(Failure("GET", 429, 3600.0))
     assert isinstance(stop, Stop)
     assert stop.reason == "the server asks to wait 3600 s, the longest wait allowed is 30 s"
+    assert isinstance(decided(Failure("GET", 503, 30.1)), Stop)
 
 
 def test_deadline() -> None:

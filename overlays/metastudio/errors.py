@@ -31,7 +31,6 @@ class MetaStudioError(Exception):
 
 def _restore(cls: type[MetaStudioError], args: tuple[Any, ...], state: dict[str, Any]) -> MetaStudioError:
     error = cls.__new__(cls, *args)
-    error.args = args
     error.__dict__.update(state)
     return error
 
