@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from typing import Any
 
 import httpx
 import pytest
@@ -23,8 +24,26 @@ async def test_answers_without_a_socket(path: Callable[[str], str]) -> None:
     app.close()
 
     assert got.json()["count"] == 3
-    assert (headed.status_code, headed.content) == (200, b"")
+    assert headed.status_code == 200
     assert headed.headers["Content-Length"] == got.headers["Content-Length"]
+
+
+async def test_sends_no_body_to_head(path: Callable[[str], str]) -> None:
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    app = create_app(Settings(jobs=3))
+    headers = [(b"x-auth-token", MAIN.token.encode())]
+    scope = {"type": "http", "method": "HEAD", "path": path(MAIN.project_id), "query_string": b"", "headers": headers}
+    await app(scope, receive, send)
+    app.close()
+    assert [message.get("status") for message in sent] == [200, None]
+    assert sent[1]["body"] == b""
 
 
 async def test_waits_without_a_socket(path: Callable[[str], str]) -> None:
