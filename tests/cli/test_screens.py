@@ -27,7 +27,7 @@ COMMANDS = {
     "unknown-command": (80, "jbos"),
     "unknown-column": (80, "jobs --columns nmae"),
     "near-value": (80, "jobs --state TRAINNG"),
-    "refused": (80, "--project-id fedcba9876543210fedcba9876543210 jobs"),
+    "refused": (140, "--project-id fedcba9876543210fedcba9876543210 jobs"),
     "curl-token": (80, "curl https://example.com/"),
 }
 

@@ -97,8 +97,9 @@ def test_the_live_view(moving: Sandbox, screen_matches: Matches) -> None:
         assert "nobody is not there" in screen
         move(moving, FIRST, "TRAIN_SUCCESS")
         terminal.until(lambda text: "TRAIN_SUCCESS for" in text)
-        move(moving, FIRST, "JOB_FINISH")
         move(moving, SECOND, "JOB_REJECT")
+        terminal.until(lambda text: "JOB_REJECT\n" in text)
+        move(moving, FIRST, "JOB_FINISH")
         assert terminal.end() == 3
         screen_matches("watch-end", re.sub(r"\d\d:\d\d:\d\d", "hh:mm:ss", terminal.marked()))
 
