@@ -198,10 +198,8 @@ def sync_detailed(
             `create_time`; newer servers know more, so that the set is open.
         sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
             asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339. Example:
-            2023-12-01T00:00:00Z.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339. Example:
-            2023-12-01T00:00:00Z.
+        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
+        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
         state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
             states when absent. Goes out as one value joined with commas. States that are not listed
             may be asked for.
@@ -281,10 +279,8 @@ def sync(
             `create_time`; newer servers know more, so that the set is open.
         sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
             asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339. Example:
-            2023-12-01T00:00:00Z.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339. Example:
-            2023-12-01T00:00:00Z.
+        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
+        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
         state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
             states when absent. Goes out as one value joined with commas. States that are not listed
             may be asked for.
@@ -359,10 +355,8 @@ async def asyncio_detailed(
             `create_time`; newer servers know more, so that the set is open.
         sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
             asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339. Example:
-            2023-12-01T00:00:00Z.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339. Example:
-            2023-12-01T00:00:00Z.
+        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
+        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
         state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
             states when absent. Goes out as one value joined with commas. States that are not listed
             may be asked for.
@@ -440,10 +434,8 @@ async def asyncio(
             `create_time`; newer servers know more, so that the set is open.
         sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
             asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339. Example:
-            2023-12-01T00:00:00Z.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339. Example:
-            2023-12-01T00:00:00Z.
+        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
+        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
         state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
             states when absent. Goes out as one value joined with commas. States that are not listed
             may be asked for.
