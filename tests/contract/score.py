@@ -3,7 +3,8 @@
     python tests/contract/score.py            prints the table
     python tests/contract/score.py --write    also writes it into docs/contract-testing.md
 
-Takes some minutes; `--jobs N` runs N servers at a time, `--match TEXT` only some.
+Takes half an hour or so; `--jobs N` runs N servers at a time, `--match TEXT` only some. What is printed while it runs,
+kept in a file, can be given back with `--resume FILE`: those servers are not run again.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import multiprocessing
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -51,12 +53,12 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--match", default="")
+    parser.add_argument("--resume", type=Path)
     arguments = parser.parse_args()
-    wrong = [number for number, each in enumerate(faulty()) if arguments.match in each.name]
-    right = [number for number, each in enumerate(lawful()) if arguments.match in each.name]
+    known = dict(_read(arguments.resume)) if arguments.resume else {}
     with multiprocessing.get_context("fork").Pool(arguments.jobs, maxtasksperchild=10) as pool:
-        scores = list(_shown(pool.imap(_score, wrong)))
-        blamed = list(_shown(pool.imap(_blame, right)))
+        scores = _all(pool, _score, faulty(), known, arguments.match)
+        blamed = _all(pool, _blame, lawful(), known, arguments.match)
     table = "\n".join(_table(scores, blamed))
     print(table)
     if arguments.write:
@@ -66,15 +68,23 @@ def main() -> None:
         )
 
 
-def _shown(scores: Iterator[Score]) -> Iterator[Score]:
-    for each in scores:
-        found = each.suite or ("-" if not each.undetectable else "- (undetectable)")
-        print(
-            f"{found:18} {'schemathesis' if each.plain else '-':13} {each.seconds:5.1f} s  {each.name}",
-            file=sys.stderr,
-            flush=True,
-        )
-        yield each
+def _all(pool: Any, score: Any, variants: Sequence[Variant], known: Mapping[str, Score], match: str) -> list[Score]:
+    chosen = [each for each in variants if match in each.name]
+    missing = [number for number, each in enumerate(variants) if each in chosen and each.name not in known]
+    found = {**known}
+    for each in pool.imap_unordered(score, missing):
+        suite = each.suite or ("-" if not each.undetectable else "undetectable")
+        print(f"{suite:18} {'schemathesis' if each.plain else '-':13} {each.seconds:5.1f} s  {each.name}", flush=True)
+        found[each.name] = each
+    return [replace(found[each.name], undetectable=each.undetectable) for each in chosen]
+
+
+def _read(file: Path) -> Iterator[tuple[str, Score]]:
+    for line in file.read_text(encoding="utf-8").splitlines():
+        row = re.fullmatch(r"(.+?)\s+(-|schemathesis)\s+([0-9.]+) s  (.+)", line)
+        if row:
+            suite = None if row[1] in ("-", "undetectable") else row[1]
+            yield row[4], Score(row[4], suite, row[2] == "schemathesis", "", float(row[3]))
 
 
 def _score(number: int) -> Score:

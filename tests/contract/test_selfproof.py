@@ -33,13 +33,17 @@ FAULTY_SAMPLE = {
     "input limit: below its least is taken for absent": "shapes",
     "error: with a Java trace": "shapes",
 }
-LAWFUL_SAMPLE = (
-    "correct",
-    "newer states, extra fields, nulls",
-    "shorter texts",
-    "an absent resolution is 1080P",
-    "authentication failures are 400",
-)
+LAWFUL_SAMPLE: dict[str, tuple[str, ...]] = {
+    "newer states, extra fields, nulls": (),
+    "shorter texts": ("meaning", "shapes"),
+    "a clamp above the maximum": ("meaning",),
+    "an absent resolution is 1080P": ("meaning",),
+    "since later than until refused": ("meaning",),
+    "plain characters only in texts": ("meaning",),
+    "404 for a foreign project": ("auth",),
+    "authentication failures are 400": ("auth",),
+}
+"""With the suites that could blame them."""
 MOVING_SAMPLE = ("items added all the time", "items come and go")
 
 
@@ -69,7 +73,7 @@ def test_a_wrong_server_is_found(variant: Variant) -> None:
 
 @pytest.mark.parametrize("variant", _named(LAWFUL_SAMPLE), ids=lambda each: each.name)
 def test_a_right_server_is_not_blamed(variant: Variant) -> None:
-    report = proven(variant, max_examples=40)
+    report = proven(variant, max_examples=40, only=LAWFUL_SAMPLE[variant.name])
     assert not report.breaches, "\n".join(describe(each) for each in report.breaches)
     assert report.exit_code == 0
 

@@ -20,13 +20,33 @@ from schemathesis.engine import events, from_schema
 from schemathesis.generation.case import Case
 
 from metastudio.contract import curl
-from metastudio.contract.access import Access, spelled
+from metastudio.contract.access import AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN, Access, spelled
 from metastudio.contract.probe import Answer, Pace
 from metastudio.contract.subject import Subject
 
 CHECKS_ELSEWHERE = ("ignored_auth", "use_after_free", "ensure_resource_availability", "object_level_authorization")
 """Checks of schemathesis that the authentication matrix makes, or that no list operation can fail."""
+HEADERS = (AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN)
 UNSAFE = ("put", "post", "delete", "patch", "trace")
+
+
+MASKED = "[Filtered]"
+"""What schemathesis writes in the place of a secret."""
+
+
+def masking_of(access: Access) -> Callable[[Any, Any, Any], None]:
+    """Return the hook `after_call` that blots out the credentials of a request that was sent.
+
+    Schemathesis shows a failed request as a command. It would sign it once more for that, after it has looked for
+    secrets, and print the signature.
+    """
+
+    def after_call(context: Any, case: Any, response: Any) -> None:
+        for name in (AUTHORIZATION, SECURITY_TOKEN, access.token_header):
+            if name in response.request.headers:
+                response.request.headers[name] = MASKED
+
+    return after_call
 
 
 class SignedAuth(AuthBase):
@@ -38,12 +58,14 @@ class SignedAuth(AuthBase):
         self._sent = sent
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Wait for the turn of this request, then sign it."""
+        """Wait for the turn of this request, then sign it. One that is only shown again is left as it is."""
+        if MASKED in request.headers.values():
+            return request
         self._pace.wait()
         self._sent()
         url = spelled(request.url or "")
         request.url = url
-        for name in ("Authorization", "X-Sdk-Date", "X-Project-Id", "X-Security-Token", self._access.token_header):
+        for name in (*HEADERS, self._access.token_header):
             request.headers.pop(name, None)
         request.headers.update(self._access.headers(request.method or "GET", url))
         return request
@@ -92,6 +114,7 @@ def generate(
     if plan.app is not None:
         schema.app = plan.app
     schema.auth.set_from_requests(SignedAuth(plan.access, pace, sent))
+    schema.hook("after_call")(masking_of(plan.access))
     if aims:
         schema.hook("map_case")(_aimed(aims, plan.seed))
     for event in from_schema(schema).execute():
