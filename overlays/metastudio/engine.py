@@ -108,7 +108,8 @@ class Engine(_Common):
         return lambda page: _fetched(binding, self._send(binding, page))
 
     def _send(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> Response[Any]:
-        self._prepared(binding, arguments, None)  # before IAM is asked for the project
+        if self._project_id is None:
+            self._prepared(binding, arguments, None)  # before IAM is asked for the project
         return binding.sync(client=self._client, **self._prepared(binding, arguments, self.project_id()))
 
 
@@ -175,7 +176,8 @@ class AsyncEngine(_Common):
         return fetch
 
     async def _send(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> Response[Any]:
-        self._prepared(binding, arguments, None)
+        if self._project_id is None:
+            self._prepared(binding, arguments, None)
         prepared = self._prepared(binding, arguments, await self.project_id())
         return await binding.asyncio(client=self._client, **prepared)
 

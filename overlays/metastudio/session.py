@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import httpx
 
-from metastudio import lanes, logs, transport
+from metastudio import lanes, logs, targets, transport
 from metastudio.call import Call, Find, Rules, no_operation
 from metastudio.errors import ApiError
 from metastudio.retry import RetryPolicy
@@ -112,7 +112,7 @@ class Session(httpx.Client):
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
         """As httpx does; a URL or header that cannot be sent is a ConfigurationError."""
         try:
-            return super().build_request(*args, **kwargs)
+            return super().build_request(*args, **targets.resolve(self, kwargs))
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise transport.unsendable(error) from None
 
@@ -189,7 +189,7 @@ class AsyncSession(httpx.AsyncClient):
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
         """As `Session.build_request`."""
         try:
-            return super().build_request(*args, **kwargs)
+            return super().build_request(*args, **targets.resolve(self, kwargs))
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise transport.unsendable(error) from None
 
