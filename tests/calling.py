@@ -99,6 +99,7 @@ def calls(
     *,
     method: str = "GET",
     time: FakeTime | None = None,
+    before_closing: Callable[[], None] = lambda: None,
     **settings: Any,
 ) -> list[Result]:
     """Call one path after the other through one session; `settings` are the session's."""
@@ -122,6 +123,7 @@ def calls(
                     result.response = session.request(method, path)
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is the result
                     result.error = error
+            before_closing()
 
     async def run_async() -> None:
         async with AsyncSession(sleep=time.sleep_async, **common) as session:
@@ -130,6 +132,7 @@ def calls(
                     result.response = await session.request(method, path)
                 except Exception as error:  # noqa: BLE001
                     result.error = error
+            await asyncio.to_thread(before_closing)
 
     if kind == "sync":
         run()

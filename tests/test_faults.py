@@ -211,6 +211,15 @@ class TestWaiting:
         assert error.retries == 0
         assert error.__notes__ == ["Not tried again: the 20 s allowed for the call are used up."]
 
+    def test_an_answer_given_up_leaves_no_connection(self, kind: Kind) -> None:
+        time = FakeTime()
+
+        def tick() -> None:
+            time.now += 1.0
+
+        with FaultServer([drip(HEAD % 1_000_000, tick)]) as server:
+            call(kind, server.url, time=time, retry=RetryPolicy(deadline=20.0), before_closing=server.wait_until_closed)
+
     def test_no_attempt_begins_after_the_deadline(self, kind: Kind) -> None:
         with FaultServer([throttled("8")]) as server:
             result = call(kind, server.url, retry=RetryPolicy(max_retries=9, deadline=20.0))
