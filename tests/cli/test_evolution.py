@@ -224,6 +224,13 @@ def test_its_table_its_summary_and_its_states(settings: dict[str, str]) -> None:
     assert table.out == "meta.id,owners\nv1,a; b\nv2,\n"
 
 
+def test_what_it_lacks_is_not_offered(settings: dict[str, str]) -> None:
+    """A voice cannot be asked for by its ID alone: that needs a studio, too."""
+    shown = command("voices", "--help", env=settings).out
+    assert "  summary" in shown
+    assert "  watch" not in shown
+
+
 def test_what_is_required_is_asked_for(settings: dict[str, str], voices: Server) -> None:
     done = command("voices", env=settings)
     assert done.code == 2

@@ -190,6 +190,13 @@ def test_failures_have_exit_codes_and_hints(env: dict[str, str]) -> None:
     assert "check region and base URL" in unknown.err
 
 
+def test_retries_and_their_number(env: dict[str, str]) -> None:
+    for retries, wanted in (("0", 1), ("1", 2)):
+        with serve(lambda _: Answer(503, headers={"Retry-After": "0"})) as server:
+            assert run("--base-url", server.url, JOBS, "--max-retries", retries, env=env).code == 1
+            assert len(server.received) == wanted
+
+
 def test_debug_shows_where(env: dict[str, str]) -> None:
     for arguments in (["--debug", JOBS], [JOBS, "--debug"]):
         done = run(*arguments, "--base-url", "http://127.0.0.1:9", "--max-retries", "0", env=env)
@@ -214,6 +221,7 @@ def test_files(tmp_path: Path, env: dict[str, str]) -> None:
     assert "Hint: --force replaces it" in there.err
     assert run(JOBS, "--limit", "1", "--columns", "name", "--out", file, "--force", "-o", "jsonl", env=env).code == 0
     assert file.read_text() == '{"name": "Name 1"}\n'
+    assert run(JOBS, "--limit", "1", "--columns", "name", "--out", "-", env=env).out == '{"name": "Name 1"}\n'
     table = run(JOBS, "--limit", "1", "--out", "x.table", cwd=tmp_path, env=env)
     assert table.code == 0
     assert (tmp_path / "x.table").read_text().startswith("job_id ")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metastudio.cli.rules import column_of, identity_column, required_columns, rules_of, state_column
 from metastudio.cli.times import local
 from metastudio.masking import is_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from metastudio.operations import ListRules, Operation
+    from metastudio.operations import Operation
 
 
 def chosen_columns(operation: Operation, text: str) -> list[str]:
@@ -45,34 +46,6 @@ def table_columns(operation: Operation) -> list[str]:
     left_out = {column_of(pointer) for pointer in rules_of(operation).scope.values()}
     left_out |= {name for name, field in operation.fields.items() if field["type"] == "object" or is_sensitive(name)}
     return [column for column in dict.fromkeys([*first, *operation.fields]) if column not in left_out]
-
-
-def identity_column(operation: Operation) -> str:
-    """Return the column of an item's ID."""
-    return column_of(rules_of(operation).identity)
-
-
-def state_column(operation: Operation) -> str | None:
-    """Return the column that says where an item stands, or None where items have no states."""
-    return column_of(operation.state_property) if operation.state_property else None
-
-
-def identity_parameter(operation: Operation) -> str | None:
-    """Return the parameter that asks for one item by its ID, or None where the list has none."""
-    rules = rules_of(operation)
-    asking = (name for name, rule in rules.filters.items() if rule.property == rules.identity and rule.op == "eq")
-    return next(asking, None)
-
-
-def rules_of(operation: Operation) -> ListRules:
-    """Return the rules of a list operation."""
-    assert operation.list_rules is not None, f"{operation.id} is no list"
-    return operation.list_rules
-
-
-def column_of(pointer: str) -> str:
-    """Return the column of a JSON pointer into an item: /owner/name is owner.name."""
-    return ".".join(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
 
 
 def value_at(item: Mapping[str, Any], column: str) -> Any:
@@ -114,11 +87,3 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() or each == "\u200d" else ascii(each)[1:-1] for each in text)
-
-
-def required_columns(operation: Operation) -> list[str]:
-    """Return the properties that the contract promises for every item."""
-    shape: Any = next(iter(operation.success.values())) or {}
-    for token in column_of(rules_of(operation).items).split("."):
-        shape = shape.get("properties", {}).get(token, {})
-    return [name for name in shape.get("items", {}).get("required", []) if name in operation.fields]

@@ -78,7 +78,7 @@ def _option(
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if parameter.name and value not in (None, False):
+    if parameter.name and value is not None and value is not False:
         context.ensure_object(Connection).given[parameter.name] = value
 
 

@@ -12,6 +12,7 @@ from metastudio.cli.connection import connection_options, current
 from metastudio.cli.exits import Exit, Refusal
 from metastudio.cli.sections import Command, Option
 from metastudio.cli.terminal import Terminal
+from metastudio.operations import operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,6 +50,12 @@ def curl_command() -> click.Command:
         params=[click.Argument(["url"]), *own, *connection_options(own)],
         help="Sign a GET for any service of this cloud, send it, and write the answer's body. A URL that begins with a "
         f"slash is below the configured server; {PROJECT} in it is replaced.",
+        notes={
+            "Examples": f"""
+                metastudio curl '{next(iter(operations().values())).path}'
+                metastudio curl https://iam.{_cloud()}/v3/projects --explain
+            """
+        },
     )
 
 
@@ -74,7 +81,6 @@ def _curl(
 
 def _request(settings: Settings, url: str, headers: Sequence[str], allowed: Sequence[str]) -> httpx.Request:
     import httpx
-    from metastudio_client._contract import SERVER
 
     from metastudio.auth import AkSkAuth
     from metastudio.origins import is_loopback, require_https
@@ -86,7 +92,7 @@ def _request(settings: Settings, url: str, headers: Sequence[str], allowed: Sequ
     if url.startswith("/"):
         url = str(settings.base_url).rstrip("/") + url
     target = require_https(url, allow_http=settings.allow_http)
-    cloud = SERVER["url"].rpartition("}.")[2]
+    cloud = _cloud()
     known = is_loopback(target.host) or target.host.endswith(f".{cloud}") or target.host == settings.base_url.host
     if not known and target.host not in allowed:
         raise Refusal(
@@ -99,6 +105,14 @@ def _request(settings: Settings, url: str, headers: Sequence[str], allowed: Sequ
     if in_path and isinstance(settings.auth, AkSkAuth):
         request.headers.setdefault("X-Project-Id", str(settings.project_id))
     return request
+
+
+def _cloud() -> str:
+    """The domain of all services of this cloud."""
+    from metastudio_client._contract import SERVER
+
+    domain: str = SERVER["url"].rpartition("}.")[2]
+    return domain
 
 
 def _headers(lines: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def destination(path: Path | None, *, force: bool) -> Generator[TextIO]:
-    """Give the stream to write to. A file appears under its name at the end, if nothing has failed.
+    """Give the stream to write to. A file appears under its name at the end, if nothing has failed; - is no file.
 
     Raises:
         Refusal: the file is there and `force` is not given, or it cannot be written.
     """
-    if path is None:
+    if path is None or str(path) == "-":
         yield sys.stdout
     elif path.is_dir():
         raise Refusal(f"{path} is a folder", code=Exit.USAGE)

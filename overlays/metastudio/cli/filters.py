@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from metastudio.cli.columns import rules_of
+from metastudio.cli.rules import SETTINGS, rules_of
 from metastudio.cli.sections import Option
 from metastudio.cli.times import parse_duration, parse_time
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from metastudio.operations import Filter, Operation, Parameter
-
-SETTINGS = frozenset({"project_id"})
-"""Path parameters that the client fills in itself."""
 
 PREFIX = "filter_"
 """What a filter is called among a command's arguments, whatever else these are called."""

@@ -15,10 +15,11 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from metastudio.cli.columns import chosen_columns, identity_parameter
+from metastudio.cli.columns import chosen_columns
 from metastudio.cli.connection import connection_options, current
 from metastudio.cli.destination import destination
 from metastudio.cli.filters import PREFIX, arguments, filter_options
+from metastudio.cli.rules import identity_column, identity_parameter, rules_of
 from metastudio.cli.sections import CONNECTION, Group, Option
 from metastudio.cli.summary import summary_command
 from metastudio.cli.terminal import Terminal
@@ -32,7 +33,7 @@ FORMATS = ("table", "json", "jsonl", "csv")
 TIMES = """
     2023-12-01T08:00:00Z or with +08:00    this moment
     2023-12-01                             that whole day in this machine's zone
-    2d ago, 3h ago, 1h30m ago              so much earlier than now; also s, min, w
+    2d ago, 3h ago, 1h30m ago              so much earlier; also s, min, w
 """
 
 
@@ -61,7 +62,9 @@ def _output_options(operation: Operation) -> list[Option]:
     columns = ", ".join(operation.fields)
     return [
         make(["--limit"], type=click.IntRange(min=1), metavar="N", help="Show so many at most."),
-        make(["--output", "-o"], type=click.Choice(FORMATS), help="Format. JSON and CSV have all as it was sent."),
+        make(
+            ["--output", "-o"], type=click.Choice(FORMATS), help="Format. In JSON and CSV, times are as they were sent."
+        ),
         make(
             ["--columns", "-c"],
             metavar="NAMES",
@@ -145,14 +148,16 @@ def _complete_columns(
 
 def _examples(name: str, operation: Operation) -> str:
     """Examples with the contract's own filters and values."""
-    lines = [f"metastudio {name} --limit 10"]
-    options = {option.name: option.opts[0] for option in filter_options(operation)}
+    rules = rules_of(operation)
+    options = {each.name: each.opts[0] for each in filter_options(operation)}
     listed = [each for each in operation.parameters.values() if each.is_array and len(each.values) > 1]
-    times = [each for each in operation.parameters.values() if each.is_time]
-    lines += [
-        f"metastudio {name} {options[PREFIX + each.python_name]} {','.join(each.values[:2])}" for each in listed[:1]
+    since = [
+        each for each in rules.filters.values() if each.op == "ge" and operation.parameters[each.parameter].is_time
     ]
-    lines += [
-        f"metastudio {name} {options[PREFIX + each.python_name]} '2d ago' --out {name}.csv" for each in times[-1:]
-    ]
-    return "\n".join([*lines, f"metastudio {name} | jq -r .{next(iter(operation.fields), '')}"])
+    lines = [f"metastudio {name} --limit 10"]
+    for each in listed[:1]:
+        lines.append(f"metastudio {name} {options[PREFIX + each.python_name]} {','.join(each.values[:2])}")
+    for rule in since[:1]:
+        option = options[PREFIX + operation.parameters[rule.parameter].python_name]
+        lines.append(f"metastudio {name} {option} '2d ago' --out {name}.csv")
+    return "\n".join([*lines, f"metastudio {name} | jq -r .{identity_column(operation)}"])

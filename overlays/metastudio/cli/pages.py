@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metastudio.cli.columns import rules_of
+from metastudio.cli.rules import rules_of
 from metastudio.cli.terminal import Terminal
 from metastudio.names import method_suffix, python_name
 
@@ -62,7 +62,7 @@ class Pages:
             for items in self:
                 yield items
                 come += len(items)
-                last = min(self.total or sys.maxsize, self._limit or sys.maxsize)
+                last = min(sys.maxsize if self.total is None else self.total, self._limit or sys.maxsize)
                 if terminal.is_one and come < last:
                     text = f"{come:,}" if last == sys.maxsize else f"{come:,} of {last:,}"
                     terminal.write("\r" + terminal.style(text, dim=True))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from metastudio.cli.columns import identity_parameter
 from metastudio.cli.connection import connection_options, current
 from metastudio.cli.exits import Exit
 from metastudio.cli.extras import needs
+from metastudio.cli.rules import identity_parameter
 from metastudio.cli.sections import Group
 from metastudio.operations import operations
 

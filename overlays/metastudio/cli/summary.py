@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metastudio.cli.columns import column_of, identity_column, only, printable, rules_of, state_column, value_at
+from metastudio.cli.columns import only, printable, value_at
 from metastudio.cli.connection import connection_options, current
 from metastudio.cli.filters import arguments, filter_options
+from metastudio.cli.rules import column_of, identity_column, rules_of, state_column
 from metastudio.cli.sections import Command, Option
 from metastudio.cli.terminal import COLOURS, UNLISTED, Terminal
 from metastudio.cli.times import instant, local
@@ -42,6 +43,7 @@ def summary_command(name: str, operation: Operation) -> click.Command:
         callback=partial(_show, name, operation),
         params=[*filters, output, *connection_options(filters)],
         help=f"How many {name} are in which state; the oldest and the newest.",
+        notes={"Examples": f"metastudio {name} summary\nmetastudio {name} summary --output json | jq .phases.failed"},
     )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-from metastudio.cli.columns import cell, identity_column, required_columns, state_column, table_columns, value_at
+from metastudio.cli.columns import cell, table_columns, value_at
+from metastudio.cli.rules import identity_column, required_columns, state_column
 from metastudio.cli.terminal import UNSEEN_WIDTH, Terminal, state_colour
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from rich.live import Live as RichLive
 from rich.spinner import Spinner
 from rich.text import Text
 
-from metastudio.cli.columns import printable, state_column, value_at
+from metastudio.cli.columns import printable, value_at
 from metastudio.cli.exits import Exit
 from metastudio.cli.formats import to_json
+from metastudio.cli.rules import state_column
 from metastudio.cli.terminal import Terminal, state_colour
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from metastudio.cli.columns import state_column, value_at
+from metastudio.cli.columns import value_at
 from metastudio.cli.connection import connection_options, current
 from metastudio.cli.exits import Exit
 from metastudio.cli.filters import Duration, Values, flatten
+from metastudio.cli.rules import state_column
 from metastudio.cli.sections import Command, Option
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def watch_command(operation: Operation) -> click.Command:
             ["--interval"], type=Duration(), default="5s", show_default=True, help="Look again after; later less often."
         ),
     ]
+    moving = [state for state, known in operation.states.items() if not known.at_rest]
     return Command(
         "watch",
         callback=partial(_watch, operation),
@@ -68,9 +70,13 @@ def watch_command(operation: Operation) -> click.Command:
         short_help="Follow some until they are at rest.",
         help="Follow items until they are at rest: live on a terminal; in a pipe, a line of JSON for each change.",
         notes={
+            "Examples": f"""
+                metastudio watch ID --timeout 2h && echo done
+                metastudio watch ID ID --until {",".join(moving[-1:])}
+            """,
             "Exit codes, of several items the worst": "\n".join(
                 f"{code:<5d}{code.meaning.removeprefix('watch: ')}" for code in reversed(WORST_FIRST)
-            )
+            ),
         },
     )
 

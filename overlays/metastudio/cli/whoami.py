@@ -32,6 +32,7 @@ def whoami_command() -> click.Command:
         params=[*connection_options()],
         help="Show which credentials were found where, for which region, server and project, and ask the server with "
         "one request whether it accepts them. Secrets are not shown.",
+        notes={"Examples": "metastudio whoami\nmetastudio whoami --region cn-east-3"},
     )
 
 
