@@ -670,7 +670,8 @@ def test_a_session_leaves_429_to_the_iteration() -> None:
 
 def test_repeated_attempts_take_their_place_among_the_starts() -> None:
     time = Time()
-    pace = Pace(10, clock=time.clock, random=lambda: 0.5)
+    over = list[bool]()
+    pace = Pace(10, clock=time.clock, random=lambda: 0.5, over=lambda: bool(over))
     assert pace.start()[0] == 0
     assert tuple(pace.judge(503, Wait(0.01))) == pytest.approx((0.1,))
     assert pace.start()[0] == pytest.approx(0.2)
@@ -679,7 +680,7 @@ def test_repeated_attempts_take_their_place_among_the_starts() -> None:
     time.now += 10
     assert pace.judge(503, Wait(0.0)) == Wait(0.0)
     assert pace.judge(503, Stop("no")) == Stop("no")
-    pace.over = True
+    over.append(True)
     assert isinstance(pace.judge(503, Wait(0.01)), Stop)
 
 
@@ -706,6 +707,34 @@ def test_requests_of_an_iteration_that_was_left_are_not_repeated(left: bool) -> 
     found.close()
     assert pace_of_iteration.get() is None
     assert [isinstance(each, Stop) for each in judged] == [False, left, left]
+
+
+def test_a_session_repeats_nothing_for_an_iteration_that_was_left() -> None:
+    waiting, go = threading.Barrier(3), threading.Event()
+
+    def answer(request: Received) -> Answer:
+        return Answer(200 if request.target.endswith("=0") else 503)
+
+    def sleep(_: float) -> None:
+        waiting.wait(TIMEOUT)
+        assert go.wait(TIMEOUT)
+
+    before = set(threading.enumerate())
+    with serve(answer) as http, Session(sleep=sleep, trust_env=False) as session:
+
+        def fetch(arguments: Arguments) -> FetchedPage[Job]:
+            session.get(f"{http.url}/?offset={arguments['offset']}")
+            return SimulatedServer(jobs(35)).fetch(arguments)
+
+        found = iterate_pages(OPERATION, fetch, {}, Iterations(), **options(concurrency=2))
+        next(found)
+        waiting.wait(TIMEOUT)  # both requests ahead have failed, and will be tried again
+        found.close()
+        go.set()
+        for thread in set(threading.enumerate()) - before:
+            if thread.name.startswith("metastudio"):
+                thread.join(TIMEOUT)
+        assert len(http.received) == 3
 
 
 # Servers that are not to be trusted
@@ -998,7 +1027,7 @@ def test_a_list_with_other_names_needs_no_other_code() -> None:
     assert asked == [(0, 10), (10, 10), (20, 10)]
     with pytest.raises(TypeError, match="takes no start_at"):
         iterate_pages(operation, fetch, {"start_at": 1}, Iterations(), **options())
-    assert find(operation, fetch, "job_id", "v24", Iterations()) is voices[24]
+    assert find(operation, fetch, "job_id", "v24") is voices[24]
 
 
 # Find
@@ -1008,15 +1037,13 @@ def test_a_list_with_other_names_needs_no_other_code() -> None:
 async def test_find() -> None:
     server = SimulatedServer(jobs(300))  # does not know the filter job_id, and so is read on
 
-    assert ids([found for found in [find(OPERATION, server.fetch, "job_id", "0250", Iterations())] if found]) == [
-        "0250"
-    ]
+    assert ids([found for found in [find(OPERATION, server.fetch, "job_id", "0250")] if found]) == ["0250"]
     assert server.requests[0] == {"job_id": "0250", "offset": 0, "limit": 100}
-    found = await async_find(OPERATION, server.afetch, "job_id", "0000", AsyncIterations())
+    found = await async_find(OPERATION, server.afetch, "job_id", "0000")
     assert found is server.jobs[0]
     assert len(server.requests) == 4
-    assert find(OPERATION, server.fetch, "job_id", "025", Iterations()) is None
-    assert await async_find(OPERATION, server.afetch, "job_id", "025", AsyncIterations()) is None
+    assert find(OPERATION, server.fetch, "job_id", "025") is None
+    assert await async_find(OPERATION, server.afetch, "job_id", "025") is None
 
 
 @pytest.mark.anyio
@@ -1026,9 +1053,9 @@ async def test_find() -> None:
 async def test_find_without_an_identity_asks_nothing(identity: Any, error: type[Exception]) -> None:
     server = SimulatedServer(jobs(3))
     with pytest.raises(error, match="job_id"):
-        find(OPERATION, server.fetch, "job_id", identity, Iterations())
+        find(OPERATION, server.fetch, "job_id", identity)
     with pytest.raises(error, match="job_id"):
-        await async_find(OPERATION, server.afetch, "job_id", identity, AsyncIterations())
+        await async_find(OPERATION, server.afetch, "job_id", identity)
     assert server.requests == []
 
 

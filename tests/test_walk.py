@@ -83,8 +83,8 @@ def test_promise_in_histories_of_hypothesis(seed: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::metastudio.offsets.ListChangedWarning")
-def test_histories_are_hard_plain_iteration_loses_and_repeats_in_them() -> None:
-    lost = repeated = 0
+def test_histories_are_hard_plain_iteration_loses_in_them() -> None:
+    lost = 0
     for seed in range(300):
         random = Random(seed)
         server = RestlessServer(random, count=30, seconds=random.choice((1, 12)), churn=0.5, filters={})
@@ -93,9 +93,7 @@ def test_histories_are_hard_plain_iteration_loses_and_repeats_in_them() -> None:
         except ListChangedError:
             continue
         lost += not server.always <= set(delivered)
-        repeated += len(delivered) > len(set(delivered))
     assert lost > 50
-    assert repeated > 50
 
 
 def test_histories_are_hard_ties_by_offset_lose_in_them() -> None:

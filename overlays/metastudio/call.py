@@ -65,6 +65,9 @@ class Call:
         if self._client.is_closed:
             raise errors.ConfigurationError("this client is closed; make a new one")
         if self._attempts:
+            pace = pace_of_iteration.get()
+            if pace is not None and pace.over():
+                raise errors.ConfigurationError("the iteration that this request is for has ended")
             self._request.url = self._unsigned[0]
             self._request.headers = httpx.Headers(self._unsigned[1])
         self._attempts += 1

@@ -81,7 +81,7 @@ class Engine(_Common):
     def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
         """Return the item that the filter `parameter` finds by its identity, None where there is none."""
         self._prepared(binding, {parameter: identity}, None)
-        return paging.find(_operation(binding), self._fetch(binding), parameter, identity, self._iterations)
+        return paging.find(_operation(binding), self._fetch(binding), parameter, identity)
 
     def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
         """Wait until an item is at rest; see `metastudio.waiting`."""
@@ -143,8 +143,7 @@ class AsyncEngine(_Common):
     async def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
         """As `Engine.find`."""
         self._prepared(binding, {parameter: identity}, None)
-        fetch = self._fetch(binding)
-        return await paging.async_find(_operation(binding), fetch, parameter, identity, self._iterations)
+        return await paging.async_find(_operation(binding), self._fetch(binding), parameter, identity)
 
     async def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
         """As `Engine.wait`."""

@@ -104,7 +104,7 @@ def pages(
     seconds, or until the event is set. Leaving the loop returns at once.
     """
     stop = iterations.begin()
-    pace = Pace(max_rate, clock=clock, random=random)
+    pace = Pace(max_rate, clock=clock, random=random, over=stop.is_set)
 
     def send(request: Request) -> FetchedPage[T]:
         while True:
@@ -138,7 +138,6 @@ def pages(
             if page is not None:
                 yield page
     finally:
-        pace.over = True
         iterations.end(stop)
 
 

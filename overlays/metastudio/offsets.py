@@ -2,8 +2,8 @@
 
 What can be promised: a list that does not change while it is read is delivered whole, in the server's order. One that
 changes is not: an item deleted ahead of the offset moves the rest up, so that one is missed; an item created ahead of
-it moves the rest down, so that one comes twice. That is noticed where the count shrinks, and said once
-(`ListChangedWarning`). `metastudio.walk` is for lists that change.
+it moves the rest down, so that one comes again, which is left out where it comes on the next page. Missing is noticed
+where the count shrinks, and said once (`ListChangedWarning`). `metastudio.walk` is for lists that change.
 
 Servers are not trusted to end the list. Reading ends at the count; an offset beyond it, which some servers of this
 cloud answer with the last page again (facts.md section 1), is never taken; a page of nothing new, an empty page inside

@@ -28,10 +28,18 @@ _log = logging.getLogger("metastudio")
 class Pace:
     """Shared by all requests of one iteration. Safe between threads; waits for nothing itself.
 
-    `clock` gives seconds on a monotonic scale, `random` numbers from 0 to below 1.
+    `clock` gives seconds on a monotonic scale, `random` numbers from 0 to below 1. `over` tells that the iteration has
+    ended: what is still under way is not repeated then.
     """
 
-    def __init__(self, max_rate: float | None, *, clock: Callable[[], float], random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        max_rate: float | None,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[], float],
+        over: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._interval = 1.0 / max_rate if max_rate else 0.0
         self._clock = clock
         self._random = random
@@ -39,8 +47,7 @@ class Pace:
         self._next_start = float("-inf")
         self._pauses = 0
         self._in_a_row = 0
-        self.over = False
-        """Whether the iteration has ended, so that what is still under way is not to be repeated."""
+        self.over = over
 
     def start(self) -> tuple[float, int]:
         """Return the seconds to wait before asking again, and a ticket. With 0 s the request may, and must, start."""
@@ -90,7 +97,7 @@ class Pace:
 
         A 429 is left to the pause of the whole iteration. A repeated attempt takes its place among the starts.
         """
-        if status == THROTTLED or self.over:
+        if status == THROTTLED or self.over():
             return Stop("")
         if isinstance(decision, Stop):
             return decision

@@ -7,7 +7,6 @@ Plain iteration reads by offset, ahead of the reader (`metastudio.offsets`); `co
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from metastudio_client._engine import Page
@@ -15,7 +14,7 @@ from metastudio_client.types import UNSET
 
 from metastudio.arguments import check_time
 from metastudio.iterations import AsyncIterations, Iterations
-from metastudio.lookahead import AsyncFetch, Fetch, async_items, async_pages, items, pages
+from metastudio.lookahead import AsyncFetch, Fetch, async_pages, pages
 from metastudio.offsets import OffsetPlan, Plan
 from metastudio.operations import ListRules, Operation
 from metastudio.pointers import pointer_getter
@@ -55,7 +54,7 @@ def async_iterate_pages(
     return async_pages(chosen, fetch, iterations, concurrency=options["concurrency"], max_rate=options["max_rate"])
 
 
-def find(operation: Operation, fetch: Fetch[T], parameter: str, identity: str, iterations: Iterations) -> T | None:
+def find(operation: Operation, fetch: Fetch[T], parameter: str, identity: str) -> T | None:
     """Return the item of a list whose ID is `identity`, None where there is none.
 
     Asks with the filter `parameter` (a keyword argument) and compares what comes: a server that takes the filter for
@@ -64,38 +63,35 @@ def find(operation: Operation, fetch: Fetch[T], parameter: str, identity: str, i
     Raises:
         TypeError, ValueError: an ID that is no text, or empty, which would ask for everything.
     """
-    arguments, options = _finding(operation, parameter, identity)
+    search: Plan[T] = _search(operation, parameter, identity)
     identity_of = _identity(operation)
-    with closing(items(iterate_pages(operation, fetch, arguments, iterations, **options))) as found:
-        return next((item for item in found if identity_of(item) == identity), None)
-
-
-async def async_find(
-    operation: Operation, fetch: AsyncFetch[T], parameter: str, identity: str, iterations: AsyncIterations
-) -> T | None:
-    """Do as `find` does."""
-    arguments, options = _finding(operation, parameter, identity)
-    identity_of = _identity(operation)
-    async with aclosing(async_items(async_iterate_pages(operation, fetch, arguments, iterations, **options))) as found:
-        async for item in found:
+    while not search.done and (request := search.next()):
+        page = search.take(request, fetch(request.arguments))
+        for item in page.items if page else ():
             if identity_of(item) == identity:
                 return item
     return None
 
 
-def _finding(operation: Operation, parameter: str, identity: object) -> tuple[dict[str, Any], IterateOptions]:
+async def async_find(operation: Operation, fetch: AsyncFetch[T], parameter: str, identity: str) -> T | None:
+    """Do as `find` does."""
+    search: Plan[T] = _search(operation, parameter, identity)
+    identity_of = _identity(operation)
+    while not search.done and (request := search.next()):
+        page = search.take(request, await fetch(request.arguments))
+        for item in page.items if page else ():
+            if identity_of(item) == identity:
+                return item
+    return None
+
+
+def _search(operation: Operation, parameter: str, identity: object) -> Plan[Any]:
     if not isinstance(identity, str):
         raise TypeError(f"{parameter} is text; not {identity!r}")
     if not identity.strip():
         raise ValueError(f"{parameter} is empty, which would ask for everything; say which one")
     page_size = min(100, _rules(operation).max_limit or 100)
-    return {parameter: identity}, {
-        "page_size": page_size,
-        "concurrency": 1,
-        "max_items": None,
-        "max_rate": None,
-        "consistent": False,
-    }
+    return _by_offset(operation, {parameter: identity}, page_size, None)
 
 
 def plan(operation: Operation, arguments: Mapping[str, Any], **options: Unpack[IterateOptions]) -> Plan[Any]:
@@ -113,6 +109,13 @@ def plan(operation: Operation, arguments: Mapping[str, Any], **options: Unpack[I
     page_size, max_items = options["page_size"], options["max_items"]
     if options["consistent"]:
         return Walk(route(operation), arguments, page_size=page_size, max_items=max_items)
+    return _by_offset(operation, arguments, page_size, max_items)
+
+
+def _by_offset(
+    operation: Operation, arguments: Mapping[str, Any], page_size: int, max_items: int | None
+) -> OffsetPlan[Any]:
+    rules = _rules(operation)
     return OffsetPlan(
         arguments,
         offset=operation.parameters[rules.offset].python_name,
