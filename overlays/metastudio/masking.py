@@ -8,10 +8,11 @@ the exact values that this request carried, and names and forms that give a sens
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import httpx
 
@@ -19,16 +20,26 @@ MASK = "***"
 
 _WORDS = "authorization|cookie|contact|e?mail|mobile|passw(?:or)?d|phone|secret|signature|token|user_?id|url"
 _KEY = rf"(?:[\w-]*(?:{_WORDS})(?:_?key)?|access|ak|sk)"
-_QUOTED = r"(\\?[\"'])(?:(?!\4)(?:\\.|[^\\]))*"  # also inside a string of JSON, where quotes are escaped
-_MEMBER = re.compile(rf"(\\?[\"'])({_KEY})\1(\s*[:=]\s*)(?:{_QUOTED}|[^\s\"'\\,{{}}\[\]]+)", re.IGNORECASE | re.DOTALL)
-_PAIR = re.compile(rf"(?<![\w-])({_KEY})(\s?[:=]\s*)(?:(?:basic|bearer)\s+)?[^\s,;|&\"'\\<>]+", re.IGNORECASE)
-_URL = re.compile(r"(https?:(?:\\?/){2}[^\s\"'<>?#\\/]+)([^\s\"'<>]*)", re.IGNORECASE)
-_MAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+\.[\w.-]+")
-_PHONE = re.compile(r"(?<![0-9A-Za-z])(?:\+\d{1,3}[ -]?)?1[3-9]\d{9}(?![0-9A-Za-z])")
-_SIGNATURE = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{64}(?![0-9A-Za-z])")
+
+
+@cache
+def _nets() -> tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]:
+    """What to look for and what to put there; made when the first text is masked, as most programs see no error."""
+    quoted = r"(\\?[\"'])(?:(?!\4)(?:\\.|[^\\]))*"  # also inside a string of JSON, where quotes are escaped
+    bare, word = r"[^\s\"'\\,{}\[\]]+", r"[^\s,;|&\"'\\<>]+"
+    insensitive = re.IGNORECASE | re.DOTALL
+    return (
+        (re.compile(rf"(\\?[\"'])({_KEY})\1(\s*[:=]\s*)(?:{quoted}|{bare})", insensitive), rf"\1\2\1\3\4{MASK}"),
+        (re.compile(rf"(?<![\w-])({_KEY})(\s?[:=]\s*)(?:(?:basic|bearer)\s+)?{word}", insensitive), rf"\1\2{MASK}"),
+        (re.compile(r"(https?:(?:\\?/){2}[^\s\"'<>?#\\/]+)([^\s\"'<>]*)", insensitive), _masked_address),
+        (re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{64}(?![0-9A-Za-z])"), MASK),  # a signature
+        (re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+\.[\w.-]+"), MASK),
+        (re.compile(r"(?<![0-9A-Za-z])(?:\+\d{1,3}[ -]?)?1[3-9]\d{9}(?![0-9A-Za-z])"), MASK),  # a mobile phone
+    )
+
 
 _SECRET_HEADERS = ("Authorization", "X-Auth-Token", "X-Security-Token", "X-App-UserId", "Cookie")
-_AUTHORIZATION_PART = re.compile(r"(?:Access|Credential|Signature)=([^,/\s]+)")
+_AUTHORIZATION_PART = r"(?:Access|Credential|Signature)=([^,/\s]+)"
 _SHORTEST_SECRET = 4  # a shorter value would blot out ordinary words
 
 
@@ -42,7 +53,7 @@ def secrets_of(request: httpx.Request) -> list[str]:
     found: list[str] = []
     for name in _SECRET_HEADERS:
         if value := request.headers.get(name):
-            found += [value, *_AUTHORIZATION_PART.findall(value)]
+            found += [value, *re.findall(_AUTHORIZATION_PART, value)]
     return found
 
 
@@ -51,12 +62,9 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, MASK)
-    text = _MEMBER.sub(rf"\1\2\1\3\4{MASK}", text)
-    text = _PAIR.sub(rf"\1\2{MASK}", text)
-    text = _URL.sub(_masked_address, text)
-    text = _SIGNATURE.sub(MASK, text)
-    text = _MAIL.sub(MASK, text)
-    return _PHONE.sub(MASK, text)
+    for pattern, replacement in _nets():
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def mask_url(url: httpx.URL) -> str:
