@@ -6,7 +6,6 @@ too large is for the server to say: those bounds are decisions of the contract, 
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,9 @@ def prepare(
     known = operation.by_python_name
     for name in arguments:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, known, 1)
             hint = f"; did you mean {close[0]}?" if close else f"; it takes {', '.join(known)}"
             raise TypeError(f"{operation.id} takes no argument {name!r}{hint}")
     prepared: dict[str, Any] = {}

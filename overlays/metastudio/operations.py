@@ -10,11 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter of an operation.
 
     `name` is its name on the wire, `python_name` its keyword argument. `schema` is its JSON schema without references
@@ -43,8 +42,7 @@ class Parameter:
         return self.schema.get("format") == "date-time"
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(NamedTuple):
     """What a filter parameter keeps: items whose `property` compares by `op` with the value given.
 
     `property` is a JSON pointer into an item (`*` is any element), None where nothing is stated. `op` is one of
@@ -59,8 +57,7 @@ class Filter:
     source: str
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """How a list is ordered: `keys` maps values of the key parameter to pointers into an item."""
 
     parameter: str
@@ -73,8 +70,7 @@ class Order:
     source: str
 
 
-@dataclass(frozen=True)
-class ListRules:
+class ListRules(NamedTuple):
     """What a list operation means. `items` and `total` are JSON pointers into the answer, `identity` into an item.
 
     `scope` maps path parameters to the pointer into an item that must equal them. `offset` and `limit` name the paging
@@ -94,8 +90,7 @@ class ListRules:
     sources: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What a state means to somebody who waits: its phase, whether it is at rest, how the task ended (or None)."""
 
     phase: str
