@@ -32,6 +32,7 @@ class Settings(TypedDict, total=False):
     auth: httpx.Auth | None
     base_url: httpx.URL | str
     headers: Mapping[str, str] | None
+    cookies: Mapping[str, str] | None
     timeout: httpx.Timeout | float | None
     verify: bool | str | ssl.SSLContext
     cert: str | tuple[str, str] | tuple[str, str, str] | None
