@@ -9,18 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from logging import INFO
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, cast
+from typing import NamedTuple, NoReturn, Protocol
 
 import httpx
 
 from metastudio import answers, errors, failures
+from metastudio.bodies import Body, ParsedResponse
 from metastudio.logs import logger
 from metastudio.pace import pace_of_iteration
 from metastudio.retry import Failure, RetryPolicy, Wait, decide
 from metastudio.shapes import Mismatch, Shape, mismatch
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
 
 
 class Operation(Protocol):
@@ -144,8 +142,7 @@ class Call:
             self._refuse(response, Mismatch("", f"the body is {_kind(response.content)} where JSON is promised"))
         if wrong := mismatch(value, shape):
             self._refuse(response, wrong)
-        response.__class__ = _ParsedResponse
-        cast(_ParsedResponse, response).parsed = value
+        ParsedResponse.of(response, value)
 
     def _refuse(self, response: httpx.Response, wrong: Mismatch) -> NoReturn:
         status, request_id = response.status_code, answers.request_id(response)
@@ -196,73 +193,3 @@ def _kind(body: bytes) -> str:
     except UnicodeDecodeError:
         return "not UTF-8 text"
     return "text that is not JSON, or cut short"
-
-
-class _ParsedResponse(httpx.Response):
-    """An answer whose JSON was read for the check; the generated parser gets that, not a second reading of it."""
-
-    parsed: Any
-
-    def json(self, **kwargs: Any) -> Any:
-        """Hand out what was read, once: a later caller must not see what this one made of it."""
-        self.__class__ = httpx.Response  # type: ignore[assignment]
-        parsed = self.__dict__.pop("parsed")
-        return httpx.Response.json(self, **kwargs) if kwargs else parsed
-
-
-class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The body of an answer as it comes in, until the deadline.
-
-    Of an answer that is not success it keeps the bytes, for a broken content encoding must not hide what was said.
-    `undecodable` has them once `drain` was called.
-    """
-
-    def __init__(self, response: httpx.Response, clock: Callable[[], float], deadline: float | None) -> None:
-        self._stream: Any = response.stream
-        self._parts: Any = None
-        self._clock = clock
-        self._deadline = deadline
-        self._kept: list[bytes] | None = None if response.is_success else []
-        self.undecodable: bytes | None = None
-
-    # Its own iterator, not a generator, for that would end when httpx gives up decoding.
-    def __iter__(self) -> Iterator[bytes]:
-        self._parts = iter(self._stream)
-        return self
-
-    def __next__(self) -> bytes:
-        return self._seen(next(self._parts))
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        self._parts = aiter(self._stream)
-        return self
-
-    async def __anext__(self) -> bytes:
-        return self._seen(await anext(self._parts))
-
-    def _seen(self, part: bytes) -> bytes:
-        if self._kept is not None:
-            self._kept.append(part)
-        if self._deadline is not None and self._clock() > self._deadline:
-            raise httpx.ReadTimeout("the time allowed for the call is used up")
-        return part
-
-    def drain(self) -> None:
-        """Read what is left, undecoded."""
-        for part in self._parts:
-            self._seen(part)
-        self.undecodable = b"".join(self._kept or ())
-
-    async def adrain(self) -> None:
-        """Read what is left, undecoded."""
-        async for part in self._parts:
-            self._seen(part)
-        self.undecodable = b"".join(self._kept or ())
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._stream.close()
-
-    async def aclose(self) -> None:
-        """Give the connection back."""
-        await self._stream.aclose()
