@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from cli.conftest import Matches
 from cli.running import Terminal
+from loopback import Answer
+from loopback import serve as serve_fixed
 from metastudio.sandbox import serve
+from rich.cells import cell_len
 
 COMMANDS = {
     "help": (90, "--help"),
@@ -47,6 +52,29 @@ def test_what_the_contract_does_not_know_is_shown_all_the_same(screen_matches: M
             with Terminal(*arguments.split(), env=newer.environment, rows=80) as terminal:
                 code = terminal.end()
                 screen_matches(name, f"$ metastudio {arguments}\n{terminal.marked()}exit code {code}\n")
+
+
+def test_wide_characters_line_up_where_they_are_cut(env: dict[str, str], screen_matches: Matches) -> None:
+    names = ["数字人" * 20, "a" + "数" * 40, "短", "plain", "e\u0301 🚀 " * 12, "x" * 60]
+    jobs = [
+        {
+            "job_id": f"id-{n}",
+            "name": name,
+            "state": "TRAINING",
+            "project_id": "p",
+            "create_time": "2023-12-08T08:30:56Z",
+        }
+        for n, name in enumerate(names)
+    ]
+    body = json.dumps({"count": len(jobs), "jobs": jobs}).encode()
+    with serve_fixed(lambda _: Answer(body=body, headers={"Content-Type": "application/json"})) as server:
+        settings = {**env, "METASTUDIO_BASE_URL": server.url}
+        with Terminal("jobs", env=settings, columns=70) as terminal:
+            assert terminal.end() == 0
+            screen_matches("wide", terminal.text())
+            lines = terminal.text().splitlines()[1:-1]
+    assert {cell_len(line.partition("TRAINING")[0]) for line in lines} == {cell_len(lines[0].partition("TRAINING")[0])}
+    assert sum("…" in line for line in lines) == 4
 
 
 @pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])

@@ -134,6 +134,7 @@ def test_progress_is_for_those_who_look(tmp_path: Path) -> None:
                 assert (b"100 of 450" in terminal.raw) == there, arguments
                 assert "100 of 450" not in terminal.text()
         assert run("jobs", "-o", "table", env=sandbox.environment).err == ""
+        assert run("jobs", "--out", tmp_path / "b.csv", env=sandbox.environment).err == ""
 
 
 def test_the_sandbox_ends_quietly(tmp_path: Path) -> None:

@@ -72,6 +72,13 @@ def test_an_extra_that_is_missing_is_named(env: dict[str, str]) -> None:
             assert f"metastudio-client[{extra}]" in done.err
 
 
+def test_the_connection_holds_for_contract_test_too() -> None:
+    keys = {"HUAWEICLOUD_SDK_AK": "AKAKAKAK", "HUAWEICLOUD_SDK_SK": "SKSKSKSK"}
+    done = run("--project-id", "p", "contract-test", "http://127.0.0.1:9", env=keys)
+    assert done.code == 2
+    assert "no project" not in done.out + done.err
+
+
 def test_version() -> None:
     assert run("--version", env={}).out.startswith(f"metastudio-client {version('metastudio-client')} (Python 3.")
 
