@@ -41,7 +41,7 @@ def test_a_right_server_passes() -> None:
 )  # fmt: skip
 def test_each_kind_of_comparison_is_told_from_another(name: str, op: str) -> None:
     def condition(rule: Any, column: Any, values: Any) -> Any:
-        return PARTS.condition(replace(rule, op=op) if rule.parameter == name else rule, column, values)
+        return PARTS.condition(rule._replace(op=op) if rule.parameter == name else rule, column, values)
 
     report = proven(replace(PARTS, condition=condition), only=(f"filter.{name}*",))
     assert report.exit_code == 1

@@ -145,7 +145,7 @@ def _none_of_several(rule: Filter, column: Column, values: Sequence[Any]) -> Con
 
 
 def _as_op(op: str) -> Rebuild:
-    return lambda rule, column, values: _right(replace(rule, op=op), column, values)
+    return lambda rule, column, values: _right(rule._replace(op=op), column, values)
 
 
 def _shifted(seconds: int) -> Rebuild:
@@ -791,7 +791,7 @@ def lawful() -> list[Variant]:
 
 def _no_unknown(_listing: Listing, _values: Mapping[str, Any], unknown: Sequence[str]) -> None:
     if unknown:
-        raise RefusedError("invalid_parameter", reason=f"unknown: {unknown[0]}")
+        raise RefusedError("invalid_parameter", reason="unknown")
 
 
 def _no_contradiction(_listing: Listing, values: Mapping[str, Any], _unknown: Sequence[str]) -> None:

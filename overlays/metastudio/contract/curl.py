@@ -14,10 +14,17 @@ from metastudio import masking
 from metastudio.signing import canonical_query, query_pairs
 
 SIGNER = "python -m metastudio.contract.sign"
-VARIABLES = {
-    "keys": "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK and HUAWEICLOUD_SDK_PROJECT_ID",
-    "token": "METASTUDIO_TOKEN",
+_VARIABLES = {
+    SIGNER: "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK and HUAWEICLOUD_SDK_PROJECT_ID",
+    "$METASTUDIO_TOKEN": "METASTUDIO_TOKEN",
 }
+
+
+def variables(commands: Iterable[str]) -> str:
+    """Say which variables of the environment commands read, "" for none."""
+    everything = "\n".join(commands)
+    named = [names for part, names in _VARIABLES.items() if part in everything]
+    return f"The commands read {' and '.join(named)} from the environment." if named else ""
 
 
 def command(

@@ -127,6 +127,11 @@ class Report:
         """What the server does against the contract."""
         return self.having(Verdict.BREACH)
 
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """All commands of the evidence."""
+        return tuple(each for result in self.results for evidence in result.evidence for each in evidence.commands)
+
     def having(self, verdict: Verdict) -> tuple[Result, ...]:
         """Return the results with this verdict."""
         return tuple(each for each in self.results if each.verdict is verdict)

@@ -196,15 +196,16 @@ class Bench:
 
         Several looks are put together, so that a server which shuffles its pages has a list all the same.
         """
-        walk, met = self.walk({}), dict[str, Item]()
-        for look in range(LOOKS):
-            walk = self.walk({}) if look else walk
-            count = len(met.keys() | set(walk.identities)) if walk.total is not None else None
-            met = {
-                **(met if count is None or count <= (walk.total or 0) else {}),
-                **{i.identity: i for i in walk.items},
-            }
+        walk = self.walk({})
+        met = {each.identity: each for each in walk.items}
+        for _ in range(LOOKS - 1):
             if not walk.whole or walk.total in (None, len(met)):
+                break
+            before, walk = met, self.walk({})
+            met = {**before, **{each.identity: each for each in walk.items}}
+            if len(met) > (walk.total or 0):
+                met = {each.identity: each for each in walk.items}
+            if met.keys() == before.keys():
                 break
         return Snapshot(met, walk.total, walk.whole, walk.answers)
 

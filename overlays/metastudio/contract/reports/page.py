@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 from importlib import resources
 
+from metastudio.contract import curl
 from metastudio.contract.verdicts import Evidence, Report, Result, Suite, Verdict
 
 _HEADLINES = {
@@ -36,7 +37,7 @@ def html(report: Report) -> str:
         *(f"<p class=failure>{escape(text)}</p>" for text in [report.failure] if text),
         "<ul class=tally>",
         *(f"<li class={_class(v)}><b>{len(report.having(v))}</b> {v}</li>" for v in Verdict),
-        "</ul></header><main>",
+        f"</ul><p class=about>{escape(curl.variables(report.commands))}</p></header><main>",
         *_suites(report),
         *_exercised(report),
         "</main></body></html>\n",

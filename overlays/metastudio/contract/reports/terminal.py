@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from metastudio.contract import curl
 from metastudio.contract.verdicts import Report, Result, Verdict
 
 STYLES = {
@@ -39,7 +40,8 @@ def terminal(report: Report, *, verbose: bool = False, console: Console | None =
             for line in _lines(result):
                 # Never folded or cut: a command is there to be copied.
                 console.print(line, soft_wrap=True)
-    for note in report.notes:
+    needed = curl.variables(report.commands)
+    for note in [*report.notes, *([needed] if needed else [])]:
         console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
     console.print(_summary(report))
     if report.failure is not None:

@@ -96,6 +96,7 @@ class Generated:
     headers: Mapping[str, str]
     answer: Answer | None
     said: Mapping[str, str]
+    command: str
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,10 @@ def generate(
     schema.hook("after_call")(masking_of(plan.access))
     if aims:
         schema.hook("map_case")(_aimed(aims, plan.seed))
+    declared = frozenset(name.lower() for where, name in subject.parameter_places if where == "header")
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
-            yield from _of(event.recorder, plan)
+            yield from _of(event.recorder, plan, declared)
         elif isinstance(event, events.NonFatalError):
             yield Trouble(str(event.value).partition("\n")[0][:300])
         elif isinstance(event, events.SchemaAnalysisWarnings):
@@ -167,7 +169,7 @@ def _aimed(aims: Sequence[Mapping[str, str]], seed: int) -> Callable[[Any, Case[
     return map_case
 
 
-def _of(recorder: Any, plan: Plan) -> Iterator[Generated]:
+def _of(recorder: Any, plan: Plan, declared: frozenset[str]) -> Iterator[Generated]:
     for case_id, interaction in recorder.interactions.items():
         request, response = interaction.request, interaction.response
         headers = {name: values[0] for name, values in request.headers.items()}
@@ -176,14 +178,16 @@ def _of(recorder: Any, plan: Plan) -> Iterator[Generated]:
             for node in recorder.checks.get(case_id, [])
             if node.failure_info is not None
         }
+        own = [(name, value) for name, value in headers.items() if name.lower() in declared]
+        command = curl.command(
+            request.method, request.uri, way="keys" if plan.access.keys else "token" if plan.access.token else "none",
+            token_header=plan.access.token_header, headers=own,
+        )  # fmt: skip
         answer = None
         if response is not None:
             pairs = [(name, value) for name, values in response.headers.items() for value in values]
-            way = "keys" if plan.access.keys else "token"
-            own = [(name, value) for name, value in headers.items() if name.lower().startswith("x-app")]
             answer = Answer(
                 request.method, request.uri, response.status_code, httpx.Headers(pairs), response.content or b"",
-                response.elapsed,
-                curl.command(request.method, request.uri, way=way, token_header=plan.access.token_header, headers=own),
+                response.elapsed, command,
             )  # fmt: skip
-        yield Generated(request.method, request.uri, headers, answer, said)
+        yield Generated(request.method, request.uri, headers, answer, said, command)

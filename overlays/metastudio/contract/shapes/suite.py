@@ -49,7 +49,7 @@ class Shapes:
             except NoAnswerError as error:
                 self._finding("answer").evidence.append(Evidence("an answer", str(error)))
                 continue
-            self.judge(answer, {})
+            self.judge(answer, {}, {})
             yield
         for each in generate(
             self.subject, plan, self.probe.pace, list(aims(self.bench, self.snapshot, plan.seed)), count
@@ -71,10 +71,9 @@ class Shapes:
             failure.doubts.append(f"{len(stumbles)} server errors that did not come back when asked again")
         return [each.result() for each in self._findings.values()]
 
-    def judge(self, answer: Answer, said: Mapping[str, str]) -> None:
-        """Judge an answer to a request, with what schemathesis says of it."""
+    def judge(self, answer: Answer, said: Mapping[str, str], sent: Mapping[str, str]) -> None:
+        """Judge an answer, with what schemathesis says of it, to a request that was sent with these headers."""
         self._count(answer)
-        headers = {name: value for name, value in said.items() if name.startswith("header:")}
         found = list(answers.faults(self.subject, answer))
         self._finding("answer").exercised += 1
         for kind in ("failure", "status", "content", "header", "body", "leak"):
@@ -89,9 +88,8 @@ class Shapes:
             else:
                 finding.observed[f"{fault.what}: decided, not stated"] += 1
         if answer.method == "GET":
-            judged = requests.judge(
-                self.subject, query_pairs(urlsplit(answer.url).query), _parameters(self.subject, headers)
-            )
+            query = query_pairs(urlsplit(answer.url).query)
+            judged = requests.judge(self.subject, query, _parameters(self.subject, sent))
             self._judge_acceptance(answer, judged)
             if answer.status in self.subject.operation.success and self.bench is not None:
                 self._keeps_its_word(answer, self.bench)
@@ -103,26 +101,21 @@ class Shapes:
             answer = self._again(each)
         if answer is None:
             return
-        said = {**each.said, **{f"header:{name}": value for name, value in each.headers.items()}}
-        self.judge(answer, said)
+        self.judge(answer, each.said, each.headers)
 
     def _again(self, each: Generated) -> Answer | None:
         """Send a request that failed once more, as it was, to tell a fault from bad luck."""
-        parts = urlsplit(each.url)
-        headers = [(n, v) for n, v in each.headers.items() if ("header", n) in self._header_names()]
+        path, _, query = each.url.removeprefix(self.probe.base_url).partition("?")
+        headers = list(_parameters(self.subject, each.headers).items())
         try:
-            again = self.probe.send(parts.path, query_pairs(parts.query), method=each.method, headers=headers)
+            again = self.probe.send(path, query_pairs(query), method=each.method, headers=headers)
         except (NoAnswerError, UnicodeError, ValueError) as error:
             if isinstance(error, NoAnswerError):
-                shown = each.answer.command if each.answer else f"curl -sS -i '{each.url}'"
-                self._finding("answer").evidence.append(Evidence("an answer", str(error), (shown,)))
+                self._finding("answer").evidence.append(Evidence("an answer", str(error), (each.command,)))
             return each.answer
         if each.answer is not None and again.status < 500:
             self.probe.traffic.stumbles.append(each.answer)
         return again
-
-    def _header_names(self) -> set[tuple[str, str]]:
-        return {("header", name) for where, name in self.subject.parameter_places if where == "header"}
 
     def _judge_acceptance(self, answer: Answer, judged: Judged) -> None:
         finding = self._findings.get(f"input.{judged.parameter}") or self._finding("input")
@@ -222,12 +215,10 @@ def _typed(text: str, parameter: Parameter) -> Any:
 
 
 def _parameters(subject: Subject, headers: Mapping[str, str]) -> dict[str, str]:
-    sent = {name.partition(":")[2].lower(): value for name, value in headers.items()}
-    return {
-        name: sent[name.lower()]
-        for where, name in subject.parameter_places
-        if where == "header" and name.lower() in sent
-    }
+    """The headers that are parameters of the operation."""
+    sent = {name.lower(): value for name, value in headers.items()}
+    declared = [name for where, name in subject.parameter_places if where == "header"]
+    return {name: sent[name.lower()] for name in declared if name.lower() in sent}
 
 
 def _is_too_long(answer: Answer) -> bool:
