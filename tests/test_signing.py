@@ -103,6 +103,14 @@ def test_an_empty_path_is_the_root() -> None:
 def test_any_spelling_of_a_query_has_one_canonical_form(query: str, canonical: str) -> None:
     assert signing.canonical_query(signing.query_pairs(query)) == canonical
     assert signing.canonical_query(signing.query_pairs(canonical)) == canonical
+    assert signing.spell_query(query) == signing.spell_query(canonical) == canonical
+
+
+@given(st.text("ab-.~_=&%+2 "))
+@example("a-b=1&a=2&a.=3")
+@example("=a&b=")
+def test_a_plain_query_is_spelled_like_any_other(query: str) -> None:
+    assert signing.spell_query(query) == signing.canonical_query(signing.query_pairs(query))
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))

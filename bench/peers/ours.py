@@ -42,7 +42,7 @@ class Peer:
 
         def signed(number: int) -> str:
             date = signing.format_date(datetime.now(UTC))
-            query = signing.canonical_query(signing.query_pairs(f"limit=100&offset={number}"))
+            query = signing.spell_query(f"limit=100&offset={number}")
             all_headers = {**headers, "x-sdk-date": date}
             canonical = signing.canonical_request("GET", path, query, all_headers)
             text = signing.string_to_sign(date, canonical)

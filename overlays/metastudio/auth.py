@@ -160,7 +160,7 @@ class AkSkAuth(StepAuth):
 
         target = request.url.raw_path.decode("ascii")
         path, _, query = target.partition("?")
-        query = signing.canonical_query(signing.query_pairs(query))
+        query = signing.spell_query(query)
         if target != (spelling := f"{path}?{query}" if query else path):
             request.url = request.url.copy_with(raw_path=spelling.encode("ascii"))
 
