@@ -31,12 +31,8 @@ _is_plain_query = re.compile(r"[\w.~-]+=[\w.~-]*(?:&[\w.~-]+=[\w.~-]*)*", re.ASC
 
 def format_date(now: datetime) -> str:
     """The value of ``X-Sdk-Date``, ``YYYYMMDDTHHMMSSZ``, for a time in UTC."""
-    return _format_second(now.replace(microsecond=0))
-
-
-@lru_cache(maxsize=4)
-def _format_second(now: datetime) -> str:
-    return f"{now.year:04}{now.month:02}{now.day:02}T{now.hour:02}{now.minute:02}{now.second:02}Z"
+    day_and_time = (now.year, now.month, now.day, now.hour, now.minute, now.second)
+    return "%04d%02d%02dT%02d%02d%02dZ" % day_and_time  # noqa: UP031 - half the time of strftime or an f-string
 
 
 def _encode(text: str) -> str:
