@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from openapi_schema_validator import OAS30WriteValidator
+
 from metastudio.contract.relations.bench import Snapshot, texts
 from metastudio.contract.values import NANO, instant, is_time, wire, written
 from metastudio.operations import Filter, Parameter
@@ -70,7 +72,13 @@ def asked(parameter: Parameter, values: Iterable[Any]) -> str | tuple[str, ...]:
 
 
 def must_be_accepted(parameter: Parameter, value: Any) -> bool:
-    """Whether refusing a value that an item has would be wrong: it holds nothing that a decided rule is about."""
+    """Whether refusing a value that an item has would be wrong: it holds nothing that a decided rule is about.
+
+    An item may have values that the parameter does not take, and what lies one beside them may be out of bounds.
+    """
+    schema = parameter.schema.get("items", parameter.schema)
+    if not OAS30WriteValidator(schema).is_valid(value):
+        return False
     if not isinstance(value, str):
         return True
     if parameter.is_time:
