@@ -114,7 +114,7 @@ def plain(variant: Variant) -> bool:
                 "seed": 1,
                 "max-failures": 1,
                 "request-timeout": 10,
-                "generation": {"database": "none", "no-shrink": True},
+                "generation": {"max-examples": 50, "database": "none", "no-shrink": True},
                 "parameters": {"path.project_id": sandbox.project_id},
             }
         )

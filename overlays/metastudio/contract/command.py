@@ -37,7 +37,7 @@ Exit codes:
 @click.option("--skip", multiple=True, metavar="NAME", help="Suites or properties to leave out.")
 @click.option("--rate-limit", type=float, metavar="N", help="Requests per second at most.")
 @click.option("--max-time", type=float, metavar="SECONDS", help="End after so long; the rest is not exercised.")
-@click.option("--max-examples", type=click.IntRange(min=1), default=100, show_default=True, help="Random requests.")
+@click.option("--max-examples", type=click.IntRange(min=1), default=50, show_default=True, help="Random requests.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed draws the same requests.")
 @click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait for an answer.")
 @click.option("--freeze", is_flag=True, help="Pin the list to what is there now, if it changes all the time.")

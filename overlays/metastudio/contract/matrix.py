@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from metastudio.contract.access import PROJECT, RIGHT, Access, Tamper, in_path
 from metastudio.contract.forgeries import FORGERIES, made_up
-from metastudio.contract.probe import NoAnswerError, Probe
+from metastudio.contract.probe import TIME_IS_UP, NoAnswerError, Probe, TimeIsUpError
 from metastudio.contract.shapes.answers import faults
 from metastudio.contract.subject import Subject
 from metastudio.contract.verdicts import Evidence, Property, Result, Suite, Verdict
@@ -82,8 +82,8 @@ class Matrix:
                 continue
             try:
                 yield self._judge(case)
-            except KeyRefusedError as error:
-                stopped = str(error)
+            except (KeyRefusedError, TimeIsUpError) as error:
+                stopped = str(error) or TIME_IS_UP
                 yield Result(self._property(case), Verdict.NOT_EXERCISED, note=stopped)
 
     def properties(self) -> Iterator[Property]:

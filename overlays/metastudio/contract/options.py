@@ -61,7 +61,7 @@ class Options:
     path_values: Mapping[str, str] = field(default_factory=dict[str, str])
     rate_limit: float | None = None
     max_time: float | None = None
-    max_examples: int = 100
+    max_examples: int = 50
     seed: int = 0
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()

@@ -24,8 +24,8 @@ from metastudio.signing import canonical_query
 
 NO_JSON = object()
 """The value of an answer's body that is not JSON."""
+TIME_IS_UP = "the time was up"
 _PATIENCE, _LONGEST_WAIT = 5, 30.0
-_STATED_AUTH = (401, 403)
 
 
 class CannotRunError(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 from metastudio.contract import matrix, shapes
 from metastudio.contract.matrix import Matrix, path_of
 from metastudio.contract.options import Options
-from metastudio.contract.probe import CannotRunError, NoAnswerError, Pace, Probe, TimeIsUpError, Traffic
+from metastudio.contract.probe import TIME_IS_UP, CannotRunError, NoAnswerError, Pace, Probe, TimeIsUpError, Traffic
 from metastudio.contract.reach import base_url, client_for, path_values, token_header
 from metastudio.contract.redaction import Redactor
 from metastudio.contract.relations import Bench, judge, relations
-from metastudio.contract.relations.bench import Snapshot
+from metastudio.contract.relations.bench import Snapshot, UnexpectedError
 from metastudio.contract.relations.judge import Relation
 from metastudio.contract.shapes import Plan, Shapes
 from metastudio.contract.start import look
 from metastudio.contract.subject import Subject, subjects
 from metastudio.contract.values import is_time, written
-from metastudio.contract.verdicts import Property, Report, Result, Stopwatch, Suite, Verdict
+from metastudio.contract.verdicts import Evidence, Property, Report, Result, Stopwatch, Suite, Verdict
 from metastudio.errors import ConfigurationError
 
 Progress = Callable[[str, int], None]
@@ -41,6 +41,9 @@ class _Run:
     notes: list[str] = field(default_factory=list[str])
     failure: str | None = None
     seen: bool = False
+
+    def leave_out(self, properties: Iterable[Property], why: str) -> None:
+        self.results += [Result(each, Verdict.NOT_EXERCISED, note=why) for each in properties]
 
     def told(self, what: str) -> None:
         self.progress(what, sum(self.probe.traffic.sent.values()))
@@ -100,35 +103,51 @@ def _guarded(it: _Run, subject: Subject, check: Callable[[_Run, Subject], None])
     except NoAnswerError as error:
         it.failure = f"the server stopped answering: {error}"
     except TimeIsUpError:
-        it.notes.append("the time was up before everything was looked at")
+        it.notes.append(f"{TIME_IS_UP} before everything was looked at")
 
 
 def _operation(it: _Run, subject: Subject) -> None:
     values = path_values(it.options, subject)
-    path = path_of(subject, values)
+    path, always = path_of(subject, values), shapes.required_query(subject)
     it.probe.suite = "start"
     it.told("first look")
-    bench = Bench(subject, it.probe, path, values, it.options.seed) if subject.is_list else None
-    first = look(subject, it.probe, path, bench, it.notes)
+    bench = Bench(subject, it.probe, path, values, dict(always)) if subject.is_list else None
+    first = look(subject, it.probe, path, always, bench, it.notes)
     it.results.append(first)
     if first.verdict is Verdict.BREACH:
-        why = "the first answer was wrong already"
-        it.results += [Result(each, Verdict.NOT_EXERCISED, note=why) for each in _properties(it, subject)]
         it.seen = True
+        it.leave_out(_properties(it, subject), "the first answer was wrong already")
         return
-    snapshot = _meaning(it, bench) if bench else None
-    if bench is None:
-        it.notes.append(f"{subject.name} has no x-list in the contract: shapes and authentication only, no meaning")
-        it.seen = True
-    _shapes(it, subject, path, values, bench, snapshot)
+    snapshot = None
+    try:
+        snapshot = _meaning(it, bench) if bench else None
+        if bench is None:
+            it.notes.append(f"{subject.name} has no x-list in the contract: shapes and authentication only, no meaning")
+            it.seen = True
+        _shapes(it, subject, path, values, bench, snapshot)
+    except TimeIsUpError:
+        done = {each.property.key for each in it.results}
+        it.leave_out([each for each in _properties(it, subject, auth=False) if each.key not in done], TIME_IS_UP)
+        raise
 
 
-def _meaning(it: _Run, bench: Bench) -> Snapshot:
+def _meaning(it: _Run, bench: Bench) -> Snapshot | None:
     wanted = [each for each in relations(bench.subject) if it.options.wants(each.property)]
     it.probe.suite = Suite.MEANING
-    snapshot = bench.snapshot()
-    if it.options.freeze:
-        snapshot = _freeze(it, bench, snapshot)
+    whole = Property(
+        bench.subject.name, Suite.MEANING, "list", "The whole list can be read, page by page.",
+        bench.subject.place("/x-list/page"),
+    )  # fmt: skip
+    try:
+        snapshot = bench.snapshot()
+        if it.options.freeze:
+            snapshot = _freeze(it, bench, snapshot)
+    except UnexpectedError as error:
+        evidence = Evidence("a page of the list", error.what, (error.answer.command,))
+        it.results.append(Result(whole, Verdict.BREACH, 1, evidence=(evidence,)))
+        it.leave_out([each.property for each in wanted], "the list cannot be read")
+        return None
+    it.results.append(Result(whole, Verdict.PASS, 1))
     it.seen = it.seen or bool(snapshot.items)
     it.met["items in the list"] += len(snapshot.items)
     for pointer in bench.pointers:
@@ -136,14 +155,9 @@ def _meaning(it: _Run, bench: Bench) -> Snapshot:
         it.met[f"different {pointer} in the list"] += len(values)
     if not snapshot.whole:
         it.notes.append(f"the list is longer than {len(snapshot.items)} items: what needs the whole list was left out")
-    for number, relation in enumerate(wanted):
+    for relation in wanted:
         it.told(f"meaning: {relation.property.id}")
-        try:
-            it.results.append(judge(relation, bench, snapshot))
-        except TimeIsUpError:
-            rest = wanted[number:]
-            it.results += [Result(each.property, Verdict.NOT_EXERCISED, note="the time was up") for each in rest]
-            raise
+        it.results.append(judge(relation, bench, snapshot))
     it.met["pages with items"] += sum(bool(page.items) for page in bench.pages)
     return snapshot
 
@@ -156,7 +170,7 @@ def _freeze(it: _Run, bench: Bench, snapshot: Snapshot) -> Snapshot:
                 value for item in snapshot.items.values() for value in item.facts[rule.property] if value is not None
             ]
             if times:
-                bench.pinned = {name: written(max(times))}
+                bench.pinned = {**bench.pinned, name: written(max(times))}
                 return bench.snapshot()
     it.notes.append("nothing to freeze the list by: the contract has no filter for times up to a moment, or no item")
     return snapshot
@@ -176,9 +190,11 @@ def _shapes(
     )  # fmt: skip
     suite = Shapes(subject, it.probe, path, bench, snapshot)
     it.told("shapes")
-    for _ in suite.run(plan, lambda: sent.update([str(Suite.SHAPES)])):
-        it.told("shapes")
-    it.results += [each for each in suite.results() if it.options.wants(each.property)]
+    try:
+        for _ in suite.run(plan, lambda: sent.update([str(Suite.SHAPES)])):
+            it.told("shapes")
+    finally:
+        it.results += [each for each in suite.results() if it.options.wants(each.property)]
     it.met.update({f"generated {what}": count for what, count in suite.met.items()})
     if suite.trouble and not any(each.verdict is Verdict.BREACH for each in it.results):
         it.failure = f"schemathesis could not test {subject.name}: {'; '.join(dict.fromkeys(suite.trouble))}"
@@ -198,8 +214,7 @@ def _matrix(it: _Run, subject: Subject) -> None:
         return
     if it.options.forge is False or (it.options.forge is None and matrix.is_public(subject, host)):
         it.notes.append("forged credentials were not sent; --forge sends them (wrong signatures may lock a key)")
-        note = "forged credentials were not asked for"
-        it.results += [Result(each, Verdict.NOT_EXERCISED, note=note) for each in _auth_properties(it, subject)]
+        it.leave_out(_auth_properties(it, subject), "forged credentials were not asked for")
         return
     it.probe.suite = Suite.AUTH
     if it.probe.access.keys is None:
@@ -225,12 +240,9 @@ def _auth_properties(it: _Run, subject: Subject) -> list[Property]:
     return [each for each in _the_matrix(it, subject).properties() if it.options.wants(each)]
 
 
-def _properties(it: _Run, subject: Subject) -> Iterator[Property]:
+def _properties(it: _Run, subject: Subject, *, auth: bool = True) -> Iterator[Property]:
     compiled: Sequence[Relation] = relations(subject) if subject.is_list else ()
-    for each in (
-        *(relation.property for relation in compiled),
-        *shapes.properties(subject),
-        *_auth_properties(it, subject),
-    ):
-        if it.options.wants(each):
-            yield each
+    yield from (each.property for each in compiled if it.options.wants(each.property))
+    yield from (each for each in shapes.properties(subject) if it.options.wants(each))
+    if auth:
+        yield from _auth_properties(it, subject)

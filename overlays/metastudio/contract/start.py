@@ -16,7 +16,9 @@ _ABOUT_CREDENTIALS = re.compile(r"token|auth|credential|signature|tenant|\bak\b|
 _CLOCK_OFF = 300
 
 
-def look(subject: Subject, probe: Probe, path: str, bench: Bench | None, notes: list[str]) -> Result:
+def look(
+    subject: Subject, probe: Probe, path: str, query: list[tuple[str, str]], bench: Bench | None, notes: list[str]
+) -> Result:
     """Send one plain request. Return the verdict on it.
 
     Raises CannotRunError where the server cannot be reached, or does not let the caller in.
@@ -26,10 +28,10 @@ def look(subject: Subject, probe: Probe, path: str, bench: Bench | None, notes: 
     if subject.operation.method != "GET":
         return Result(property_, Verdict.NOT_EXERCISED, note=f"{subject.operation.method} is left to schemathesis")
     try:
-        answer = probe.send(path)
+        answer = probe.send(path, query)
         if answer.status in (401, 403) and _learn_clock(answer, probe):
             notes.append("this machine's clock is wrong: signed by the date of the server's answer")
-            answer = probe.send(path)
+            answer = probe.send(path, query)
     except NoAnswerError as error:
         raise CannotRunError(f"{probe.base_url}: {error}") from None
     _stop_if_hopeless(answer, probe)

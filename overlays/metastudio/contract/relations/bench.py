@@ -105,14 +105,15 @@ class Snapshot:
 class Bench:
     """One list operation of one server. `path` has its parameters filled in, `pinned` is sent with every request."""
 
-    def __init__(self, subject: Subject, probe: Probe, path: str, values: Mapping[str, str], seed: int = 0) -> None:
+    def __init__(
+        self, subject: Subject, probe: Probe, path: str, values: Mapping[str, str], pinned: Mapping[str, str]
+    ) -> None:
         self.subject = subject
         self.rules: ListRules = subject.rules
         self.probe = probe
         self.path = path
         self.path_values = values
-        self.seed = seed
-        self.pinned: dict[str, str] = {}
+        self.pinned = dict(pinned)
         self.pages: list[Page] = []
         self.absent_means: dict[str, str] = {}
         self._schemas = {pointer: subject.property_schema(pointer) for pointer in self.pointers}
@@ -126,10 +127,14 @@ class Bench:
         found += [each.property for each in rules.filters.values() if each.property]
         return tuple(dict.fromkeys(found))
 
-    @property
+    @cached_property
     def page_length(self) -> int:
-        """The longest page that the contract promises."""
-        return self.rules.max_limit or 100
+        """The longest page that the contract promises; where it names none, the longest up to 100 that is given."""
+        if self.rules.max_limit is not None:
+            return self.rules.max_limit
+        page = self.ask({self.rules.limit: "100"})
+        clamped = page.total is not None and len(page.items) < min(page.total, 100)
+        return max(1, len(page.items)) if clamped else 100
 
     def schema(self, pointer: str) -> Mapping[str, Any]:
         """The schema of a property of an item."""

@@ -77,6 +77,14 @@ def judge(relation: Relation, bench: Bench, before: Snapshot) -> Result:
         return _result(relation, first, _peaceful(relation, first))
     if any(each.certain for each in first.violations):
         return _result(relation, first, Verdict.BREACH)
+    try:
+        return _again(relation, bench, before, first)
+    except UnexpectedError as error:
+        seen = Violation("a page of the list", error.what, (error.answer,), certain=True)
+        return _result(relation, Check(first.exercised, [*first.violations, seen]), Verdict.BREACH)
+
+
+def _again(relation: Relation, bench: Bench, before: Snapshot, first: Check) -> Result:
     failures, moved, last = 0, False, first
     for _ in range(ATTEMPTS):
         now = bench.snapshot()

@@ -44,6 +44,18 @@ def made(subject: Subject) -> Iterator[Pairs]:
     yield [("x-unknown-parameter", "1")]
 
 
+def required_query(subject: Subject) -> Pairs:
+    """Return a value for each query parameter that must be there: the contract's example, or one it allows."""
+    found: Pairs = []
+    for (where, name), at in subject.parameter_places.items():
+        parameter = subject.operation.parameters[name]
+        if where == "query" and parameter.required:
+            tried = [text for text in CANDIDATES if requests.judge(subject, [(name, text)]).reading is Reading.PROMISED]
+            example = (subject.document.at(at) or {}).get("example")
+            found.append((name, str(example) if example is not None else [*parameter.values, *tried, "1"][0]))
+    return found
+
+
 def a_right_query(subject: Subject) -> Pairs:
     """Return a query that the contract allows, empty where it has no parameter that is sure to be accepted."""
     return next((q for q in made(subject) if q and requests.judge(subject, q).reading is Reading.PROMISED), [])
