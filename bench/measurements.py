@@ -44,9 +44,7 @@ def first_call(prepared: Prepared, urls: Urls) -> list[Row]:
     """first: a process from its start to its end, with one https call; a trust store of the usual size."""
     code = "from peers.{} import Peer; Peer(*sys.argv[1:]).calls([0], 10)"
     peers = ("ours", "ours_async", "vendor", "plain", "bare")
-    measure = {
-        peer: partial(run, prepared.sites[peer], code.format(peer), urls["tls"], prepared.ca) for peer in peers
-    }
+    measure = {peer: partial(run, prepared.sites[peer], code.format(peer), urls["tls"], prepared.ca) for peer in peers}
     for each in measure.values():
         each()
     taken = interleave(10, measure)
@@ -79,9 +77,7 @@ def signing(prepared: Prepared, urls: Urls) -> list[Row]:
             ("signer", "signing a request", [Target(0.12)]),
             ("client_signer", "signing a request as the client does", []),
         ):
-            measure = {
-                name: partial(worker.ask, "signing", count=1000, how=how) for name, worker in peers.items()
-            }
+            measure = {name: partial(worker.ask, "signing", count=1000, how=how) for name, worker in peers.items()}
             interleave(1, measure)
             taken = interleave(15, measure)
             found += rows(title, taken, {"cpu": ("µs", 1e6)}, targets={"cpu": targets})
@@ -122,9 +118,7 @@ def memory(prepared: Prepared, urls: Urls) -> list[Row]:
             return found[peer].ask(name, **arguments)
 
     held = interleave(2, {peer: partial(fresh, peer, "hold") for peer in ("ours", "vendor", "plain")})
-    grown = interleave(
-        3, {peer: partial(fresh, peer, "growth", page_size=100) for peer in ("ours", "ours_async")}
-    )
+    grown = interleave(3, {peer: partial(fresh, peer, "growth", page_size=100) for peer in ("ours", "ours_async")})
     growth = {"bytes": ("MiB", 1 / 2**20)}
     limit = {"bytes": [Target(5, None)]}
     return [

@@ -11,18 +11,19 @@ from metastudio.auth import AkSkAuth
 from metastudio.session import AsyncSession, Session
 
 BASES = ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "http://[::1]/gate/way", "https://example.com/a%20b/"]
-PATHS = ["/v1/p/jobs", "/", "/a%2Fb/c~d", "/a//b", "/v1/../jobs", "/v1/./jobs", "jobs", "//evil.example/x", "/ü"]
-PATHS += ["/a b", "/a?b=c", "/a#b", "", "http://127.0.0.2/elsewhere"]
+PATHS = ["/v1/p/jobs", "/", "/a%2Fb/c~d", "/a//b", "/v1/../jobs", "/v1/./jobs", "jobs"]
+ODD_PATHS = ["//evil.example/x", "/ü", "/a b", "/a?b=c", "/a#b", "", "http://127.0.0.2/elsewhere"]
 PARAMS: list[Any] = [None, {}, {"limit": 10}, {"b": "2", "a": "1"}, {"name": "a b+c&d=e/f%ü"}, {"flag": True}]
-PARAMS += [{"none": None}, {"many": ["a", "b"]}, [("a", "1"), ("a", "2")], "raw=1", {"number": 1.5}, {"~": "", "x": ""}]
+odd_params: list[Any] = [{"none": None}, {"many": ["a", "b"]}, [("a", "1"), ("a", "2")], "raw=1"]
+odd_params += [{"number": 1.5}, {"~": "", "x": ""}]
 
 
 @pytest.mark.parametrize("kind", [Session, AsyncSession])
 @pytest.mark.parametrize("base", BASES)
 def test_is_what_httpx_makes(kind: Any, base: str) -> None:
     ours, plain = kind(base_url=base), httpx.Client(base_url=base)
-    for path in PATHS:
-        for params in PARAMS:
+    for path in PATHS + ODD_PATHS:
+        for params in PARAMS + odd_params:
             made, expected = (
                 each.build_request(method="GET", url=path, params=params, headers={"A": "b"}) for each in (ours, plain)
             )

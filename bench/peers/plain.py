@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
-from plain_client import Client
-from plain_client.api.training_jobs import list_training_jobs
-
 from metastudio import AkSkAuth
 from peers import ACCESS_KEY, PROJECT_ID, SECRET_KEY
+from plain_client import Client
+from plain_client.api.training_jobs import list_training_jobs
 
 
 class Peer:

@@ -36,7 +36,7 @@ def inverted(rule: Filter, column: Column | None, values: Any) -> Condition | No
 
 
 def off_by_one(rule: Filter, column: Column | None, values: Any) -> Condition | None:
-    return PARTS.condition(replace(rule, op={"ge": "gt"}.get(rule.op, rule.op)), column, values)
+    return PARTS.condition(rule._replace(op={"ge": "gt"}.get(rule.op, rule.op)), column, values)
 
 
 @pytest.mark.parametrize(
