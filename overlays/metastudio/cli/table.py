@@ -99,7 +99,7 @@ class Layout:
             yield from (self._painted(first.name, text, part) for part in chop_cells(text, width))
             for column, text in zip(others, texts, strict=True):
                 head = _fitted(f"{GAP}{column.name}", indent)
-                for part in chop_cells(text, max(width - indent, 8)):
+                for part in chop_cells(text, max(width - indent, 8)) if text else ():
                     yield head + self._painted(column.name, text, part)
                     head = " " * indent
 
