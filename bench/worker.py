@@ -61,7 +61,7 @@ def hold(peer: Any) -> dict[str, float]:
     """Bytes that each of 100,000 jobs takes in memory."""
     peer.calls([0], 1000)
     before = _resident()
-    held = peer.calls(range(0, 100_000, 1000), 1000)
+    held = peer.calls(range(0, 100_000, 1000), 1000, keep=True)
     return {"bytes": (_resident() - before) / sum(map(len, held))}
 
 

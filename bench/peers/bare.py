@@ -57,16 +57,17 @@ class Peer:
         self._url, self._ca = url, ca
         self._connections: list[_Connection] = []
 
-    def calls(self, offsets: Iterable[int], limit: int) -> list[bytes]:
+    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[bytes]:
         if not self._connections:
             self._connections.append(_Connection(self._url, self._ca))
-        bodies: list[bytes] = []
+        kept: list[bytes] = []
         for offset in offsets:
             self._connections[0].send(offset, limit)
             while (body := self._connections[0].receive()) is None:
                 pass
-            bodies.append(body)
-        return bodies
+            if keep:
+                kept.append(body)
+        return kept
 
     def everything(self, page_size: int, concurrency: int | None, seen: Callable[[object], None]) -> None:
         """Get 10,000 jobs, a number that it knows, over so many connections at once."""

@@ -23,8 +23,13 @@ class Peer:
     def __init__(self, url: str, ca: str | None = None) -> None:
         self._studio = MetaStudio(**options(url, ca))
 
-    def calls(self, offsets: Iterable[int], limit: int) -> list[Any]:
-        return [self._studio.training_jobs.list(offset=offset, limit=limit).jobs for offset in offsets]
+    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[Any]:
+        kept: list[Any] = []
+        for offset in offsets:
+            page = self._studio.training_jobs.list(offset=offset, limit=limit)
+            if keep:
+                kept.append(page.jobs)
+        return kept
 
     def everything(self, page_size: int, concurrency: int | None, seen: Callable[[object], None]) -> None:
         chosen = {"concurrency": concurrency} if concurrency else {}

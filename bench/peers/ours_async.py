@@ -15,10 +15,14 @@ class Peer:
         self._runner = asyncio.Runner()
         self._studio = AsyncMetaStudio(**options(url, ca))
 
-    def calls(self, offsets: Iterable[int], limit: int) -> list[Any]:
+    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[Any]:
         async def calls() -> list[Any]:
-            jobs = self._studio.training_jobs
-            return [(await jobs.list(offset=offset, limit=limit)).jobs for offset in offsets]
+            kept: list[Any] = []
+            for offset in offsets:
+                page = await self._studio.training_jobs.list(offset=offset, limit=limit)
+                if keep:
+                    kept.append(page.jobs)
+            return kept
 
         return self._runner.run(calls())
 

@@ -19,8 +19,13 @@ class Peer:
         verify = ssl.create_default_context(cafile=ca) if ca else True
         self._client = Client(url, verify_ssl=verify, timeout=httpx.Timeout(30), httpx_args={"auth": auth})
 
-    def calls(self, offsets: Iterable[int], limit: int) -> list[Any]:
-        return [self._page(offset, limit).jobs for offset in offsets]
+    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[Any]:
+        kept: list[Any] = []
+        for offset in offsets:
+            page = self._page(offset, limit)
+            if keep:
+                kept.append(page.jobs)
+        return kept
 
     def everything(self, page_size: int, concurrency: int | None, seen: Callable[[object], None]) -> None:
         offset, total = 0, 1

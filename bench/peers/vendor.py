@@ -20,8 +20,13 @@ class Peer:
         builder = MetaStudioClient.new_builder().with_http_config(config).with_credentials(credentials)
         self._client = builder.with_endpoint(url).build()
 
-    def calls(self, offsets: Iterable[int], limit: int) -> list[Any]:
-        return [self._page(offset, limit).jobs for offset in offsets]
+    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[Any]:
+        kept: list[Any] = []
+        for offset in offsets:
+            page = self._page(offset, limit)
+            if keep:
+                kept.append(page.jobs)
+        return kept
 
     def everything(self, page_size: int, concurrency: int | None, seen: Callable[[object], None]) -> None:
         offset, total = 0, 1
