@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta, timezone
@@ -313,6 +314,29 @@ def test_a_closed_client_iterates_no_more() -> None:
     with pytest.raises(errors.ConfigurationError, match="closed"):
         list(iterate_pages(OPERATION, server.fetch, {}, iterations, **options()))
     assert server.requests == []
+
+
+def test_pages_that_nobody_read_are_not_kept() -> None:
+    held, iterations = Held(100), Iterations()
+    kept = list[weakref.ref[Job]]()
+
+    def fetch(arguments: Arguments) -> FetchedPage[Job]:
+        held.fetch(arguments)
+        found = jobs(100)[arguments["offset"] :][:10]
+        kept.extend(map(weakref.ref, found))
+        return FetchedPage(found, 100, None)
+
+    found = iterate_pages(OPERATION, fetch, {}, iterations, **options(concurrency=4))
+    next(found)
+    held.wait_for(10, 20, 30, 40)
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("metastudio")]
+    found.close()
+    held.release(10, 20, 30, 40)
+    while threads:
+        threads.pop().join(TIMEOUT)
+    gc.collect()
+    assert len(kept) == 50
+    assert [each for each in kept if each() is not None] == []
 
 
 # Concurrency in tasks

@@ -21,7 +21,7 @@ from metastudio.lookahead import async_items
 from metastudio.offsets import FetchedPage
 from metastudio.paging import async_iterate_pages, iterate_pages, plan
 from metastudio.walk import RESTARTS
-from metastudio_client.models.training_job_basic_info import TrainingJobBasicInfo
+from metastudio_client.models import SortDirection, TrainingJobBasicInfo, TrainingJobSortKey
 from simulated_lists import (
     OPERATION,
     START,
@@ -117,7 +117,7 @@ def test_histories_are_hard_ties_by_offset_lose_in_them() -> None:
     assert lost > 50
 
 
-@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("direction", ["asc", "desc", SortDirection.DESC])
 @pytest.mark.parametrize("page_size", [2, 3, 10, 100])
 @pytest.mark.parametrize("ties", [1, 7, 40, 57])
 def test_a_list_that_stands_still_comes_whole_and_in_order(ties: int, page_size: int, direction: str) -> None:
@@ -250,8 +250,8 @@ def test_refused_at_the_call(arguments: dict[str, Any], given: dict[str, Any], m
 
 
 def test_the_key_that_the_walk_goes_by_may_be_named() -> None:
-    server = SimulatedServer(jobs(5))
-    assert len(run(server, {"sort_key": "create_time"}, **WALK)) == 5
+    for key in ("create_time", TrainingJobSortKey.CREATE_TIME):
+        assert len(run(SimulatedServer(jobs(5)), {"sort_key": key}, **WALK)) == 5
 
 
 def changed_contract(change: Callable[[dict[str, Any]], object]) -> operations.Operation:
@@ -336,6 +336,11 @@ UNWALKABLE: dict[str, tuple[Jobs, str, Spoil]] = {
     ),
     "unreadable time": (SPREAD, "no readable time", lambda _, items, total: ([timed("soon")], total)),
     "no time": (SPREAD, "no readable time", lambda _, items, total: ([timed(None)], total)),
+    "end of the calendar": (
+        SPREAD,
+        "no readable time",
+        lambda _, items, total: ([timed(datetime.fromisoformat("9999-12-31T23:59:59.9Z"))], total),
+    ),
     "time without zone": (SPREAD, "no readable time", lambda _, items, total: ([timed(datetime(2024, 1, 1))], total)),
 }
 
@@ -344,6 +349,8 @@ WALKABLE: dict[str, tuple[Jobs, Spoil]] = {
     "fewer than asked": (SPREAD, lambda _, items, total: (items[:3], total)),
     "no count, ties": (TIES, lambda _, items, total: (items, None)),
     "no count": (SPREAD, lambda _, items, total: (items, None)),
+    "a count that is text": (SPREAD, lambda _, items, total: (items, str(total))),
+    "a count below zero": (TIES, lambda _, items, total: (items, -1)),
     "more than asked": (TIES, lambda _, items, total: (items + items[:3], total)),
     "count that wavers": (SPREAD, lambda asked, items, total: (items, total + asked["offset"])),
 }

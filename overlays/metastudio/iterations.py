@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from metastudio.errors import ConfigurationError
 
@@ -23,7 +24,7 @@ class Iterations:
         self._closed = False
         self._lock = threading.Lock()
         self._stops: set[threading.Event] = set()
-        self._threads: list[threading.Thread] = []
+        self._threads = WeakSet[threading.Thread]()  # those that have ended vanish
 
     def close(self) -> None:
         """Start nothing any more, and wait for what is in flight in threads. Readers get a ConfigurationError."""
@@ -56,9 +57,8 @@ class Iterations:
         with self._lock:
             if self._closed:
                 raise ConfigurationError(CLOSED)
-            self._threads = [each for each in self._threads if each.is_alive()]
             thread.start()
-            self._threads.append(thread)
+            self._threads.add(thread)
 
 
 class AsyncIterations:

@@ -43,7 +43,9 @@ class _Window(Generic[T, P]):
 
     def fill(self) -> None:
         """Send ahead what may be."""
-        while self._plan.ahead and 1 < self._concurrency > len(self._sent) and (request := self._plan.next()):
+        if self._concurrency == 1:
+            return
+        while self._plan.ahead and len(self._sent) < self._concurrency and (request := self._plan.next()):
             gap = bool(self._sent) and request.offset < self._sent[0][0].offset
             (self._sent.appendleft if gap else self._sent.append)((request, self._start(request)))
 

@@ -36,6 +36,11 @@ class FetchedPage(Generic[T]):
     total: int | None
     request_id: str | None
 
+    @property
+    def count(self) -> int | None:
+        """The count, if it is one: it comes from the server as it is."""
+        return self.total if type(self.total) is int and self.total >= 0 else None
+
 
 @dataclass(frozen=True)
 class Request:
@@ -126,7 +131,7 @@ class OffsetPlan(Generic[T]):
         """
         self._waiting = False
         items = fetched.items[: request.limit]
-        self._total = total = self._counts.add(fetched.total, request.offset)
+        self._total = total = self._counts.add(fetched.count, request.offset)
         self.ahead = total is not None
         if request.offset and total is not None and request.offset >= total:
             self.done = True  # whatever came is not from there
@@ -174,7 +179,7 @@ class _Counts:
 
     def add(self, total: int | None, offset: int) -> int | None:
         """Return the count that holds: the answer's, else the last one known."""
-        if type(total) is not int or total < 0:
+        if total is None:
             return self._last
         if self._most is None or self._first is None:
             self._most = self._first = total

@@ -104,12 +104,11 @@ class Walk(Generic[T]):
     ahead = False
 
     def __init__(self, way: Route, arguments: Mapping[str, Any], *, page_size: int, max_items: int | None) -> None:
-        key = arguments.get(way.key, way.key_value)
-        if _plain(key) != way.key_value:
+        if arguments.get(way.key, way.key_value) != way.key_value:
             raise ValueError(f"consistent=True goes by {way.key}={way.key_value!r}: leave {way.key} out, or consistent")
         if page_size < 2:
             raise ValueError("consistent=True needs a page_size of 2 or more: pages overlap by one item")
-        direction = _plain(arguments.get(way.direction, way.default_direction))
+        direction = arguments.get(way.direction, way.default_direction)
         self.done = max_items == 0
         self._way = way
         self._arguments: dict[str, Any] = {**arguments, way.key: way.key_value, way.direction: direction}
@@ -153,11 +152,11 @@ class Walk(Generic[T]):
         if request.offset and identities[:1] != [self._overlap]:
             self._restart()
             return None
-        self._total = fetched.total if self._total is None else self._total
+        self._total = fetched.count if self._total is None else self._total
         page = self._fresh(items, identities, fetched.request_id)
         end = request.offset + len(items)
         last = self._second(times[-1]) if times else None
-        if self._left == 0 or (len(items) < 2 if fetched.total is None else end >= fetched.total):
+        if self._left == 0 or (len(items) < 2 if fetched.count is None else end >= fetched.count):
             self.done = True
         elif last != self._cursor and last is not None:
             self._advance(
@@ -176,7 +175,7 @@ class Walk(Generic[T]):
         identities = [self._way.identity_of(item) for item in items]
         times = [self._way.time_of(item) for item in items]
         for identity, time in zip(identities, times, strict=True):
-            if identity is None or not isinstance(time, datetime) or time.tzinfo is None:
+            if identity is None or not _readable(time):
                 raise ListChangedError(f"an item has no identity, or no readable time to order by: {identity}")
         since, until = self._arguments.get(self._way.since), self._arguments.get(self._way.until)
         if times != sorted(times, reverse=not (self._up and self._pinned)):
@@ -194,11 +193,11 @@ class Walk(Generic[T]):
             self._arguments[self._way.until] = min(newest, until) if until else newest
             self._pinned = True
             return None
-        if fetched.total:
+        if fetched.count:
             self._restart()
             return None
         self.done = True
-        return Page([], 0, fetched.total, fetched.request_id)
+        return Page([], 0, fetched.count, fetched.request_id)
 
     def _fresh(self, items: list[T], identities: list[str], request_id: str | None) -> Page[T] | None:
         fresh = list[T]()
@@ -231,8 +230,9 @@ class Walk(Generic[T]):
         return _floor(time) if self._up else _ceil(time)
 
 
-def _plain(value: Any) -> Any:
-    return getattr(value, "value", value)
+def _readable(time: Any) -> bool:
+    """Whether it is a certain time. The ends of the calendar are not: what has no neighbour cannot be rounded."""
+    return isinstance(time, datetime) and time.utcoffset() is not None and 1 < time.year < 9999
 
 
 def _floor(time: datetime) -> datetime:
