@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from repository import ROOT
 
 # ruff: noqa: E501 (the text of an edit is a line)
 CONTRACT = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
+ORIGINAL = load(ROOT / "openapi.yaml")
+X_LIST = re.search(r"      x-list:\n(        .*\n)+", CONTRACT)
+X_STATES = re.search(r"      x-states:\n(        .*\n)+", CONTRACT)
 NONE, COSMETIC, ADDITIVE, SERVERS, CLIENTS, BOTH = (
     Grade.NONE,
     Grade.COSMETIC,
@@ -37,7 +41,7 @@ def changes(folder: Path, *edits: tuple[str, str]) -> list[Change]:
         text = text.replace(old, new, 1)
     edited = load(write(folder, "new.yaml", text))
     check(edited)
-    return compare(load(ROOT / "openapi.yaml"), edited)
+    return compare(ORIGINAL, edited)
 
 
 @pytest.fixture(scope="module")
@@ -340,6 +344,8 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
         [("values: {create_time: /create_time}", "values: {create_time: /last_update_time}")],
     ),
     "a scope less": (CLIENTS, ["x-list scope/project_id"], [("        scope: {project_id: /project_id}\n", "")]),
+    "a list that is none any more": (CLIENTS, ["x-list: is gone"], [(X_LIST[0] if X_LIST else "", "")]),
+    "states without a meaning": (CLIENTS, ["x-states: are gone"], [(X_STATES[0] if X_STATES else "", "")]),
     "how a state ended": (
         CLIENTS,
         ["state JOB_SUCCESS: ended: success -> failure"],
@@ -373,6 +379,10 @@ def test_grades(tmp_path: Path, case: str) -> None:
     for part in words:
         assert part in said
     assert bool(found) == bool(grade)
+    back = compare(load(tmp_path / "new.yaml"), ORIGINAL)
+    assert bool(back) == bool(found)
+    if grade.breaking or grade == ADDITIVE:  # what was added is gone, what was narrowed is widened
+        assert whole(back) & ~COSMETIC, report(back)
 
 
 def test_the_other_way_round(tmp_path: Path) -> None:
