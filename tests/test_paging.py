@@ -19,7 +19,7 @@ from loopback import Answer, Received, serve
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, errors, operations
 from metastudio.iterations import AsyncIterations, Iterations
 from metastudio.lookahead import async_items, async_pages, items, pages
-from metastudio.offsets import FetchedPage, ListChangedWarning
+from metastudio.offsets import FetchedPage
 from metastudio.pace import Pace, pace_of_iteration
 from metastudio.paging import async_find, async_iterate_pages, find, iterate_pages, plan
 from metastudio.pointers import pointer_getter
@@ -856,7 +856,7 @@ def test_a_list_that_shrinks_below_what_was_asked_for_ahead() -> None:
     assert [next(found).job_id for _ in range(10)] == ids(jobs(10))
     held.wait_for(10, 20, 30, 40, 50)
     held.release(10, 20, 30, 40, 50)
-    with pytest.warns(ListChangedWarning, match="from 100 to 35"):
+    with pytest.warns(errors.ListChangedWarning, match="from 100 to 35"):
         assert ids(found) == ids(jobs(35)[10:])
 
 
@@ -922,7 +922,7 @@ def test_a_count_that_shrinks_is_said_once_to_the_reader() -> None:
         iterate_pages(OPERATION, fetch, {}, Iterations(), **options()),
     ):
         server.jobs[:] = jobs(100)
-        with pytest.warns(ListChangedWarning, match=r"from 100 to 97 .*consistent=True") as said:
+        with pytest.warns(errors.ListChangedWarning, match=r"from 100 to 97 .*consistent=True") as said:
             read = list(found)
         assert len(said) == 1
         assert said[0].filename == __file__
@@ -939,7 +939,7 @@ async def test_a_count_that_shrinks_is_said_async() -> None:
         return page
 
     found = async_items(async_iterate_pages(OPERATION, fetch, {}, AsyncIterations(), **options()))
-    with pytest.warns(ListChangedWarning) as said:
+    with pytest.warns(errors.ListChangedWarning) as said:
         _ = [each async for each in found]
     assert [each.filename for each in said] == [__file__]
 

@@ -126,6 +126,10 @@ class ListChangedError(MetaStudioError):
     """The list changed underneath the pager in a way that it cannot make good."""
 
 
+class ListChangedWarning(UserWarning):
+    """A list shrank while it was read by offset, so that items may have been missed."""
+
+
 class ApiError(MetaStudioError):
     """The server answered with a status that is not success.
 

@@ -19,13 +19,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from metastudio_client._engine import Page
 
-from metastudio.errors import ListChangedError
+from metastudio.errors import ListChangedError, ListChangedWarning
 
 T = TypeVar("T")
-
-
-class ListChangedWarning(UserWarning):
-    """A list shrank while it was read by offset, so that items may have been missed."""
 
 
 @dataclass(frozen=True)
