@@ -1,4 +1,7 @@
-"""What the generated resource classes run on: arguments checked, the project filled in, answers unpacked."""
+"""What the generated resource classes run on: arguments checked, the project filled in, answers unpacked.
+
+Paging, waiting and finding the project are loaded when they are first used: a single call does not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,8 @@ import threading
 from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
-from metastudio import iam, paging, projects, waiting
 from metastudio.arguments import prepare
 from metastudio.iterations import AsyncIterations, Iterations
-from metastudio.lookahead import async_items, items
-from metastudio.offsets import FetchedPage
 from metastudio.operations import Operation, operations
 from metastudio.pointers import pointer_getter
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from metastudio_client.types import Response
 
     from metastudio.lookahead import AsyncFetch, Fetch
+    from metastudio.offsets import FetchedPage
     from metastudio.settings import Settings
 
 R = TypeVar("R")
@@ -48,6 +49,8 @@ class _Common:
         return prepare(operation, arguments, binding.closed, later=() if project_id else (PROJECT,))
 
     def _iam(self) -> dict[str, str]:
+        from metastudio import iam
+
         settings = self._settings
         url = iam.endpoint(settings.region, settings.iam_endpoint, allow_http=settings.allow_http)
         return {"region": settings.region, "iam": url}
@@ -69,22 +72,30 @@ class Engine(_Common):
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> Generator[T, None, None]:
         """Return every item of a list, lazily; see `metastudio.paging`."""
+        from metastudio.lookahead import items
+
         return items(self.iterate_pages(binding, arguments, **options))
 
     def iterate_pages(
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> Generator[Page[T], None, None]:
         """Return every page of a list, lazily."""
+        from metastudio import paging
+
         self._prepared(binding, arguments, None)
         return paging.iterate_pages(_operation(binding), self._fetch(binding), arguments, self._iterations, **options)
 
     def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
         """Return the item that the filter `parameter` finds by its identity, None where there is none."""
+        from metastudio import paging
+
         self._prepared(binding, {parameter: identity}, None)
         return paging.find(_operation(binding), self._fetch(binding), parameter, identity)
 
     def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
         """Wait until an item is at rest; see `metastudio.waiting`."""
+        from metastudio import waiting
+
         self._prepared(binding, {parameter: identity}, None)
         return waiting.wait(_operation(binding), lambda: self.find(binding, parameter, identity), identity, **options)
 
@@ -96,6 +107,8 @@ class Engine(_Common):
         if self._project_id is None:
             with self._finding:
                 if self._project_id is None:
+                    from metastudio import projects
+
                     session = self._client.get_httpx_client()
                     self._project_id = projects.find_project_id(session, self._settings.auth, **self._iam())
         return self._project_id
@@ -129,12 +142,16 @@ class AsyncEngine(_Common):
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> AsyncGenerator[T, None]:
         """Return every item of a list, lazily; see `metastudio.paging`."""
+        from metastudio.lookahead import async_items
+
         return async_items(self.iterate_pages(binding, arguments, **options))
 
     def iterate_pages(
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> AsyncGenerator[Page[T], None]:
         """Return every page of a list, lazily."""
+        from metastudio import paging
+
         self._prepared(binding, arguments, None)
         return paging.async_iterate_pages(
             _operation(binding), self._fetch(binding), arguments, self._iterations, **options
@@ -142,11 +159,15 @@ class AsyncEngine(_Common):
 
     async def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
         """As `Engine.find`."""
+        from metastudio import paging
+
         self._prepared(binding, {parameter: identity}, None)
         return await paging.async_find(_operation(binding), self._fetch(binding), parameter, identity)
 
     async def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
         """As `Engine.wait`."""
+        from metastudio import waiting
+
         self._prepared(binding, {parameter: identity}, None)
         return await waiting.async_wait(
             _operation(binding), lambda: self.find(binding, parameter, identity), identity, **options
@@ -160,6 +181,8 @@ class AsyncEngine(_Common):
             self._finding = self._finding or asyncio.Lock()
             async with self._finding:
                 if self._project_id is None:
+                    from metastudio import projects
+
                     session = self._client.get_async_httpx_client()
                     self._project_id = await projects.afind_project_id(session, self._settings.auth, **self._iam())
         return self._project_id
@@ -186,6 +209,8 @@ def _operation(binding: Binding[Any, Any]) -> Operation:
 
 
 def _fetched(binding: Binding[R, T], response: Response[Any]) -> FetchedPage[T]:
+    from metastudio.offsets import FetchedPage
+
     rules = _operation(binding).list_rules
     assert rules is not None
     found: list[T] = pointer_getter(rules.items)(response.parsed) or []

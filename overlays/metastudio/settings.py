@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from metastudio_client._contract import SERVER
 
@@ -33,8 +32,7 @@ TOKEN = "METASTUDIO_TOKEN"  # noqa: S105 - the name of a variable
 REGION_ENDPOINT = "HUAWEICLOUD_SDK_REGION_METASTUDIO_{region}"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What a client works with. `auth_source` and `project_source` say where the two were found.
 
     `project_id` is None where it has to be asked for; `iam_endpoint` is None where it is the region's.
