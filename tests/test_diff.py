@@ -219,6 +219,21 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
             )
         ],
     ),
+    "a text of a kind": (
+        BOTH,  # a server's other texts are wrong, and the type in code is another
+        ["/jobs/*/app_user_id: format none -> uuid"],
+        [
+            (
+                "with which the task was created.\n          type: string\n",
+                "with which the task was created.\n          type: string\n          format: uuid\n",
+            )
+        ],
+    ),
+    "another status of success": (
+        BOTH,
+        ["breaking for clients and servers: answer 200: is gone", "breaking for clients: answer 203: new"],
+        [("        '200':\n", "        '203':\n")],
+    ),
     "a listed value of an open set goes": (
         CLIENTS,
         ["lists MANUAL no more"],
