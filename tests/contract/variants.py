@@ -306,7 +306,7 @@ def _fields() -> Iterator[Variant]:
         yield Variant(f"item {name}: null", _edited(lambda item, name=name: _set(item, name, None)))
     if OPERATION.state_property:
         name = OPERATION.state_property.strip("/")
-        yield Variant(f"item {name}: in lower case", _edited(lambda item: _text(item, name, str.lower)))
+        yield Variant(f"item {name}: in lower case", _edited(lambda item, name=name: _text(item, name, str.lower)))
     for pointer in RULES.scope.values():
         name = pointer.strip("/")
         yield Variant(f"item {name}: another one", _edited(lambda item, name=name: _set(item, name, "f" * 32)))

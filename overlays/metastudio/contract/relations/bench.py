@@ -95,6 +95,12 @@ class Snapshot:
         verdicts = {name: test(item) for name, item in self.items.items()}
         return {n for n, v in verdicts.items() if v}, {n for n, v in verdicts.items() if v is None}
 
+    def is_contradicted_by(self, page: Page) -> bool:
+        """Whether a page shows that the list is another one by now: an unknown or changed item, or a larger total."""
+        if page.total is not None and self.total is not None and page.total > self.total:
+            return True
+        return any(i.identity not in self.items or i.facts != self.items[i.identity].facts for i in page.items)
+
     def same_as(self, other: Snapshot) -> bool:
         """Whether nothing changed that a relation looks at."""
         return self.total == other.total and {n: i.facts for n, i in self.items.items()} == {

@@ -1,8 +1,9 @@
 """From comparisons to a verdict, for data that may change while one looks.
 
-What one answer shows of itself is certain. What several answers show together is only certain when the list was the
-same before and after them, and when it shows again: an item that came and went in between leaves no trace in either
-look at the list.
+What one answer shows of itself is certain. What several answers show together is only held against a server when the
+list was the same before and after them, twice. An item that came and went in between leaves no trace in either look at
+the list, but it does in the answers: where one of them shows an item that the list does not have, or a larger total,
+the same must be seen three times over, at other moments.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from metastudio.contract.verdicts import Evidence, Property, Result, Verdict
 
 ATTEMPTS = 5
 """How often a relation that did not hold is looked at again."""
+TWICE, THRICE = 2, 3
 SHOWN = 3
 """Breaches of one property that are shown."""
 COMMANDS = 6
@@ -44,6 +46,18 @@ class Check:
     violations: list[Violation] = field(default_factory=list[Violation])
     skipped: list[str] = field(default_factory=list[str])
     observed: list[str] = field(default_factory=list[str])
+    signs: bool = False
+    """Whether an answer showed something that the list did not have before."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether one answer was enough to see it."""
+        return any(each.certain for each in self.violations)
+
+    @property
+    def fingerprint(self) -> frozenset[tuple[str, ...]]:
+        """What was seen, to be compared with another look."""
+        return frozenset((each.seen, *(answer.url for answer in each.answers)) for each in self.violations)
 
     def holds(self, so: bool, expected: str, seen: str, *answers: Answer, certain: bool = False) -> bool:
         """Count a comparison, and keep it where it does not hold."""
@@ -75,7 +89,7 @@ def judge(relation: Relation, bench: Bench, before: Snapshot) -> Result:
     first = _look(relation, bench, before)
     if not first.violations:
         return _result(relation, first, _peaceful(relation, first))
-    if any(each.certain for each in first.violations):
+    if first.is_certain:
         return _result(relation, first, Verdict.BREACH)
     try:
         return _again(relation, bench, before, first)
@@ -85,23 +99,30 @@ def judge(relation: Relation, bench: Bench, before: Snapshot) -> Result:
 
 
 def _again(relation: Relation, bench: Bench, before: Snapshot, first: Check) -> Result:
-    failures, moved, last = 0, False, first
-    for _ in range(ATTEMPTS):
+    failures, moved = 0, first.signs
+    shown: list[frozenset[tuple[str, ...]]] = []
+    last = first
+    for attempt in range(ATTEMPTS):
+        for _ in range(attempt):  # so that what comes and goes in step with the requests gets out of step
+            bench.ask({bench.rules.limit: "1"})
         now = bench.snapshot()
-        moved = moved or not now.same_as(before)
         last = _look(relation, bench, now)
-        if any(each.certain for each in last.violations):
+        if last.is_certain:
             return _result(relation, last, Verdict.BREACH)
-        before = bench.snapshot()
-        still = before.same_as(now)
-        moved = moved or not still
-        if last.violations and still:
-            failures += 1
-            first = last
-            if failures == 2:
-                return _result(relation, first, Verdict.BREACH)
-        elif not last.violations and moved:
-            return _result(relation, last, Verdict.PASS, "looked at again after the data had changed")
+        after = bench.snapshot()
+        still = after.same_as(now)
+        moved = moved or last.signs or not still or not now.same_as(before)
+        before = after
+        if not last.violations:
+            if moved:
+                return _result(relation, last, Verdict.PASS, "looked at again after the data had changed")
+            continue
+        if still and not last.signs:
+            failures, first = failures + 1, last
+        elif still:
+            shown.append(last.fingerprint)
+        if failures == TWICE or (len(shown) >= THRICE and len(set(shown[-THRICE:])) == 1):
+            return _result(relation, last, Verdict.BREACH)
     if not moved:
         # Nothing ever changed, and yet the same questions had different answers.
         return _result(relation, first, Verdict.BREACH, "not every time, although the data never changed")
@@ -109,7 +130,7 @@ def _again(relation: Relation, bench: Bench, before: Snapshot, first: Check) -> 
 
 
 def _look(relation: Relation, bench: Bench, snapshot: Snapshot) -> Check:
-    check = Check()
+    check, mark = Check(), len(bench.pages)
     try:
         relation.look(bench, snapshot, check)
     except UnexpectedError as error:
@@ -117,6 +138,7 @@ def _look(relation: Relation, bench: Bench, snapshot: Snapshot) -> Check:
         check.holds(False, what, error.what, error.answer, certain=True)
     except NoAnswerError as error:
         check.holds(False, "an answer", str(error), certain=not error.slow)
+    check.signs = any(snapshot.is_contradicted_by(page) for page in bench.pages[mark:])
     return check
 
 
