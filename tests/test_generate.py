@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,9 @@ def test_every_python_generates_the_same_bytes(repository: Repository, version: 
         pytest.skip(f"there is no Python {version} on this machine")
     environment = ROOT / ".cache" / f"generate-{version}"
     stamp = environment / "installed"
-    wanted = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "constraints.txt"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [project["dependencies"], *(project["optional-dependencies"][name] for name in ("spec", "generate"))]
+    wanted = f"{needed}\n{(ROOT / 'constraints.txt').read_text(encoding='utf-8')}"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         subprocess.run([python, "-m", "venv", "--clear", environment], env=chosen, check=True)
         install = f"{environment}/bin/python -m pip install --quiet --constraint constraints.txt .[generate]"
@@ -72,6 +76,13 @@ def test_check_sees_an_edited_and_a_forgotten_file(repository: Repository) -> No
     [
         ("tags: [training_jobs]", "tags: [training_jobs", "not YAML"),
         ("total: /count", "total: /cnt", "the answer has no property /cnt"),
+        ("schemas/FilterText'", "schemas/FilterTxt'", "#/components/schemas/FilterTxt does not exist"),
+        (
+            "\ncomponents:\n",
+            "  /v1/more:\n    get:\n      operationId: list_training_jobs\n      tags: [more]\n"
+            "      responses: {'204': {description: Nothing.}}\n\ncomponents:\n",
+            "operationId list_training_jobs is taken on line",
+        ),
         # What only the generator notices, and would leave out without a word but for --fail-on-warning: an operation
         # with a body that it cannot send, and an enum whose class would have the name of another.
         (
@@ -99,6 +110,7 @@ def test_a_wrong_contract_leaves_the_old_client(repository: Repository, old: str
         line = next((number for number, each in enumerate(lines, start=1) if each.strip() == f"{key}:"), 0)
         message = message.replace("{" + key + "}", f"{line}:5")
     assert message in done.stderr
+    assert re.match(r"openapi\.yaml:\d+:\d+: ", done.stderr), done.stderr
     assert "Nothing was written" in done.stderr
     assert "Traceback" not in done.stderr
     assert repository.snapshot("generated") == before
