@@ -384,14 +384,11 @@ def _inputs() -> Iterator[Variant]:
     for name in (rules.offset, rules.limit, *times, *closed):
         yield Variant(f"input {name}: never accepted", _refusing(name, lambda text: True))
     for name, rule in rules.filters.items():
-        if rule.op == "eq":
-            yield Variant(
-                f"input {name}: plain values refused", _refusing(name, lambda text: "A" in text or "a" in text)
-            )
-    listed = [p.name for p in OPERATION.parameters.values() if p.is_array and p.values]
-    for name in listed:
-        value = OPERATION.parameters[name].values[-1]
-        yield Variant(f"input {name}: a listed value refused", _refusing(name, partial(_holds, value)))
+        values = OPERATION.parameters[name].values
+        if values:
+            yield Variant(f"input {name}: a listed value refused", _refusing(name, partial(_holds, values[-1])))
+        elif rule.op == "eq":
+            yield Variant(f"input {name}: plain values refused", _refusing(name, lambda text: "a" in text.lower()))
     if order:
         yield Variant(f"input {order.parameter}: refused", _refusing(order.parameter, lambda text: True))
 
