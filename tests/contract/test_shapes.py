@@ -129,7 +129,7 @@ def test_right_answers_have_no_fault(right: Answer) -> None:
         (answer({"error_code": "a", "error_msg": "b"}, 500), "failure", "500"),
         (answer({"error_msg": "x"}, 400), "body", "no error_code"),
         (answer({"error_code": "a", "error_msg": 'File "/srv/a.py", line 3, in f'}, 400), "leak", "trace"),
-        (answer({"error_code": "a", "error_msg": "at com.a.B.c(B.java:42)"}, 401), "leak", "trace"),
+        (answer({"error_code": "a", "error_msg": "x\n\tat com.a.B.c(B.java:42)"}, 401), "leak", "trace"),
     ],
 )
 def test_wrong_answers_are_blamed(wrong: Answer, kind: str, what: str) -> None:

@@ -43,7 +43,7 @@ class Fault:
 
 def faults(subject: Subject, answer: Answer) -> Iterator[Fault]:
     """Yield everything that is wrong with an answer: status, type of body, headers, body, leaks."""
-    if answer.status >= 400 and _TRACE.search(answer.body.decode("utf-8", "replace")):
+    if answer.status >= 400 and any(_TRACE.search(text) for text in _texts(answer)):
         yield Fault("a stack trace, or the name of what failed inside", f"{subject.pointer}/responses", True, "leak")
     if answer.status >= 500:
         yield Fault(f"status {answer.status}", f"{subject.pointer}/responses", True, "failure")
@@ -72,6 +72,18 @@ def faults(subject: Subject, answer: Answer) -> Iterator[Fault]:
         return
     for fault in violations(subject.schemas, body, answer.json):
         yield Fault(fault.what, fault.pointer, fault.blamed and not ours, "body")
+
+
+def _texts(answer: Answer) -> Iterator[str]:
+    """The body as it came, and each text in it without the escapes of JSON."""
+    yield answer.body.decode("utf-8", "replace")
+    waiting = [answer.json] if answer.is_json else []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
 
 
 def _header(schemas: Schemas, pointer: str, name: str, answer: Answer, ours: bool) -> Iterator[Fault]:
