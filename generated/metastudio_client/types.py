@@ -3,7 +3,6 @@
 from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from http import HTTPStatus
 from typing import IO, Any, BinaryIO, Generic, Literal, TypeVar
 
@@ -60,14 +59,17 @@ class Response(Generic[T]):
 __all__ = ["read_member", "read_time", "UNSET", "File", "FileTypes", "RequestFiles", "Response", "Unset"]
 
 
-@cache
-def _members(kind: type[StrEnum]) -> dict[str, StrEnum]:
-    return {each.value: each for each in kind}
+_members: dict[type[StrEnum], dict[str, Any]] = {}
 
 
 def read_member(kind: type[StrEnum], value: Any) -> Any:
     """The member of an enum that a value of JSON names; the value as it came where there is none"""
-    return _members(kind).get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    members = _members.get(kind)
+    if members is None:
+        members = _members[kind] = {each.value: each for each in kind}
+    return members.get(value, value)
 
 
 def read_time(value: Any) -> Any:

@@ -57,9 +57,9 @@ class GatewayError:
         request_id = d.pop("request_id", UNSET)
 
         gateway_error = cls(
-            error_code=error_code,
-            error_msg=error_msg,
-            request_id=request_id,
+            error_code,
+            error_msg,
+            request_id,
         )
 
         if d:

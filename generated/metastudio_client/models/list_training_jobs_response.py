@@ -60,8 +60,8 @@ class ListTrainingJobsResponse:
             jobs.append(jobs_item)
 
         list_training_jobs_response = cls(
-            count=count,
-            jobs=jobs,
+            count,
+            jobs,
         )
 
         if d:

@@ -58,9 +58,9 @@ class ServiceError:
         request_id = d.pop("request_id", UNSET)
 
         service_error = cls(
-            error_code=error_code,
-            error_msg=error_msg,
-            request_id=request_id,
+            error_code,
+            error_msg,
+            request_id,
         )
 
         if d:

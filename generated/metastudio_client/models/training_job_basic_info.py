@@ -220,21 +220,21 @@ class TrainingJobBasicInfo:
         app_user_id = d.pop("app_user_id", UNSET)
 
         training_job_basic_info = cls(
-            job_id=job_id,
-            name=name,
-            state=state,
-            project_id=project_id,
-            create_time=create_time,
-            asset_id=asset_id,
-            cover_download_url=cover_download_url,
-            last_update_time=last_update_time,
-            contact=contact,
-            batch_name=batch_name,
-            tags=tags,
-            model_version=model_version,
-            matting_type=matting_type,
-            model_resolution=model_resolution,
-            app_user_id=app_user_id,
+            job_id,
+            name,
+            state,
+            project_id,
+            create_time,
+            asset_id,
+            cover_download_url,
+            last_update_time,
+            contact,
+            batch_name,
+            tags,
+            model_version,
+            matting_type,
+            model_resolution,
+            app_user_id,
         )
 
         if d:
