@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,6 +59,8 @@ def run(options: Options, progress: Progress = lambda _what, _sent: None) -> Rep
     chosen = [each for each in everything if each.operation.method == "GET" or options.writes]
     if not chosen:
         raise ConfigurationError("the contract has no GET operation; --writes tests the others too")
+    if any(options.wants(each) for subject in chosen for each in shapes.properties(subject)):
+        import_module("metastudio.contract.shapes.generated")  # what is missing is said before anything is sent
     stopwatch, traffic = Stopwatch(options.max_time), Traffic()
     header = token_header(chosen)
     access = options.access(header)

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from openapi_schema_validator import OAS30WriteValidator
-
 from metastudio.contract.relations.bench import Snapshot, texts
 from metastudio.contract.values import NANO, instant, is_time, wire, written
 from metastudio.operations import Filter, Parameter
@@ -76,6 +74,8 @@ def must_be_accepted(parameter: Parameter, value: Any) -> bool:
 
     An item may have values that the parameter does not take, and what lies one beside them may be out of bounds.
     """
+    from openapi_schema_validator import OAS30WriteValidator
+
     schema = parameter.schema.get("items", parameter.schema)
     if not OAS30WriteValidator(schema).is_valid(value):
         return False

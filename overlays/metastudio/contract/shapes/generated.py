@@ -8,7 +8,6 @@ filters and orders would mostly meet nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -22,6 +21,7 @@ from schemathesis.generation.case import Case
 from metastudio.contract import curl
 from metastudio.contract.access import AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN, Access, spelled
 from metastudio.contract.probe import Answer, Pace
+from metastudio.contract.shapes.plan import Generated, Plan, Trouble
 from metastudio.contract.subject import Subject
 
 CHECKS_ELSEWHERE = ("ignored_auth", "use_after_free", "ensure_resource_availability", "object_level_authorization")
@@ -69,41 +69,6 @@ class SignedAuth(AuthBase):
             request.headers.pop(name, None)
         request.headers.update(self._access.headers(request.method or "GET", url))
         return request
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How schemathesis is run. `app` is an application in this process, None for a server at `base_url`."""
-
-    base_url: str
-    access: Access
-    path_values: Mapping[str, str]
-    examples: int
-    seed: int
-    timeout: float
-    writes: bool = False
-    max_time: float | None = None
-    verify: bool | str = True
-    app: Any = None
-
-
-@dataclass(frozen=True)
-class Generated:
-    """A request that was made up, and its answer. `said` are the checks of schemathesis that failed, in its words."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    answer: Answer | None
-    said: Mapping[str, str]
-    command: str
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Something that kept schemathesis from testing, in its words."""
-
-    what: str
 
 
 def generate(

@@ -17,8 +17,8 @@ from metastudio.contract.relations.compare import keeps
 from metastudio.contract.relations.orders import in_order
 from metastudio.contract.shapes import answers, requests
 from metastudio.contract.shapes.findings import SHOWN, Finding, properties
-from metastudio.contract.shapes.generated import Generated, Plan, Trouble, generate
 from metastudio.contract.shapes.made import aims, made
+from metastudio.contract.shapes.plan import Generated, Plan, Trouble
 from metastudio.contract.shapes.requests import Judged, Reading
 from metastudio.contract.subject import Subject
 from metastudio.contract.verdicts import Evidence, Result
@@ -43,6 +43,8 @@ class Shapes:
 
     def run(self, plan: Plan, count: Callable[[], None]) -> Iterator[None]:
         """Send everything, yielding after each answer so that progress can be shown."""
+        from metastudio.contract.shapes.generated import generate
+
         for query in made(self.subject):
             try:
                 answer = self.probe.send(self.path, query)

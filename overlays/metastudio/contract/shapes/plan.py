@@ -1,0 +1,45 @@
+"""What schemathesis is asked to do, and what comes of it; without schemathesis itself, which takes long to load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from metastudio.contract.access import Access
+from metastudio.contract.probe import Answer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How schemathesis is run. `app` is an application in this process, None for a server at `base_url`."""
+
+    base_url: str
+    access: Access
+    path_values: Mapping[str, str]
+    examples: int
+    seed: int
+    timeout: float
+    writes: bool = False
+    max_time: float | None = None
+    verify: bool | str = True
+    app: Any = None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A request that was made up, and its answer. `said` are the checks of schemathesis that failed, in its words."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    answer: Answer | None
+    said: Mapping[str, str]
+    command: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that kept schemathesis from testing, in its words."""
+
+    what: str
