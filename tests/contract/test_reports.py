@@ -193,3 +193,14 @@ def test_the_command_says_what_is_missing() -> None:
     done = CliRunner().invoke(contract_test, ["http://127.0.0.1:1"], env=nothing)
     assert done.exit_code == 2
     assert "--project-id" in done.output
+
+
+def test_a_report_that_cannot_be_written_is_no_breach(tmp_path: Path) -> None:
+    with serving(Variant("correct")) as sandbox:
+        for file, sent in ((tmp_path / "none" / "report.html", False), (Path("/proc/report.html"), True)):
+            done = CliRunner().invoke(
+                contract_test, [sandbox.url, "--only", "total", "--html", str(file)], env=sandbox.environment
+            )
+            assert done.exit_code == 2
+            assert "cannot be written" in done.output
+            assert ("requests" in done.output) is sent

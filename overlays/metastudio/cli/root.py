@@ -39,8 +39,6 @@ def _load(module: str, make: str, *arguments: Any) -> click.Command:
 def _contract_test() -> click.Command:
     from metastudio.contract.command import contract_test
 
-    assert contract_test.callback is not None
-    contract_test.callback = needs("contract")(contract_test.callback)
     return contract_test
 
 

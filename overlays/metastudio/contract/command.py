@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -14,7 +14,7 @@ EXIT_CODES = """\b
 Exit codes:
   0  no breach; what is undecided, not exercised or not stated never changes that
   1  the server breaks the contract
-  2  the run could not be made: unreachable, not HTTP, or the credentials are refused
+  2  the run could not be made: unreachable, not HTTP, the credentials refused, wrong options
   3  no answer held a single item: nothing was proven"""
 
 
@@ -48,29 +48,44 @@ Exit codes:
 @click.option("--allow-http", is_flag=True, help="Send credentials over plain http to another machine.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page of HTML.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
+@click.option("--json", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Show properties that hold as well.")
 def contract_test(**given: Any) -> None:
     """Run, report, and exit with the report's code."""
-    from metastudio.contract import reports
-    from metastudio.contract.runner import run
-    from metastudio.spec import ContractError
-
+    files = {name: given[name] for name in ("junit", "html", "json") if given[name] is not None}
+    for file in files.values():
+        if not file.absolute().parent.is_dir():
+            _cannot(f"{file} cannot be written: there is no directory {file.parent}")
     try:
-        options = _options(given)
-        with reports.progress() as told:
-            report = run(options, told)
-    except (ConfigurationError, CredentialsError, ContractError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    for name, write in (("junit", reports.junit), ("html", reports.html), ("json_file", reports.as_json)):
-        if given[name] is not None:
-            try:
-                given[name].write_text(write(report), encoding="utf-8")
-            except OSError as error:
-                raise click.ClickException(f"{given[name]} cannot be written: {error.strerror}") from None
+        from metastudio.contract import reports
+        from metastudio.contract.runner import run
+        from metastudio.spec import ContractError
+
+        try:
+            options = _options(given)
+            with reports.progress() as told:
+                report = run(options, told)
+        except (ConfigurationError, CredentialsError, ContractError) as error:
+            _cannot(str(error))
+    except ModuleNotFoundError as error:
+        if (error.name or "metastudio").startswith("metastudio"):
+            raise
+        _cannot(f"this needs {error.name}, which is not installed: pip install 'metastudio-client[contract]'")
+    unwritten = 0
+    writers = {"junit": reports.junit, "html": reports.html, "json": reports.as_json}
+    for name, file in files.items():
+        try:
+            file.write_text(writers[name](report), encoding="utf-8")
+        except OSError as error:
+            click.echo(f"error: {file} cannot be written: {error.strerror}", err=True)
+            unwritten = 2
     reports.terminal(report, verbose=given["verbose"])
-    sys.exit(report.exit_code)
+    sys.exit(report.exit_code or unwritten)
+
+
+def _cannot(why: str) -> NoReturn:
+    click.echo(f"error: {why}", err=True)
+    sys.exit(2)
 
 
 def _options(given: dict[str, Any]) -> Any:
