@@ -67,6 +67,9 @@ def contract_test(**given: Any) -> None:
                 report = run(options, told)
         except (ConfigurationError, CredentialsError, ContractError) as error:
             _cannot(str(error))
+    except KeyboardInterrupt:
+        click.echo("interrupted: nothing is reported", err=True)
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if (error.name or "metastudio").startswith("metastudio"):
             raise

@@ -102,7 +102,7 @@ class Matrix:
                 case.path, query, access=case.access, tamper=tamper, case=case.forgery, headers=case.headers
             )
         except NoAnswerError as error:
-            evidence = Evidence("a refusal" if not case.let_in else "an answer", str(error))
+            evidence = Evidence("a refusal" if not case.let_in else "an answer", str(error), (error.command,))
             verdict = Verdict.UNDECIDED if error.slow else Verdict.BREACH
             return Result(property_, verdict, 1, evidence=(evidence,))
         refused = answer.status in REFUSED

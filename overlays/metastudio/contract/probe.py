@@ -20,11 +20,14 @@ import httpx
 from metastudio.contract import curl
 from metastudio.contract.access import RIGHT, Access, Tamper, spelled
 from metastudio.contract.verdicts import Stopwatch
+from metastudio.contract.watchdog import Watchdog
 from metastudio.signing import canonical_query
 
 NO_JSON = object()
 """The value of an answer's body that is not JSON."""
 TIME_IS_UP = "the time was up"
+WHOLE_ANSWER = 3
+"""How many times longer than for its next byte a whole answer is waited for."""
 _PATIENCE, _LONGEST_WAIT = 5, 30.0
 
 
@@ -33,10 +36,14 @@ class CannotRunError(Exception):
 
 
 class NoAnswerError(Exception):
-    """One request got no whole answer: `slow` when it took too long, otherwise the connection broke."""
+    """One request got no whole answer: `slow` when it took too long, otherwise the connection broke.
 
-    def __init__(self, message: str, *, slow: bool) -> None:
+    `command` is the request for a shell.
+    """
+
+    def __init__(self, message: str, command: str, *, slow: bool) -> None:
         super().__init__(message)
+        self.command = command
         self.slow = slow
 
 
@@ -78,6 +85,8 @@ class Traffic:
     statuses: Counter[int] = field(default_factory=Counter[int])
     stumbles: list[Answer] = field(default_factory=list[Answer])
     """Server errors that did not come back when the request was sent once more."""
+    silences: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Why there was no answer, and the command, for requests that were answered when they were sent once more."""
 
 
 class Pace:
@@ -124,6 +133,7 @@ class Probe:
         self.suite = "start"
         self._sleep = sleep
         self._timeouts = 0
+        self._watchdog = Watchdog(WHOLE_ANSWER * (client.timeout.read or _LONGEST_WAIT))
 
     def send(
         self,
@@ -138,14 +148,18 @@ class Probe:
     ) -> Answer:
         """Send a request and return its answer, whatever its status.
 
-        A server error is asked for once more: if it does not come back it is counted and forgotten. Raises
-        NoAnswerError, TimeIsUpError, or CannotRunError once the server has stopped to answer.
+        After a server error, or none at all, the request is sent once more: what does not come back is counted and
+        forgotten. Raises NoAnswerError, TimeIsUpError, or CannotRunError once the server has stopped to answer.
         """
         who = access or self.access
         url = spelled(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
         way = "keys" if who.keys else "token" if who.token else "none"
         shown = curl.command(method, url, way=way, token_header=who.token_header, headers=headers, case=case)
-        answer = self._send(method, url, headers, who, tamper, shown)
+        try:
+            answer = self._send(method, url, headers, who, tamper, shown)
+        except NoAnswerError as error:
+            answer = self._send(method, url, headers, who, tamper, shown)
+            self.traffic.silences.append((str(error), shown))
         if answer.status >= 500:
             again = self._send(method, url, headers, who, tamper, shown)
             if again.status < 500:
@@ -172,22 +186,26 @@ class Probe:
         if self.stopwatch.is_over:
             raise TimeIsUpError
         self.traffic.sent[self.suite] += 1
-        request = self.client.build_request(method, "http://placeholder/", headers=list(headers))
+        request = self.client.build_request(
+            method, "http://placeholder/", headers=list(headers), extensions={"trace": self._watchdog.notice}
+        )
         request.url = httpx.URL(url)
         request.headers["Host"] = request.url.netloc.decode("ascii")
         request.headers.update(access.headers(method, url, tamper))
         start = time.monotonic()
         try:
-            response = self.client.send(request)
-        except httpx.TimeoutException:
+            with self._watchdog.watching():
+                response = self.client.send(request)
+        except httpx.DecodingError:
+            raise NoAnswerError("the body is not encoded as its Content-Encoding says", shown, slow=False) from None
+        except httpx.TransportError as error:
+            if not isinstance(error, httpx.TimeoutException) and not self._watchdog.has_bitten:
+                raise NoAnswerError(reason(error), shown, slow=False) from None
             self._timeouts += 1
             if self._timeouts >= 3:
                 raise CannotRunError("the server does not answer in time any more: three requests in a row") from None
-            raise NoAnswerError(f"no answer within {time.monotonic() - start:.0f} s", slow=True) from None
-        except httpx.DecodingError:
-            raise NoAnswerError("the body is not encoded as its Content-Encoding says", slow=False) from None
-        except httpx.TransportError as error:
-            raise NoAnswerError(reason(error), slow=False) from None
+            whole = "whole " if self._watchdog.has_bitten else ""
+            raise NoAnswerError(f"no {whole}answer within {time.monotonic() - start:.0f} s", shown, slow=True) from None
         self._timeouts = 0
         return Answer(
             method, url, response.status_code, response.headers, response.content, time.monotonic() - start, shown
@@ -217,4 +235,4 @@ def reason(error: Exception) -> str:
         return f"what answers does not speak HTTP, or stopped in the middle: {text}"
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
         return f"that is no URL of a server: {text}; write http://host or https://host"
-    return f"the connection broke: {text}"
+    return f"the connection broke: {text}; check the URL (http or https?), and what the server's log says of it"

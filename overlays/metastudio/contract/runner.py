@@ -46,6 +46,10 @@ class _Run:
     def leave_out(self, properties: Iterable[Property], why: str) -> None:
         self.results += [Result(each, Verdict.NOT_EXERCISED, note=why) for each in properties]
 
+    def leave_out_the_rest(self, properties: Iterable[Property], why: str) -> None:
+        done = {each.property.key for each in self.results}
+        self.leave_out([each for each in properties if each.key not in done], why)
+
     def told(self, what: str) -> None:
         self.progress(what, sum(self.probe.traffic.sent.values()))
 
@@ -77,6 +81,12 @@ def run(options: Options, progress: Progress = lambda _what, _sent: None) -> Rep
             for subject in chosen:
                 if it.failure is None:
                     _guarded(it, subject, check)
+        if it.failure is not None and it.results:
+            for subject in chosen:
+                it.leave_out_the_rest(_properties(it, subject), "the run ended before")
+    for count, what in ((len(traffic.stumbles), "a server error"), (len(traffic.silences), "no answer")):
+        if count:
+            it.notes.append(f"{count} requests had {what} and were answered well when they were sent once more")
     report = Report(
         target=base if options.url else f"an application in this process ({type(options.app).__name__})",
         contract=str(chosen[0].document.path.name),
@@ -129,8 +139,7 @@ def _operation(it: _Run, subject: Subject) -> None:
             it.seen = True
         _shapes(it, subject, path, values, bench, snapshot)
     except TimeIsUpError:
-        done = {each.property.key for each in it.results}
-        it.leave_out([each for each in _properties(it, subject, auth=False) if each.key not in done], TIME_IS_UP)
+        it.leave_out_the_rest(_properties(it, subject, auth=False), TIME_IS_UP)
         raise
 
 
@@ -189,7 +198,7 @@ def _shapes(
     options, sent = it.options, it.probe.traffic.sent
     plan = Plan(
         it.probe.base_url, it.probe.access, values, options.max_examples, options.seed, options.timeout,
-        options.writes, it.probe.stopwatch.left, options.verify, options.app,
+        options.writes, lambda: it.probe.stopwatch.is_over, options.verify, options.app,
     )  # fmt: skip
     suite = Shapes(subject, it.probe, path, bench, snapshot)
     it.told("shapes")

@@ -65,6 +65,12 @@ def _stop_if_hopeless(answer: Answer, probe: Probe) -> None:
             f"the server does not accept {who}: status {answer.status}{said}. Check the credentials, and that they "
             f"are for the project {probe.access.project_id}; nothing else was sent"
         )
+    if answer.status == 400 and b"HTTPS port" in answer.body:
+        raise CannotRunError(f"{probe.base_url} speaks https: write https:// for http://")
+    if answer.status == 407:
+        raise CannotRunError(
+            "a proxy in between wants credentials of its own: status 407. See HTTPS_PROXY and NO_PROXY"
+        )
     if answer.status == 404:
         raise CannotRunError(f"there is nothing at {answer.url}: status 404{said}. Check the URL and the project")
     if answer.status == 429:

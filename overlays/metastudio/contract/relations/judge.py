@@ -29,7 +29,7 @@ class Violation:
 
     expected: str
     seen: str
-    answers: tuple[Answer, ...]
+    answers: tuple[Answer | NoAnswerError, ...]
     certain: bool
 
     def evidence(self) -> Evidence:
@@ -57,9 +57,11 @@ class Check:
     @property
     def fingerprint(self) -> frozenset[tuple[str, ...]]:
         """What was seen, to be compared with another look."""
-        return frozenset((each.seen, *(answer.url for answer in each.answers)) for each in self.violations)
+        return frozenset((each.seen, *(answer.command for answer in each.answers)) for each in self.violations)
 
-    def holds(self, so: bool, expected: str, seen: str, *answers: Answer, certain: bool = False) -> bool:
+    def holds(
+        self, so: bool, expected: str, seen: str, *answers: Answer | NoAnswerError, certain: bool = False
+    ) -> bool:
         """Count a comparison, and keep it where it does not hold."""
         self.exercised += 1
         if not so:
@@ -137,7 +139,7 @@ def _look(relation: Relation, bench: Bench, snapshot: Snapshot) -> Check:
         what = "a page of the list, for a request that the contract allows"
         check.holds(False, what, error.what, error.answer, certain=True)
     except NoAnswerError as error:
-        check.holds(False, "an answer", str(error), certain=not error.slow)
+        check.holds(False, "an answer", str(error), error, certain=not error.slow)
     check.signs = any(snapshot.is_contradicted_by(page) for page in bench.pages[mark:])
     return check
 

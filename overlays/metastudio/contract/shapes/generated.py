@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -20,8 +21,9 @@ from schemathesis.generation.case import Case
 
 from metastudio.contract import curl
 from metastudio.contract.access import AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN, Access, spelled
-from metastudio.contract.probe import Answer, Pace
+from metastudio.contract.probe import WHOLE_ANSWER, Answer, Pace
 from metastudio.contract.shapes.plan import Generated, Plan, Trouble
+from metastudio.contract.shapes.stream import Flight, NeverEndsError, Stream
 from metastudio.contract.subject import Subject
 
 CHECKS_ELSEWHERE = ("ignored_auth", "use_after_free", "ensure_resource_availability", "object_level_authorization")
@@ -52,7 +54,7 @@ def masking_of(access: Access) -> Callable[[Any, Any, Any], None]:
 class SignedAuth(AuthBase):
     """Signs what `requests` is about to send; replaces what was generated in the place of credentials."""
 
-    def __init__(self, access: Access, pace: Pace, sent: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, access: Access, pace: Pace, sent: Callable[[Any], None] = lambda _request: None) -> None:
         self._access = access
         self._pace = pace
         self._sent = sent
@@ -62,37 +64,58 @@ class SignedAuth(AuthBase):
         if MASKED in request.headers.values():
             return request
         self._pace.wait()
-        self._sent()
         url = spelled(request.url or "")
         request.url = url
         for name in (*HEADERS, self._access.token_header):
             request.headers.pop(name, None)
         request.headers.update(self._access.headers(request.method or "GET", url))
+        self._sent(request)
         return request
 
 
 def generate(
     subject: Subject, plan: Plan, pace: Pace, aims: Sequence[Mapping[str, str]], sent: Callable[[], None]
-) -> Iterator[Generated | Trouble]:
-    """Yield each request that schemathesis made up, with its answer, and what kept it from testing."""
+) -> Iterator[Generated | Trouble | None]:
+    """Yield each request that schemathesis made up, with its answer, and what kept it from testing.
+
+    None comes now and then while there is nothing else.
+    """
     whole = schemathesis.openapi.from_dict(subject.document.data, config=_config(plan))
     schema = whole.include(operation_id=subject.name)
     if plan.app is not None:
         schema.app = plan.app
-    schema.auth.set_from_requests(SignedAuth(plan.access, pace, sent))
+    flight = Flight()
+
+    def starts(request: Any) -> None:
+        sent()
+        flight.starts(request)
+
+    def lands(context: Any, case: Any, response: Any) -> None:
+        flight.lands()
+
+    schema.auth.set_from_requests(SignedAuth(plan.access, pace, starts))
     schema.hook("after_call")(masking_of(plan.access))
+    schema.hook("after_call")(lands)
     if aims:
         schema.hook("map_case")(_aimed(aims, plan.seed))
     declared = frozenset(name.lower() for where, name in subject.parameter_places if where == "header")
-    for event in from_schema(schema).execute():
-        if isinstance(event, events.ScenarioFinished):
-            yield from _of(event.recorder, plan, declared)
-        elif isinstance(event, events.NonFatalError):
-            yield Trouble(str(event.value).partition("\n")[0][:300])
-        elif isinstance(event, events.SchemaAnalysisWarnings):
-            yield from (Trouble(str(warning.message)) for warning in event.warnings)
-        elif isinstance(event, events.FatalError):
-            yield Trouble(f"schemathesis stopped: {type(event.exception).__name__}")
+    stream = Stream(from_schema(schema).execute(), flight, WHOLE_ANSWER * plan.timeout, plan.is_over)
+    try:
+        for event in stream.events():
+            if isinstance(event, events.ScenarioFinished):
+                yield from _of(event.recorder, plan, declared)
+            elif isinstance(event, events.NonFatalError):
+                yield Trouble(str(event.value).partition("\n")[0][:300])
+            elif isinstance(event, events.SchemaAnalysisWarnings):
+                yield from (Trouble(str(warning.message)) for warning in event.warnings)
+            elif isinstance(event, events.FatalError):
+                yield Trouble(f"schemathesis stopped: {type(event.exception).__name__}")
+            elif event is None:
+                yield None
+    except NeverEndsError:
+        request = flight.request
+        yield _one(request.method, request.url, dict(request.headers), plan, declared)
+        yield Trouble("an answer did not end; what would have been sent after it was left out")
 
 
 def _config(plan: Plan) -> schemathesis.Config:
@@ -101,7 +124,7 @@ def _config(plan: Plan) -> schemathesis.Config:
         "fuzzing": {"extra-data-sources": {"responses": False}, "error-feedback": {"enabled": False}},
         "stateful": {"enabled": False},
     }
-    values: dict[str, Any] = {
+    return schemathesis.Config.from_dict({
         "seed": plan.seed,
         "base-url": plan.base_url,
         "continue-on-failure": True,
@@ -115,10 +138,7 @@ def _config(plan: Plan) -> schemathesis.Config:
         },
         "phases": phases,
         "checks": {name: {"enabled": False} for name in CHECKS_ELSEWHERE},
-    }  # fmt: skip
-    if plan.max_time is not None:
-        values["max-time"] = max(1, int(plan.max_time))
-    return schemathesis.Config.from_dict(values)
+    })  # fmt: skip
 
 
 def _aimed(aims: Sequence[Mapping[str, str]], seed: int) -> Callable[[Any, Case[Any]], Case[Any]]:
@@ -143,16 +163,27 @@ def _of(recorder: Any, plan: Plan, declared: frozenset[str]) -> Iterator[Generat
             for node in recorder.checks.get(case_id, [])
             if node.failure_info is not None
         }
-        own = [(name, value) for name, value in headers.items() if name.lower() in declared]
-        command = curl.command(
-            request.method, request.uri, way="keys" if plan.access.keys else "token" if plan.access.token else "none",
-            token_header=plan.access.token_header, headers=own,
-        )  # fmt: skip
-        answer = None
-        if response is not None:
-            pairs = [(name, value) for name, values in response.headers.items() for value in values]
-            answer = Answer(
-                request.method, request.uri, response.status_code, httpx.Headers(pairs), response.content or b"",
-                response.elapsed, command,
-            )  # fmt: skip
-        yield Generated(request.method, request.uri, headers, answer, said, command)
+        yield _one(request.method, request.uri, headers, plan, declared, response, said)
+
+
+def _one(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    plan: Plan,
+    declared: frozenset[str],
+    response: Any = None,
+    said: Mapping[str, str] = MappingProxyType({}),
+) -> Generated:
+    own = [(name, value) for name, value in headers.items() if name.lower() in declared]
+    command = curl.command(
+        method, url, way="keys" if plan.access.keys else "token" if plan.access.token else "none",
+        token_header=plan.access.token_header, headers=own,
+    )  # fmt: skip
+    answer = None
+    if response is not None:
+        pairs = [(name, value) for name, values in response.headers.items() for value in values]
+        answer = Answer(
+            method, url, response.status_code, httpx.Headers(pairs), response.content or b"", response.elapsed, command
+        )
+    return Generated(method, url, headers, answer, said, command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,10 @@ from metastudio.contract.probe import Answer
 
 @dataclass(frozen=True)
 class Plan:
-    """How schemathesis is run. `app` is an application in this process, None for a server at `base_url`."""
+    """How schemathesis is run.
+
+    `is_over` tells whether the time is up, `app` is an application in this process, None for a server at `base_url`.
+    """
 
     base_url: str
     access: Access
@@ -21,7 +24,7 @@ class Plan:
     seed: int
     timeout: float
     writes: bool = False
-    max_time: float | None = None
+    is_over: Callable[[], bool] = lambda: False
     verify: bool | str = True
     app: Any = None
 

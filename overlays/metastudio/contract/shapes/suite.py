@@ -49,7 +49,7 @@ class Shapes:
             try:
                 answer = self.probe.send(self.path, query)
             except NoAnswerError as error:
-                self._finding("answer").evidence.append(Evidence("an answer", str(error)))
+                self._finding("answer").evidence.append(Evidence("an answer", str(error), (error.command,)))
                 continue
             self.judge(answer, {}, {})
             yield
@@ -58,7 +58,7 @@ class Shapes:
         ):
             if isinstance(each, Trouble):
                 self.trouble.append(each.what)
-            else:
+            elif each is not None:
                 self._judge_generated(each)
             yield
 
@@ -71,6 +71,12 @@ class Shapes:
             failure.evidence.append(Evidence("no server errors", f"{len(stumbles)} that did not come back", commands))
         elif stumbles:
             failure.doubts.append(f"{len(stumbles)} server errors that did not come back when asked again")
+        silences, whole = self.probe.traffic.silences, self._finding("answer")
+        if len(silences) >= SHOWN:
+            seen = f"{len(silences)} requests answered only when sent once more: {silences[0][0]}"
+            whole.evidence.append(Evidence("an answer each time", seen, tuple(shown for _, shown in silences[:SHOWN])))
+        elif silences:
+            whole.doubts.append(f"{len(silences)} requests answered only when sent once more: {silences[0][0]}")
         return [each.result() for each in self._findings.values()]
 
     def judge(self, answer: Answer, said: Mapping[str, str], sent: Mapping[str, str]) -> None:
