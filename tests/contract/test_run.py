@@ -6,8 +6,10 @@ import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from contract.variants import Variant
 from loopback import Answer, Received, serve
 from metastudio.contract import Credentials, Options, Verdict, prove, run
 from metastudio.errors import ConfigurationError
-from metastudio.sandbox import MAIN, Settings, create_app
+from metastudio.sandbox import MAIN, PARTS, Settings, create_app
+from metastudio.sandbox.messages import Answer as SandboxAnswer
+from metastudio.sandbox.messages import Request
 
 CALLER: dict[str, Any] = {"project_id": "p1", "keys": Credentials("AKAKAKAKAK", "SKSKSKSKSK")}
 ITEM = {"job_id": "1", "name": "n", "state": "TRAINING", "project_id": "p1", "create_time": "2024-01-01T00:00:00Z"}
@@ -171,16 +175,23 @@ def test_empty_lists_prove_nothing() -> None:
     assert report["meaning/page.joined"].verdict is Verdict.NOT_EXERCISED
 
 
-def test_nothing_is_sent_that_may_change_something() -> None:
-    def answer(request: Received) -> Answer:
-        body = {"count": 1, "jobs": [ITEM]}
-        return Answer(200, json.dumps(body).encode(), {"Content-Type": "application/json", "X-Request-Id": "x"})
+@pytest.mark.parametrize("writes", [False, True])
+def test_nothing_is_sent_that_may_change_something_unless_asked_for(writes: bool) -> None:
+    methods: Counter[str] = Counter()
 
-    with serve(answer) as server:
-        prove(server.url, max_examples=5, skip=("auth",), **CALLER)
-        methods = {each.method for each in server.received}
-    assert len(server.received) > 100
-    assert methods <= {"GET", "HEAD", "OPTIONS"}
+    def counting(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
+        methods[request.method] += 1
+        return answer
+
+    counted = Variant("counted", replace(PARTS, finish=counting))
+    report = proven(counted, only=("shapes", "auth", "total"), max_examples=5, writes=writes)
+    assert report.exit_code == 0, "the answers to other methods are no part of the operation"
+    assert methods["GET"] > 300
+    assert methods.keys() - {"GET", "HEAD", "OPTIONS"} == (
+        {"PUT", "POST", "DELETE", "PATCH", "TRACE"} if writes else set()
+    )
+    said = report["shapes/input"].observations
+    assert any("POST: status 405" in each for each in said) is writes
 
 
 def test_only_and_skip_choose_suites_and_properties() -> None:

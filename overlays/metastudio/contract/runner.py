@@ -221,6 +221,9 @@ def _matrix(it: _Run, subject: Subject) -> None:
     if any(each.property.id == "start" and each.verdict is Verdict.BREACH for each in it.results):
         return
     host = urlsplit(it.probe.base_url).hostname or ""
+    if subject.operation.method != "GET":
+        it.notes.append(f"{subject.name}: {subject.operation.method} is not sent to see who is let in")
+        return
     if matrix.open_operation(subject):
         it.notes.append(f"{subject.name} lets everybody in, by the contract: no authentication to test")
         return
