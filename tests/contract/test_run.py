@@ -203,6 +203,25 @@ def test_only_and_skip_choose_suites_and_properties() -> None:
     assert not [each for each in ids if not each.startswith("filter.") or each.endswith(".exact")]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"only": ("filter.stat",)}, "--only filter.stat: .* did you mean filter.state"),
+        ({"skip": ("no-such-thing-at-all",)}, "--skip no-such-thing-at-all: .* there are meaning, shapes, auth"),
+        ({"only": ("meaning",), "skip": ("*",)}, "leave nothing"),
+        ({"only": ("auth/token.right", "nothing*")}, "--only nothing"),
+    ],
+)
+def test_a_name_that_nothing_has_is_an_error(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        prove("http://127.0.0.1:9", **CALLER, **options)
+
+
+@pytest.mark.parametrize("name", ["start", "list", "auth/token.right", "signature.visitor", "*/total", "m*g"])
+def test_names_do_not_depend_on_the_credentials(name: str) -> None:
+    assert prove("http://127.0.0.1:1", only=(name,), **CALLER).exit_code == 2
+
+
 def test_time_is_kept() -> None:
     slow = Variant("slow", settings=Settings(latency=0.02))
     report = proven(slow, only=("meaning",), max_time=1.5)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
 from metastudio.contract import matrix, shapes
-from metastudio.contract.matrix import Matrix, path_of
+from metastudio.contract.catalogue import auth_properties, check_names, matrix_of, properties, whole_list
+from metastudio.contract.matrix import path_of
 from metastudio.contract.options import Options
 from metastudio.contract.probe import TIME_IS_UP, CannotRunError, NoAnswerError, Pace, Probe, TimeIsUpError, Traffic
 from metastudio.contract.reach import base_url, client_for, path_values, token_header
 from metastudio.contract.redaction import Redactor
 from metastudio.contract.relations import Bench, judge, relations
 from metastudio.contract.relations.bench import Snapshot, UnexpectedError
-from metastudio.contract.relations.judge import Relation
 from metastudio.contract.shapes import Plan, Shapes
 from metastudio.contract.start import look
 from metastudio.contract.subject import Subject, subjects
@@ -69,11 +69,12 @@ def run(options: Options, progress: Progress = lambda _what, _sent: None) -> Rep
     header = token_header(chosen)
     access = options.access(header)
     other = options.other(access)
-    redactor = Redactor([*access.secrets, *(other.secrets if other else ())])
+    redactor = Redactor([*access.secrets, *(other.secrets if other else ()), options.expired_token or ""])
     with client_for(options) as client:
         base = base_url(options)
         probe = Probe(base, client, access, Pace(options.rate_limit), stopwatch, traffic)
         it = _Run(options, probe, redactor, progress)
+        check_names(options, chosen, probe)
         left_out = len(everything) - len(chosen)
         if left_out:
             it.notes.append(f"{left_out} operations that may change something were left out; --writes tests them too")
@@ -83,7 +84,7 @@ def run(options: Options, progress: Progress = lambda _what, _sent: None) -> Rep
                     _guarded(it, subject, check)
         if it.failure is not None and it.results:
             for subject in chosen:
-                it.leave_out_the_rest(_properties(it, subject), "the run ended before")
+                it.leave_out_the_rest(properties(options, subject, probe), "the run ended before")
     for count, what in ((len(traffic.stumbles), "a server error"), (len(traffic.silences), "no answer")):
         if count:
             it.notes.append(f"{count} requests had {what} and were answered well when they were sent once more")
@@ -129,7 +130,7 @@ def _operation(it: _Run, subject: Subject) -> None:
     it.results.append(first)
     if first.verdict is Verdict.BREACH:
         it.seen = True
-        it.leave_out(_properties(it, subject), "the first answer was wrong already")
+        it.leave_out(properties(it.options, subject, it.probe), "the first answer was wrong already")
         return
     snapshot = None
     try:
@@ -139,17 +140,14 @@ def _operation(it: _Run, subject: Subject) -> None:
             it.seen = True
         _shapes(it, subject, path, values, bench, snapshot)
     except TimeIsUpError:
-        it.leave_out_the_rest(_properties(it, subject, auth=False), TIME_IS_UP)
+        it.leave_out_the_rest(properties(it.options, subject, it.probe, auth=False), TIME_IS_UP)
         raise
 
 
 def _meaning(it: _Run, bench: Bench) -> Snapshot | None:
     wanted = [each for each in relations(bench.subject) if it.options.wants(each.property)]
     it.probe.suite = Suite.MEANING
-    whole = Property(
-        bench.subject.name, Suite.MEANING, "list", "The whole list can be read, page by page.",
-        bench.subject.place("/x-list/page"),
-    )  # fmt: skip
+    whole = whole_list(bench.subject)
     try:
         snapshot = bench.snapshot()
         if it.options.freeze:
@@ -216,7 +214,7 @@ def _matrix(it: _Run, subject: Subject) -> None:
     example = Property(subject.name, Suite.AUTH, "*", "", subject.security_place)
     if it.options.skip and not it.options.wants(example):
         return
-    if it.options.only and not any(it.options.wants(each) for each in _auth_properties(it, subject)):
+    if it.options.only and not any(it.options.wants(each) for each in auth_properties(it.options, subject, it.probe)):
         return
     if any(each.property.id == "start" and each.verdict is Verdict.BREACH for each in it.results):
         return
@@ -229,35 +227,14 @@ def _matrix(it: _Run, subject: Subject) -> None:
         return
     if it.options.forge is False or (it.options.forge is None and matrix.is_public(subject, host)):
         it.notes.append("forged credentials were not sent; --forge sends them (wrong signatures may lock a key)")
-        it.leave_out(_auth_properties(it, subject), "forged credentials were not asked for")
+        it.leave_out(auth_properties(it.options, subject, it.probe), "forged credentials were not asked for")
         return
     it.probe.suite = Suite.AUTH
     if it.probe.access.keys is None:
         it.notes.append("no key pair was given: signatures were not tested")
     if it.probe.access.token is None:
         it.notes.append("no token was given: of tokens only made-up ones were tested")
-    for result in _the_matrix(it, subject).run():
+    for result in matrix_of(it.options, subject, it.probe).run():
         it.told(f"auth: {result.property.id}")
         if it.options.wants(result.property):
             it.results.append(result)
-
-
-def _the_matrix(it: _Run, subject: Subject) -> Matrix:
-    def path_for(project: str) -> str:
-        return path_of(subject, {**path_values(it.options, subject), "project_id": project})
-
-    query = [(subject.rules.limit, "1")] if subject.is_list else list(shapes.a_right_query(subject))
-    other = it.options.other(it.probe.access)
-    return Matrix(subject, it.probe, path_for, query, other=other, expired_token=it.options.expired_token)
-
-
-def _auth_properties(it: _Run, subject: Subject) -> list[Property]:
-    return [each for each in _the_matrix(it, subject).properties() if it.options.wants(each)]
-
-
-def _properties(it: _Run, subject: Subject, *, auth: bool = True) -> Iterator[Property]:
-    compiled: Sequence[Relation] = relations(subject) if subject.is_list else ()
-    yield from (each.property for each in compiled if it.options.wants(each.property))
-    yield from (each for each in shapes.properties(subject) if it.options.wants(each))
-    if auth:
-        yield from _auth_properties(it, subject)

@@ -7,10 +7,11 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from metastudio import masking
+from metastudio.contract.catalogue import start
 from metastudio.contract.probe import Answer, CannotRunError, NoAnswerError, Probe
 from metastudio.contract.relations.bench import Bench, UnexpectedError
 from metastudio.contract.subject import Subject
-from metastudio.contract.verdicts import Evidence, Property, Result, Suite, Verdict
+from metastudio.contract.verdicts import Evidence, Result, Verdict
 
 _ABOUT_CREDENTIALS = re.compile(r"token|auth|credential|signature|tenant|\bak\b|access key", re.IGNORECASE)
 _CLOCK_OFF = 300
@@ -23,8 +24,7 @@ def look(
 
     Raises CannotRunError where the server cannot be reached, or does not let the caller in.
     """
-    sentence = "A plain request is answered with the success that the contract declares."
-    property_ = Property(subject.name, Suite.SHAPES, "start", sentence, subject.place("/responses"))
+    property_ = start(subject)
     if subject.operation.method != "GET":
         return Result(property_, Verdict.NOT_EXERCISED, note=f"{subject.operation.method} is left to schemathesis")
     try:
