@@ -16,9 +16,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner
 from contract.servers import access, serving
-from contract.variants import Variant, faulty
-from metastudio.contract import Report, Verdict, prove
+from contract.variants import Variant, _fails_on_quote, faulty
+from metastudio.contract import Credentials, Report, Verdict, curl, prove
+from metastudio.contract.access import Access
 from metastudio.contract.command import contract_test
+from metastudio.contract.curl import variables
 from metastudio.contract.reports import as_json, html, junit, terminal
 from metastudio.sandbox import MAIN, OTHER, PARTS
 from metastudio.sandbox.messages import Answer, Request
@@ -142,18 +144,47 @@ def test_the_page_shows_every_breach(broken: Report, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
-def test_the_commands_of_a_report_can_be_run() -> None:
-    variant = next(each for each in faulty() if each.name == "auth: without date_is_near")
-    with serving(variant) as sandbox:
-        report = prove(sandbox.url, only=("auth", "repeatable"), **access(sandbox))
-        command = report["auth/signature.date-early"].evidence[0].commands[0]
-        answers = [
-            _shell(each, sandbox.environment)
-            for each in (command, command.replace("--case date-early ", "--case wrong-secret "))
-        ]
-    assert "200 OK" in answers[0]
-    assert '"jobs"' in answers[0]
-    assert "401" in answers[1]
+def test_the_commands_of_a_report_show_the_breach_again() -> None:
+    """A server that lets in whoever has somehow signed or has a token, and fails on quotes."""
+    parts = replace(PARTS, check=_fails_on_quote).without("date_is_near").without("signature_is_right")
+    parts = parts.without("project_is_the_callers").without("token_is_known")
+    with serving(Variant("open", parts)) as sandbox:
+        report = prove(sandbox.url, only=("auth", "total"), **access(sandbox))
+        assert {"signature.date-early", "signature.foreign-project", "signature.visitor-project", "signature.any-query",
+                "token.visitor", "token.made-up", "token.changed"} <= {
+                    each.property.id for each in report.breaches}  # fmt: skip
+        other = sandbox.other
+        environment = {
+            **sandbox.environment,
+            "METASTUDIO_OTHER_TOKEN": other.token, "METASTUDIO_OTHER_PROJECT_ID": other.project_id,
+            "METASTUDIO_OTHER_AK": other.keys.access_key, "METASTUDIO_OTHER_SK": other.keys.secret_key,
+        }  # fmt: skip
+        for breach in report.breaches:
+            for evidence in breach.evidence[:1]:
+                [command] = evidence.commands
+                first = _shell(command, environment).partition("\n")[0]
+                seen = re.search(r"status (\d+)", evidence.seen)
+                assert seen is None or seen[1] in first, f"{command}\n{evidence.seen}\n{first}"
+    assert "HUAWEICLOUD_SDK_AK" in variables(report.commands)
+    assert "METASTUDIO_OTHER_SK" in variables(report.commands)
+    assert "METASTUDIO_OTHER_TOKEN" in variables(report.commands)
+
+
+@pytest.mark.parametrize(
+    ("caller", "headers", "command"),
+    [
+        (Access("p", token="t"), [], 'curl -sS -i -H "X-Auth-Token: $METASTUDIO_TOKEN" http://h/p'),
+        (Access("p"), [("X-Auth-Token", "")], "curl -sS -i -H 'X-Auth-Token;' http://h/p"),
+        (Access("p", token="t", shown_token="a\\$b"), [], 'curl -sS -i -H "X-Auth-Token: a\\$b" http://h/p'),
+        (
+            Access("p", Credentials("AAAA", "SSSS")).naming("q"), [],
+            "python -m metastudio.contract.sign --project q http://h/p | curl -sS -i -K -",
+        ),
+        (Access("p"), [("X-Name", "it's")], """curl -sS -i -H 'X-Name: it'"'"'s' http://h/p"""),
+    ],
+)  # fmt: skip
+def test_how_a_command_shows_credentials(caller: Access, headers: list[tuple[str, str]], command: str) -> None:
+    assert curl.command("GET", "http://h/p", caller, headers=headers) == command
 
 
 def test_the_command_of_a_token_carries_a_variable() -> None:

@@ -47,7 +47,8 @@ RIGHT = Tamper()
 class Access:
     """Somebody's credentials: a key pair, a token or both, and the project they are for.
 
-    `token_header` is the header that the contract names for the token.
+    `token_header` is the header that the contract names for the token. `signer_options` and `shown_token` stand for the
+    credentials in commands: options of `metastudio.contract.sign`, and what a shell reads between double quotes.
     """
 
     project_id: str
@@ -55,6 +56,8 @@ class Access:
     token: str | None = None
     token_header: str = "X-Auth-Token"  # noqa: S105 - the name of a header
     clock: Clock = field(default_factory=Clock)
+    signer_options: tuple[str, ...] = ()
+    shown_token: str = "$METASTUDIO_TOKEN"  # noqa: S105 - the name of a variable
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -69,6 +72,11 @@ class Access:
     def as_token(self) -> Access:
         """Return the same caller without the key pair."""
         return replace(self, keys=None)
+
+    def naming(self, project_id: str) -> Access:
+        """Return the same caller, whose signed header names another project."""
+        options = (*self.signer_options, "--project", project_id)
+        return replace(self, project_id=project_id, signer_options=options)
 
     def headers(self, method: str, url: str, tamper: Tamper = RIGHT) -> dict[str, str]:
         """Return the headers that let a request in. A key pair goes before a token; without either there are none."""

@@ -148,14 +148,13 @@ class Matrix:
         if caller.token is not None:
             yield Case("token.right", "A right token is let in.", bearer, path, let_in=True)
             changed = caller.token[:-1] + ("A" if caller.token[-1] != "A" else "B")
-            yield Case(
-                "token.changed", "A token with one character changed is refused.", replace(bearer, token=changed), path
-            )
+            changed_one = replace(bearer, token=changed, shown_token=f"${{METASTUDIO_TOKEN%?}}{changed[-1]}")
+            yield Case("token.changed", "A token with one character changed is refused.", changed_one, path)
             yield from self._foreign("token", bearer)
         yield Case(
             "token.made-up",
             "A made-up token is refused.",
-            replace(bearer, token=made_up(caller.token or "a1b2" * 8)),
+            _bearing(bearer, made_up(caller.token or "a1b2" * 8)),
             path,
         )
         claim = base64.b64encode(
@@ -167,7 +166,8 @@ class Matrix:
             if self._expired
             else "A token that says of itself that it is expired is refused."
         )
-        yield Case("token.expired", sentence, replace(bearer, token=expired), path)
+        bearer_of_expired = _bearing(bearer, expired, "$METASTUDIO_EXPIRED_TOKEN" if self._expired else None)
+        yield Case("token.expired", sentence, bearer_of_expired, path)
         yield Case(
             "token.empty",
             "An empty token is refused.",
@@ -207,7 +207,7 @@ class Matrix:
         yield Case(f"{way}.foreign-path", f"The path of {whose} is refused.", caller, path)
         if way == "signature":
             sentence = f"The path of {whose} is refused, when {PROJECT} names it too."
-            yield Case(f"{way}.foreign-project", sentence, replace(caller, project_id=other.project_id), path)
+            yield Case(f"{way}.foreign-project", sentence, caller.naming(other.project_id), path)
         if self._other is not None and (self._other.keys if way == "signature" else self._other.token):
             visitor = self._other.as_key() if way == "signature" else self._other.as_token()
             own = self._path_for(caller.project_id)
@@ -217,7 +217,12 @@ class Matrix:
             yield Case(f"{way}.visitor", "Another caller is refused the caller's project.", visitor, own)
             if way == "signature":
                 sentence = f"Another caller is refused the caller's project, when {PROJECT} names it too."
-                yield Case(f"{way}.visitor-project", sentence, replace(visitor, project_id=caller.project_id), own)
+                yield Case(f"{way}.visitor-project", sentence, visitor.naming(caller.project_id), own)
+
+
+def _bearing(caller: Access, token: str, shown: str | None = None) -> Access:
+    """The caller with another token, which is no secret unless a variable stands for it."""
+    return replace(caller, token=token, shown_token=shown or re.sub(r'([$`"\\])', r"\\\1", token))
 
 
 def _takes_any_text(parameter: Parameter) -> bool:

@@ -114,7 +114,10 @@ class Options:
         """Return the other caller, who has the same clock; None where there is none."""
         if not self.other_project_id:
             return None
-        return Access(self.other_project_id, self.other_keys, self.other_token, caller.token_header, caller.clock)
+        return Access(
+            self.other_project_id, self.other_keys, self.other_token, caller.token_header, caller.clock,
+            ("--other",), "$METASTUDIO_OTHER_TOKEN",
+        )  # fmt: skip
 
 
 def found_credentials(environ: Mapping[str, str] = os.environ) -> tuple[Credentials | None, str | None, str | None]:

@@ -153,8 +153,7 @@ class Probe:
         """
         who = access or self.access
         url = spelled(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
-        way = "keys" if who.keys else "token" if who.token else "none"
-        shown = curl.command(method, url, way=way, token_header=who.token_header, headers=headers, case=case)
+        shown = curl.command(method, url, who, headers=headers, case=case)
         try:
             answer = self._send(method, url, headers, who, tamper, shown)
         except NoAnswerError as error:

@@ -176,10 +176,7 @@ def _one(
     said: Mapping[str, str] = MappingProxyType({}),
 ) -> Generated:
     own = [(name, value) for name, value in headers.items() if name.lower() in declared]
-    command = curl.command(
-        method, url, way="keys" if plan.access.keys else "token" if plan.access.token else "none",
-        token_header=plan.access.token_header, headers=own,
-    )  # fmt: skip
+    command = curl.command(method, url, plan.access, headers=own, generated=True)
     answer = None
     if response is not None:
         pairs = [(name, value) for name, values in response.headers.items() for value in values]

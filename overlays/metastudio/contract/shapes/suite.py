@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,7 +128,7 @@ class Shapes:
             return each.answer
         if each.answer is not None and again.status < 500:
             self.probe.traffic.stumbles.append(each.answer)
-        return again
+        return replace(again, command=each.command)
 
     def _judge_acceptance(self, answer: Answer, judged: Judged) -> None:
         finding = self._findings.get(f"input.{judged.parameter}") or self._finding("input")
