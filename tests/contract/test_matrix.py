@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from contract.servers import access, proven, serving
 from contract.variants import Variant
 from metastudio.contract import Credentials, Verdict, prove
@@ -12,7 +13,7 @@ from metastudio.contract.matrix import is_public
 from metastudio.contract.subject import subjects
 from metastudio.sandbox import PARTS
 from metastudio.sandbox.authentication import Gate
-from metastudio.sandbox.messages import RefusedError
+from metastudio.sandbox.messages import Answer, RefusedError, Request
 
 
 def test_every_way_in_is_tried_from_every_side() -> None:
@@ -39,7 +40,12 @@ def test_without_a_token_made_up_ones_are_tried_all_the_same() -> None:
     assert report["auth/signature.foreign-project"].verdict is Verdict.PASS
 
 
-def test_the_callers_key_is_never_near_its_lock() -> None:
+def _fails(answer: Answer, _request: Request) -> Answer:
+    return replace(answer, status=500) if answer.status in (401, 403) else answer
+
+
+@pytest.mark.parametrize("finish", [PARTS.finish, _fails], ids=["refuses", "refuses with an error of its own"])
+def test_the_callers_key_is_never_near_its_lock(finish: Any) -> None:
     failures: list[int] = []
 
     class Watching(Gate):
@@ -48,13 +54,28 @@ def test_the_callers_key_is_never_near_its_lock() -> None:
             if access_key == own:
                 failures.append(0 if success else (failures or [0])[-1] + 1)
 
-    with serving(Variant("correct")) as sandbox:
+    with serving(Variant("watched", replace(PARTS, finish=finish))) as sandbox:
         own = sandbox.access_key
         sandbox.app.gate.__class__ = Watching
         report = prove(sandbox.url, only=("auth",), **access(sandbox))
     assert max(failures) == 3
     assert failures.count(3) >= 3
     assert not report.having(Verdict.NOT_EXERCISED)
+    assert bool(report.breaches) is (finish is _fails)
+
+
+def test_the_matrix_comes_last_and_a_right_request_first() -> None:
+    order: list[str] = []
+
+    def noting(answer: Answer, request: Request) -> Answer:
+        order.append("refused" if answer.status in (401, 403) else "accepted")
+        return answer
+
+    report = proven(Variant("noted", replace(PARTS, finish=noting)), only=("auth", "total", "status"), max_examples=1)
+    assert report.exit_code == 0
+    assert order[0] == "accepted"
+    assert "refused" not in order[: -report.requests["auth"]]
+    assert order.count("refused") > 20
 
 
 def test_a_locked_key_ends_the_matrix() -> None:

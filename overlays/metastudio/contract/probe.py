@@ -145,11 +145,12 @@ class Probe:
         access: Access | None = None,
         tamper: Tamper = RIGHT,
         case: str | None = None,
+        again: bool = True,
     ) -> Answer:
         """Send a request and return its answer, whatever its status.
 
-        After a server error, or none at all, the request is sent once more: what does not come back is counted and
-        forgotten. Raises NoAnswerError, TimeIsUpError, or CannotRunError once the server has stopped to answer.
+        After a server error, or no answer, it is sent `again`: what does not come back is counted and forgotten. Raises
+        NoAnswerError, TimeIsUpError, or CannotRunError once the server has stopped to answer.
         """
         who = access or self.access
         url = spelled(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
@@ -157,13 +158,14 @@ class Probe:
         try:
             answer = self._send(method, url, headers, who, tamper, shown)
         except NoAnswerError as error:
+            if not again:
+                raise
             answer = self._send(method, url, headers, who, tamper, shown)
             self.traffic.silences.append((str(error), shown))
-        if answer.status >= 500:
-            again = self._send(method, url, headers, who, tamper, shown)
-            if again.status < 500:
-                self.traffic.stumbles.append(answer)
-            answer = again
+        if answer.status >= 500 and again:
+            stumbled, answer = answer, self._send(method, url, headers, who, tamper, shown)
+            if answer.status < 500:
+                self.traffic.stumbles.append(stumbled)
         self.traffic.statuses[answer.status] += 1
         return answer
 
