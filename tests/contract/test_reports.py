@@ -108,6 +108,18 @@ def test_junit_counts_what_ci_counts(broken: Report) -> None:
     assert "curl" in (failure.text or "")
 
 
+def test_every_report_tells_what_was_exercised_how_often(broken: Report) -> None:
+    total = broken["meaning/total"].exercised
+    assert total > 5
+    [case] = [each for each in ET.fromstring(junit(broken)).iter("testcase") if each.get("name") == "total"]
+    assert case.get("assertions") == str(total)
+    assert '<property name="items in the list" value="101" />' in junit(broken)
+    assert f"title='looked at {total} times'" in html(broken)
+    assert "<td>items in the list</td><td>101</td>" in html(broken)
+    assert f"meaning/total  pass  {total} times" in _printed(broken)
+    assert "met: 101 items in the list" in _printed(broken)
+
+
 def test_a_run_that_could_not_be_made_is_an_error_in_junit() -> None:
     report = prove("http://127.0.0.1:1", project_id="p")
     root = ET.fromstring(junit(report))
@@ -141,6 +153,9 @@ def test_the_page_shows_every_breach(broken: Report, tmp_path: Path) -> None:
         assert result.property.sentence in shown
     assert shown.count("<details") == len(broken.results)
     assert shown.count('open=""') == len(broken.breaches)
+    targets = re.findall(r'href="#([^"]+)"', shown)
+    assert len(targets) == len(broken.breaches)
+    assert all(f'id="{each}"' in shown for each in targets)
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")

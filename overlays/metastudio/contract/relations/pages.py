@@ -172,4 +172,4 @@ def _difference(expected: tuple[str, ...], seen: tuple[str, ...]) -> str:
     missing, strange = set(expected) - set(seen), set(seen) - set(expected)
     if not missing and not strange:
         return f"the same {len(set(seen))} items, {'some twice' if len(seen) > len(set(seen)) else 'in another order'}"
-    return f"{len(seen)} items; {len(missing)} of the expected are missing, {len(strange)} others are there"
+    return f"{len(seen)} items: {len(missing)} of the expected are missing, {len(strange)} are unexpected"

@@ -30,10 +30,13 @@ def junit(report: Report) -> str:
 def _suite(root: ET.Element, name: str, results: list[Result], report: Report) -> None:
     when = datetime.fromtimestamp(report.started, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     element = ET.SubElement(root, "testsuite", name=name, timestamp=when, hostname=_clean(report.target))
+    properties = ET.SubElement(element, "properties")
+    for what, count in {"requests": report.requests.get(name, 0), **report.exercised}.items():
+        ET.SubElement(properties, "property", name=_clean(what), value=str(count))
     for result in results:
         case = ET.SubElement(
             element, "testcase", classname=f"{result.property.operation}.{name}", name=result.property.id,
-            file=result.property.place.file, line=str(result.property.place.line),
+            file=result.property.place.file, line=str(result.property.place.line), assertions=str(result.exercised),
         )  # fmt: skip
         if result.verdict is Verdict.BREACH:
             seen = result.evidence[0].seen if result.evidence else ""

@@ -37,7 +37,9 @@ def html(report: Report) -> str:
         *(f"<p class=failure>{escape(text)}</p>" for text in [report.failure] if text),
         "<ul class=tally>",
         *(f"<li class={_class(v)}><b>{len(report.having(v))}</b> {v}</li>" for v in Verdict),
-        f"</ul><p class=about>{escape(curl.variables(report.commands))}</p></header><main>",
+        "</ul>",
+        *_contents(report),
+        f"<p class=about>{escape(curl.variables(report.commands))}</p></header><main>",
         *_suites(report),
         *_exercised(report),
         "</main></body></html>\n",
@@ -50,6 +52,16 @@ def _headline(report: Report, text: str) -> str:
     return escape(text.format(count=count) if count != 1 else "1 property is broken" if report.exit_code == 1 else text)
 
 
+def _contents(report: Report) -> Iterator[str]:
+    """Links to what is broken, where that is more than one finds at once."""
+    if len(report.breaches) > 1:
+        links = (
+            f"<li><a href='#{escape(each.property.key)}'>{escape(f'{each.property.suite}/{each.property.id}')}</a></li>"
+            for each in report.breaches
+        )
+        yield f"<ul class=contents>{''.join(links)}</ul>"
+
+
 def _suites(report: Report) -> Iterator[str]:
     order = list(Verdict)
     order.sort(key=lambda each: (each is not Verdict.BREACH, each is not Verdict.UNDECIDED))
@@ -57,7 +69,7 @@ def _suites(report: Report) -> Iterator[str]:
         results = [each for each in report.results if each.property.suite is suite]
         if results:
             sent = report.requests.get(str(suite), 0)
-            yield f"<section><h2>{suite}</h2><p class=about>{_ABOUT[suite]}; {sent} requests</p>"
+            yield f"<section id={suite}><h2>{suite}</h2><p class=about>{_ABOUT[suite]}; {sent} requests</p>"
             yield from (_result(each) for each in sorted(results, key=lambda each: order.index(each.verdict)))
             yield "</section>"
 
@@ -74,9 +86,11 @@ def _result(result: Result) -> str:
             _list(result.observations),
         ]
     )
-    times = f"<span class=times>{result.exercised}×</span>" if result.exercised else ""
+    count = result.exercised
+    times = f"<span class=times title='looked at {count} times'>{count}×</span>" if count else ""
     return (
-        f"<details class={_class(result.verdict)}{opened}><summary><span class=verdict>{result.verdict}</span>"
+        f"<details id='{escape(property_.key)}' class={_class(result.verdict)}{opened}><summary>"
+        f"<span class=verdict>{result.verdict}</span>"
         f"<span class=id>{escape(property_.id)}</span><span class=sentence>{escape(property_.sentence)}</span>{times}"
         f"</summary><div>{body}</div></details>"
     )
@@ -91,7 +105,7 @@ def _evidence(evidence: Evidence) -> str:
 
 
 def _exercised(report: Report) -> Iterator[str]:
-    yield "<section><h2>what was met</h2><table>"
+    yield "<section id=met><h2>what was met</h2><table>"
     yield from (f"<tr><td>{escape(what)}</td><td>{count}</td></tr>" for what, count in report.exercised.items())
     yield f"</table>{_list(report.notes)}</section>"
 

@@ -40,6 +40,9 @@ def terminal(report: Report, *, verbose: bool = False, console: Console | None =
             for line in _lines(result):
                 # Never folded or cut: a command is there to be copied.
                 console.print(line, soft_wrap=True)
+    met = ", ".join(f"{count} {what}" for what, count in report.exercised.items() if count)
+    if met:
+        console.print(Text(f"met: {met}", style="dim"), soft_wrap=True)
     needed = curl.variables(report.commands)
     for note in [*report.notes, *([needed] if needed else [])]:
         console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)

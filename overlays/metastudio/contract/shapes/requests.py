@@ -56,16 +56,18 @@ def judge(subject: Subject, pairs: Iterable[tuple[str, str]], headers: Mapping[s
             continue
         judged = Judged(_parameter(subject, at, name, texts), name, f"{at}/schema")
         found.append(Judged(Reading.OPEN, name) if _pointless(subject, name, given) else judged)
+    everything = list(given)
     for (where, name), at in subject.parameter_places.items():
         value = (headers or {}).get(name)
         if where == "header" and value is not None:
+            everything.append(name)
             reading = _scalar(subject.schemas, f"{at}/schema", value)
             found.append(
                 Judged(Reading.PROMISED if reading is Reading.PROMISED else Reading.OPEN, name, f"{at}/schema")
             )
     if sum(len(text) for texts in given.values() for text in texts) > _LONG or _contradict(subject, given):
         found.append(Judged(Reading.OPEN))
-    return replace(max(found, key=lambda each: each.reading), given=tuple(given))
+    return replace(max(found, key=lambda each: each.reading), given=tuple(everything))
 
 
 def _parameter(subject: Subject, at: str, name: str, texts: list[str]) -> Reading:
