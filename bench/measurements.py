@@ -20,6 +20,7 @@ _IMPORTS = {
     "ours_cli": "from metastudio import MetaStudio",
     "vendor": "from huaweicloudsdkmetastudio.v1 import MetaStudioClient, List2dModelTrainingJobRequest",
     "plain": "from plain_client import Client; from plain_client.api.training_jobs import list_training_jobs",
+    "alone": "import httpx, attrs",
     "bare": "import socket, json",
 }
 
@@ -43,7 +44,7 @@ def imports(prepared: Prepared, urls: Urls) -> list[Row]:
 def first_call(prepared: Prepared, urls: Urls) -> list[Row]:
     """first: a process from its start to its end, with one https call; a trust store of the usual size."""
     code = "from peers.{} import Peer; Peer(*sys.argv[1:]).calls([0], 10)"
-    peers = ("ours", "ours_async", "vendor", "plain", "bare")
+    peers = ("ours", "ours_async", "vendor", "plain", "alone", "bare")
     measure = {peer: partial(run, prepared.sites[peer], code.format(peer), urls["tls"], prepared.ca) for peer in peers}
     for each in measure.values():
         each()
@@ -57,7 +58,7 @@ def first_call(prepared: Prepared, urls: Urls) -> list[Row]:
 def calls(prepared: Prepared, urls: Urls) -> list[Row]:
     """calls: one signed call after another over a connection that is open."""
     found: list[Row] = []
-    with workers(prepared, urls["0"], "ours", "ours_async", "vendor", "plain", "bare") as peers:
+    with workers(prepared, urls["0"], "ours", "ours_async", "vendor", "plain", "alone", "bare") as peers:
         for limit, count in ((10, 60), (100, 40), (1000, 6)):
             measure = {name: partial(worker.ask, "calls", count=count, limit=limit) for name, worker in peers.items()}
             interleave(1, measure)

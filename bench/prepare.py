@@ -45,15 +45,17 @@ def prepare() -> Prepared:
         shutil.rmtree(old)
     own = [ROOT / "overlays" / "metastudio", ROOT / "generated" / "metastudio_client"]
     requirements = ["httpx", "attrs"]
-    ours = _site("ours", requirements, own)
+    own_requirements = [*requirements, "sniffio"]
+    ours = _site("ours", own_requirements, own)
     sites = {
         "ours": ours,
         "ours_async": ours,
         "plain": _site("plain", requirements, [*own, _plain()]),
         "vendor": _site("vendor", [VENDOR], []),
+        "alone": _site("alone", requirements, []),
         "bare": _site("bare", [], []),
         # As it is where the client is installed with its command line.
-        "ours_cli": _site("ours_cli", [*requirements, "click", "rich", "pygments"], own),
+        "ours_cli": _site("ours_cli", [*own_requirements, "click", "rich", "pygments"], own),
     }
     return Prepared(sites, _jobs(), *_certificate())
 

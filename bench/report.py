@@ -9,7 +9,13 @@ from importlib.metadata import version
 
 from bench.samples import Row
 
-COLUMNS = {"ours": "this client", "vendor": "vendor's SDK", "plain": "plain generated", "bare": "bare sockets"}
+COLUMNS = {
+    "ours": "this client",
+    "vendor": "vendor's SDK",
+    "plain": "plain generated",
+    "alone": "httpx alone",
+    "bare": "bare sockets",
+}
 
 _ABOUT = """\
 # Benchmarks
@@ -20,6 +26,7 @@ measured in turn, so that what disturbs one disturbs all. The ratios are those o
 - *vendor's SDK* is huaweicloudsdkmetastudio {vendor}, with the loop over the offset that its users write.
 - *plain generated* is the stock output of openapi-python-client {generator} for the same contract, made at the time of
   the measurement, with this client's signature and the same loop.
+- *httpx alone* is the floor of what is built on httpx: unsigned, answers decoded to dicts.
 - *bare sockets* is the practical floor: connections without a library, answers not decoded.
 
 Each runs in a process of its own with its own dependencies only; "beside the command line" has click, rich and pygments

@@ -85,7 +85,7 @@ def rows(
     for quantity, (unit, scale) in quantities.items():
         base = statistics.median(each[quantity] for each in samples[net_of]) if net_of else 0.0
         values = {name: [(each[quantity] - base) * scale for each in taken] for name, taken in samples.items()}
-        others = {name: taken for name, taken in values.items() if name in ("vendor", "plain", "bare")}
+        others = {name: taken for name, taken in values.items() if name in ("vendor", "plain", "alone", "bare")}
         title = f"{what}, {'CPU' if quantity == 'cpu' else quantity}" if len(quantities) > 1 else what
         made.append(Row(title, unit, values[ours], others, (targets or {}).get(quantity, ())))
     return made

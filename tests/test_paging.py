@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -277,6 +280,41 @@ def test_an_iteration_that_is_dropped_leaves_nothing() -> None:
     held.release(*range(0, 100, 10))
     iterations.close()
     assert len(held.started) == 5
+
+
+FORKING = """
+import os, sys
+from metastudio.errors import ConfigurationError
+from metastudio.iterations import Iterations
+from metastudio.paging import iterate_pages
+from simulated_lists import OPERATION, SimulatedServer, jobs, options
+found = iterate_pages(OPERATION, SimulatedServer(jobs(100)).fetch, {}, Iterations(), **options(concurrency=4))
+seen = next(found).items
+if child := os.fork():
+    seen += [job for page in found for job in page.items]
+    assert len(seen) == 100
+    assert os.waitpid(child, 0)[1] == 0
+else:
+    try:
+        next(found)
+    except ConfigurationError as error:
+        assert "fork" in str(error)
+        os._exit(0)
+    os._exit(1)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_an_iteration_does_not_hang_in_a_forked_child() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING],  # forking beside threads is the point
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_one_at_a_time_sends_nothing_ahead_and_starts_no_thread() -> None:

@@ -6,9 +6,10 @@ Copied from templates/engine.py by generate.sh.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Generator, Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, Protocol, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, NamedTuple, Protocol, TypedDict, TypeVar, Unpack
+
+from attrs import frozen
 
 from .types import Response
 
@@ -21,7 +22,7 @@ DEFAULT_CONCURRENCY = 8
 DEFAULT_POLL = 5.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Page(Generic[T]):
     """One page of a list.
 
@@ -35,8 +36,7 @@ class Page(Generic[T]):
     request_id: str | None
 
 
-@dataclass(frozen=True)
-class Binding(Generic[R, T]):
+class Binding(NamedTuple, Generic[R, T]):
     """An operation as the engine needs it: its ID in the contract and its generated functions and classes.
 
     `closed` gives the enum class of each keyword argument whose set of values is closed.

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import attrs
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("metastudio")
 
 ACCESS_KEY, SECRET_KEY = "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"
+IAM_ENDPOINT = "HUAWEICLOUD_SDK_IAM_ENDPOINT"
 SECURITY_TOKEN = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - the name of a variable
 CREDENTIALS_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 DEFAULT_FILE = Path(".huaweicloud", "credentials")
@@ -69,8 +70,7 @@ class Credentials:
         raise TypeError("credentials are not pickled: look them up again in the other process")
 
 
-@attrs.frozen
-class Source:
+class Source(NamedTuple):
     """A place that credentials were found in, or are to be asked for.
 
     Attributes:

@@ -13,6 +13,7 @@ import httpx
 
 from metastudio import answers, errors, masking
 from metastudio.clock import parse_time
+from metastudio.credentials import IAM_ENDPOINT
 from metastudio.errors import ConfigurationError, CredentialsError
 from metastudio.flows import ReadResponse, Step
 from metastudio.origins import StayAtOrigin, require_https
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from metastudio.clock import Clock
-
-ENDPOINT_VARIABLE = "HUAWEICLOUD_SDK_IAM_ENDPOINT"
 
 
 def endpoint(
@@ -39,7 +38,7 @@ def endpoint(
     Raises:
         ConfigurationError: the URL is none, or not https; or the region's name cannot be one.
     """
-    url = given or (os.environ if environ is None else environ).get(ENDPOINT_VARIABLE)
+    url = given or (os.environ if environ is None else environ).get(IAM_ENDPOINT)
     if not url:
         if region is not None and not re.fullmatch(r"[a-z0-9-]+", region):
             raise ConfigurationError(f"{region!r} is no region; they look like cn-north-4")

@@ -1,13 +1,11 @@
 """Fetches the pages of a plan ahead of the reader, in threads or in tasks, and delivers them in order.
 
 At most `concurrency` pages are in flight or wait for the reader, so memory is constant. An error surfaces at its place,
-after every page before it. In a blocking iteration each request that is sent ahead has a thread of its own, which ends
-with its answer: no idle threads to clean up, for about 0.1 ms of CPU a page.
+after every page before it.
 """
 
 from __future__ import annotations
 
-import contextvars
 import random as _random
 import threading
 import time
@@ -25,6 +23,7 @@ from metastudio.pace import Pace
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -61,34 +60,6 @@ class _Window(Generic[T, P]):
         return [pending for _, pending in self._sent]
 
 
-class _Answer(threading.Thread, Generic[T]):
-    """A request in a thread."""
-
-    def __init__(self, send: Callable[[Request], FetchedPage[T]], request: Request) -> None:
-        super().__init__(name=f"metastudio page at {request.offset}")
-        self._work: Callable[[], FetchedPage[T]] | None = lambda: send(request)
-        self._context = contextvars.copy_context()
-        self._fetched: FetchedPage[T] | None = None
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        assert self._work is not None
-        try:
-            self._fetched = self._context.run(self._work)
-        except BaseException as error:  # noqa: BLE001 - raised again where the page is due
-            self._error = error
-        finally:
-            self._work = None
-
-    def result(self) -> FetchedPage[T]:
-        self.join()
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-        assert self._fetched is not None
-        return self._fetched
-
-
 def pages(
     plan: Plan[T],
     fetch: Fetch[T],
@@ -102,10 +73,11 @@ def pages(
 ) -> Generator[Page[T], None, None]:
     """Yield the pages of a plan.
 
-    `fetch` is called in a thread of its own for what is sent ahead, in the reader's for the rest. `sleep` waits so many
+    `fetch` is called in threads for what is sent ahead, in the reader's for the rest. `sleep` waits so many
     seconds, or until the event is set. Leaving the loop returns at once.
     """
-    stop = iterations.begin()
+    iteration = iterations.begin(concurrency)
+    stop = iteration.stop
     pace = Pace(max_rate, clock=clock, random=random, over=stop.is_set)
 
     def send(request: Request) -> FetchedPage[T]:
@@ -126,21 +98,19 @@ def pages(
                     raise ConfigurationError(CLOSED) from error
                 raise
 
-    def start(request: Request) -> _Answer[T]:
-        answer = _Answer(send, request)
-        iterations.start(answer)
-        return answer
+    def start(request: Request) -> Future[FetchedPage[T]]:
+        return iterations.start(iteration, send, request)
 
     window = _Window(plan, concurrency, start)
     try:
         while not plan.done and (due := window.pop()):
             request, answer = due
-            page = plan.take(request, send(request) if answer is None else answer.result())
+            page = plan.take(request, send(request) if answer is None else iteration.result(answer))
             window.fill()
             if page is not None:
                 yield page
     finally:
-        iterations.end(stop)
+        iterations.end(iteration)
 
 
 async def async_pages(
@@ -193,6 +163,9 @@ async def async_pages(
             request, task = due
             page = plan.take(request, await result(start(request) if task is None else task))
             window.fill()
+            # The new request begins now, not when all answers that are there have been read: those that were sent
+            # together come together, and would be followed together, the line idle meanwhile.
+            await asyncio.sleep(0)
             if page is not None:
                 yield page
     finally:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any, NamedTuple
 
 
@@ -98,13 +97,14 @@ class State(NamedTuple):
     ended: str | None
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(NamedTuple):
     """One operation of the contract.
 
     `success` maps each declared success status to the shape of its JSON body (nested plain data that holds only
     objects and arrays), None where no JSON is declared. `fields` describes the properties of a list's items;
-    `states` are the known states of the property `state_property` (a pointer into an item).
+    `states` are the known states of the property `state_property` (a pointer into an item). `by_python_name` are the
+    parameters by the name of their keyword argument; `path_pattern` matches the paths of this operation, with the path
+    parameters as named groups.
     """
 
     id: str
@@ -118,17 +118,8 @@ class Operation:
     fields: Mapping[str, Mapping[str, Any]]
     state_property: str | None
     states: Mapping[str, State]
-
-    @cached_property
-    def by_python_name(self) -> Mapping[str, Parameter]:
-        """The parameters by the name of their keyword argument."""
-        return {parameter.python_name: parameter for parameter in self.parameters.values()}
-
-    @cached_property
-    def path_pattern(self) -> re.Pattern[str]:
-        """Matches the paths of this operation, path parameters as named groups."""
-        parts = (f"(?P<{part[1:-1]}>[^/]+)" if part[:1] == "{" else re.escape(part) for part in self.path.split("/"))
-        return re.compile("/".join(parts) + r"\Z")
+    by_python_name: Mapping[str, Parameter]
+    path_pattern: re.Pattern[str]
 
 
 def read(constants: Mapping[str, Any]) -> dict[str, Operation]:
@@ -153,13 +144,14 @@ def find(method: str, path: str) -> Operation | None:
 
 
 def _operation(name: str, raw: Mapping[str, Any]) -> Operation:
+    parameters = [Parameter(**each) for each in raw["parameters"]]
     return Operation(
         id=name,
         tag=raw["tag"],
         method=raw["method"],
         path=raw["path"],
         summary=raw["summary"],
-        parameters={each["name"]: Parameter(**each) for each in raw["parameters"]},
+        parameters={each.name: each for each in parameters},
         success=raw["success"],
         list_rules=_list_rules(raw["x-list"], raw["parameters"]) if raw["x-list"] else None,
         fields=raw["fields"],
@@ -167,7 +159,14 @@ def _operation(name: str, raw: Mapping[str, Any]) -> Operation:
         states={
             state: State(each["phase"], each["at_rest"], each.get("ended")) for state, each in raw["states"].items()
         },
+        by_python_name={each.python_name: each for each in parameters},
+        path_pattern=_path_pattern(raw["path"]),
     )
+
+
+def _path_pattern(path: str) -> re.Pattern[str]:
+    parts = (f"(?P<{part[1:-1]}>[^/]+)" if part[:1] == "{" else re.escape(part) for part in path.split("/"))
+    return re.compile("/".join(parts) + r"\Z")
 
 
 def _list_rules(raw: Mapping[str, Any], parameters: list[Mapping[str, Any]]) -> ListRules:

@@ -27,11 +27,16 @@ def pointer_getter(pointer: str) -> Callable[[Any], Any]:
 
 
 def _step(value: Any, token: str) -> Any:
+    attribute = _attribute(value.__class__, token)
+    if attribute is not None:
+        return getattr(value, attribute)
     if isinstance(value, Mapping):
         return value.get(token)
-    if not hasattr(type(value), "__attrs_attrs__"):
-        return None
-    return getattr(value, _attribute(token), getattr(value, "additional_properties", {}).get(token))
+    return getattr(value, "additional_properties", {}).get(token)
 
 
-_attribute = cache(python_name)
+@cache
+def _attribute(kind: type, token: str) -> str | None:
+    """The field of a model class that holds the member `token`; None for other members and other classes."""
+    name = python_name(token)
+    return name if any(field.name == name for field in getattr(kind, "__attrs_attrs__", ())) else None

@@ -8,7 +8,6 @@ bound to an event loop between calls, so one auth object serves threads and any 
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -18,6 +17,7 @@ from metastudio.errors import ApiConnectionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from concurrent.futures import Future
     from datetime import datetime
 
     from metastudio.flows import Step
@@ -87,6 +87,8 @@ class Renewal(Generic[T]):
             refused: a value that the server did not accept. It is renewed, unless that has happened meanwhile; what
                 comes out is the same value again when there is no other.
         """
+        from concurrent.futures import Future  # by whoever needs a renewal, not by everybody
+
         for _ in range(_ATTEMPTS):
             with self._lock:
                 value = self.fresh()

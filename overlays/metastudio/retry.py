@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+import attrs
 
 from metastudio.errors import ConfigurationError
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
+DEADLINE = 120.0
+"""Seconds for a call, unless its timeouts allow a single attempt more."""
+
 THROTTLED = 429
 THROTTLED_PAUSE = 2.0
 """Seconds to wait at least after a 429 without Retry-After: the vendor advises 2 to 5 (facts 4.2)."""
 
 
-@dataclass(frozen=True)
+@attrs.frozen
 class RetryPolicy:
     """How often and how patiently to try again. All times are in seconds.
 
@@ -43,9 +47,9 @@ class RetryPolicy:
     max_retries: int = 2
     base: float = 0.5
     cap: float = 30.0
-    deadline: float | None = 120.0
+    deadline: float | None = DEADLINE
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         if type(self.max_retries) is not int or self.max_retries < 0:
             raise ConfigurationError(f"max_retries must be 0, 1, 2, ..., not {self.max_retries!r}")
         for name in ("base", "cap", "deadline"):
@@ -58,9 +62,7 @@ class RetryPolicy:
         """The standard policy for these timeouts: its deadline leaves a single attempt the time they allow."""
         waits = (timeout.connect, timeout.read, timeout.write)
         longest = None if None in waits else sum(wait for wait in waits if wait is not None)
-        standard = cls.deadline
-        assert standard is not None
-        return cls(max_retries, deadline=None if longest is None else max(standard, longest))
+        return cls(max_retries, deadline=None if longest is None else max(DEADLINE, longest))
 
 
 class Failure(NamedTuple):

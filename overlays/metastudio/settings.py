@@ -14,7 +14,6 @@ from metastudio_client._contract import SERVER
 from metastudio import credentials as chain
 from metastudio.auth import AkSkAuth
 from metastudio.errors import ConfigurationError
-from metastudio.iam import ENDPOINT_VARIABLE
 from metastudio.origins import require_https
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def resolve(
         source = source or chain.find(environ=environ)
         auth, where = AkSkAuth.from_provider(source.provide, clock=clock), source.name
     project, found_in = _project(project_id, environ, source, auth)
-    iam_endpoint = environ.get(ENDPOINT_VARIABLE) or (source.iam_endpoint if source else None)
+    iam_endpoint = environ.get(chain.IAM_ENDPOINT) or (source.iam_endpoint if source else None)
     return Settings(region, url, allow_http, iam_endpoint, auth, where, project, found_in)
 
 

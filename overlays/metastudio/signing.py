@@ -49,7 +49,6 @@ def _decode(text: str) -> str:
     return unquote_plus(text, errors="surrogateescape")
 
 
-@lru_cache(maxsize=64)
 def canonical_uri(path: str) -> str:
     """The path, percent-encoded or not, segment by segment in the one spelling, ending in ``/``.
 
@@ -83,8 +82,8 @@ def canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
 
 def spell_query(query: str) -> str:
     """The query of a URL, however it is encoded and ordered, as ``canonical_query`` spells it."""
-    if _is_plain_query(query):
-        return "&".join(sorted(query.split("&"), key=lambda pair: pair.partition("=")))
+    if _is_plain_query(query):  # NUL sorts before all that is in it, as the end of a key has to
+        return "&".join(sorted(query.replace("=", "\0").split("&"))).replace("\0", "=")
     return canonical_query(query_pairs(query))
 
 
@@ -121,12 +120,16 @@ def canonical_request(
     ``path`` as sent; ``query`` from ``canonical_query``; ``headers`` those to be signed, names in lower case;
     ``payload`` from ``payload_hash``.
     """
+    start, names, end = _frame(method, path, tuple(headers))
+    return f"{start}{query}\n{canonical_headers(headers, names)}{end}{payload}"
+
+
+@lru_cache(maxsize=64)
+def _frame(method: str, path: str, headers: tuple[str, ...]) -> tuple[str, tuple[str, ...], str]:
+    """What is the same in request after request: before the query, the names to sign, after the headers."""
     names = signed_headers(headers)
     # The last header line ends in a line break of its own, hence the blank line before the names.
-    return (
-        f"{method.upper()}\n{canonical_uri(path)}\n{query}\n{canonical_headers(headers, names)}\n"
-        f"{';'.join(names)}\n{payload}"
-    )
+    return f"{method.upper()}\n{canonical_uri(path)}\n", names, f"\n{';'.join(names)}\n"
 
 
 def string_to_sign(date: str, request: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -240,7 +239,7 @@ def test_what_is_required_is_asked_for(settings: dict[str, str], voices: Server)
 
 def named(*names: str) -> dict[str, Operation]:
     one = next(iter(operations().values()))
-    return {name: replace(one, id=name) for name in names}
+    return {name: one._replace(id=name) for name in names}
 
 
 def test_names_of_commands() -> None:
