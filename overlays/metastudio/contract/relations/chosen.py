@@ -22,7 +22,7 @@ def seen(rule: Filter, snapshot: Snapshot) -> list[Any]:
     """Return values that items have, the telling ones first: frequent, rare, part of another one, odd characters."""
     counted: Counter[Any] = Counter()
     for item in snapshot.items.values():
-        counted.update(each for each in set(_hashable(texts(item, rule.property or ""))))
+        counted.update(tuple(dict.fromkeys(_hashable(texts(item, rule.property or "")))))
     by_count = [value for value, _ in counted.most_common()]
     inside = [v for v in by_count if isinstance(v, str) and any(_part_of(v, w) for w in by_count)]
     folded = Counter(v.casefold() for v in by_count if isinstance(v, str))
