@@ -1,9 +1,9 @@
 """From comparisons to a verdict, for data that may change while one looks.
 
-What one answer shows of itself is certain. What several answers show together is only held against a server when the
-list was the same before and after them, twice. An item that came and went in between leaves no trace in either look at
-the list, but it does in the answers: where one of them shows an item that the list does not have, or a larger total,
-the same must be seen three times over, at other moments.
+What one answer shows of itself is certain, or at least telling. What several show together is only held against a
+server when the list was the same before and after them, twice. An item that came and went in between leaves no trace in
+either look at the list, but it does in the answers: where one of them shows an item that the list does not have, or a
+larger total, the same must be seen three times over, at other moments.
 """
 
 from __future__ import annotations
@@ -25,12 +25,17 @@ COMMANDS = 6
 
 @dataclass(frozen=True)
 class Violation:
-    """Something that should not be. `certain` when one answer shows it of itself."""
+    """Something that should not be. `certain` when one answer shows it of itself.
+
+    It is `telling` when one answer shows it that was put together from several readings of the server's data: a change
+    may have come in between, now and then, but not time and again.
+    """
 
     expected: str
     seen: str
     answers: tuple[Answer | NoAnswerError, ...]
     certain: bool
+    telling: bool = False
 
     def evidence(self) -> Evidence:
         """Return it with its requests as commands."""
@@ -55,17 +60,28 @@ class Check:
         return any(each.certain for each in self.violations)
 
     @property
+    def is_telling(self) -> bool:
+        """Whether one answer was enough, unless a change came just then."""
+        return any(each.telling for each in self.violations)
+
+    @property
     def fingerprint(self) -> frozenset[tuple[str, ...]]:
         """What was seen, to be compared with another look."""
         return frozenset((each.seen, *(answer.command for answer in each.answers)) for each in self.violations)
 
     def holds(
-        self, so: bool, expected: str, seen: str, *answers: Answer | NoAnswerError, certain: bool = False
+        self,
+        so: bool,
+        expected: str,
+        seen: str,
+        *answers: Answer | NoAnswerError,
+        certain: bool = False,
+        telling: bool = False,
     ) -> bool:
         """Count a comparison, and keep it where it does not hold."""
         self.exercised += 1
         if not so:
-            self.violations.append(Violation(expected, seen, answers, certain))
+            self.violations.append(Violation(expected, seen, answers, certain, telling))
         return so
 
     def skip(self, why: str) -> None:
@@ -101,7 +117,7 @@ def judge(relation: Relation, bench: Bench, before: Snapshot) -> Result:
 
 
 def _again(relation: Relation, bench: Bench, before: Snapshot, first: Check) -> Result:
-    failures, moved = 0, first.signs
+    failures, telling, moved = 0, int(first.is_telling), first.signs
     shown: list[frozenset[tuple[str, ...]]] = []
     last = first
     for attempt in range(ATTEMPTS):
@@ -119,11 +135,14 @@ def _again(relation: Relation, bench: Bench, before: Snapshot, first: Check) -> 
             if moved:
                 return _result(relation, last, Verdict.PASS, "looked at again after the data had changed")
             continue
+        telling += last.is_telling
         if still and not last.signs:
-            failures, first = failures + 1, last
+            # The first look counts as well, when the list is still the one that it had.
+            failures += 1 if moved or last.fingerprint != first.fingerprint else TWICE
+            first = last
         elif still:
             shown.append(last.fingerprint)
-        if failures == TWICE or (len(shown) >= THRICE and len(set(shown[-THRICE:])) == 1):
+        if failures >= TWICE or telling == THRICE or (len(shown) >= THRICE and len(set(shown[-THRICE:])) == 1):
             return _result(relation, last, Verdict.BREACH)
     if not moved:
         # Nothing ever changed, and yet the same questions had different answers.

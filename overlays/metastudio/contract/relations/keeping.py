@@ -52,7 +52,7 @@ def compare(
     first = strays[0] if strays else None
     check.holds(
         first is None, f"only items that {shown} keeps", _describe(bench, first, asked) if first else "just that",
-        *[page.answer for page in walk.pages if first in page.items][:1], certain=True,
+        *[page.answer for page in walk.pages if first in page.items][:1], telling=True,
     )  # fmt: skip
     if not snapshot.whole or not walk.whole:
         return walk

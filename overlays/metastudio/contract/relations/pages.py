@@ -153,7 +153,7 @@ def total(bench: Bench, snapshot: Snapshot, check: Check) -> None:
         page = bench.ask(query)
         check.holds(
             page.total == count, f"a total of {count}, as many as there are on all pages", f"{page.total}", page.answer,
-            certain=page.total is not None and page.total < len(page.items),
+            telling=page.total is not None and page.total < len(page.items),
         )  # fmt: skip
     return None
 

@@ -155,25 +155,30 @@ class Shapes:
             finding.observed[f"{word} what the contract leaves open or decided"] += 1
 
     def _keeps_its_word(self, answer: Answer, bench: Bench) -> None:
-        """What one answer shows of the meaning: each item passes each filter, in order, and not too many."""
-        finding, rules = self._finding("word"), bench.rules
-        pairs = query_pairs(urlsplit(answer.url).query)
-        given = dict(pairs)
-        if len(given) < len(pairs):
+        """What one answer shows of the meaning. It is asked for again where a change may have come in between."""
+        finding, query = self._finding("word"), query_pairs(urlsplit(answer.url).query)
+        if len(dict(query)) < len(query):
             return
+        finding.exercised += 1
+        broken = self._broken_word(answer, bench, dict(query))
+        if broken is None:
+            return
+        again = self.probe.send(urlsplit(answer.url).path, query)
+        if again.status in self.subject.operation.success and self._broken_word(again, bench, dict(query)):
+            finding.breach(*broken, answer)
+        else:
+            finding.doubts.append(f"{broken[1]}, but not when asked again")
+
+    def _broken_word(self, answer: Answer, bench: Bench, given: Mapping[str, str]) -> tuple[str, str] | None:
+        """Each item passes each filter, in order, and not too many: what was expected and seen where not."""
+        rules = bench.rules
         try:
             page = bench.read(answer)
         except UnexpectedError as error:
-            finding.breach("a page of the list", error.what, answer)
-            return
-        finding.exercised += 1
+            return "a page of the list", error.what
         for name, text in given.items():
             rule = rules.filters.get(name)
-            if (
-                rule is None
-                or rule.op == "unstated"
-                or requests.judge(self.subject, [(name, text)]).reading is not Reading.PROMISED
-            ):
+            if rule is None or rule.op == "unstated" or not self._is_promised(name, text):
                 continue
             parameter = self.subject.operation.parameters[name]
             values = [_typed(each, parameter) for each in (text.split(",") if parameter.is_array else [text])]
@@ -181,20 +186,21 @@ class Shapes:
                 fine = keeps(rule, bench.schema(rule.property or ""), item, values) is not False
                 absent = not item.facts[rule.property or ""] and bench.absent_means.get(name) == text
                 if not fine and not absent:
-                    finding.breach(f"only items that {name} keeps", f"item {item.identity} among them", answer)
-                    return
+                    return f"only items that {name} keeps", f"item {item.identity} among them"
         limit = given.get(rules.limit, "")
-        if requests.judge(self.subject, [(rules.limit, limit)]).reading is Reading.PROMISED and len(page.items) > int(
-            limit
-        ):
-            finding.breach(f"at most {limit} items", f"{len(page.items)} items", answer)
+        if self._is_promised(rules.limit, limit) and len(page.items) > int(limit):
+            return f"at most {limit} items", f"{len(page.items)} items"
         order = rules.order
         if order and given.get(order.parameter) in order.keys:
             direction = given.get(order.direction or "", order.asc if order.default == "asc" else order.desc)
             if direction in (order.asc, order.desc):
                 fine, seen = in_order(order, given[order.parameter], direction, page.items)
                 if not fine:
-                    finding.breach(f"the order {direction}", seen, answer)
+                    return f"the order {direction}", seen
+        return None
+
+    def _is_promised(self, name: str, text: str) -> bool:
+        return requests.judge(self.subject, [(name, text)]).reading is Reading.PROMISED
 
     def _second_opinion(self, answer: Answer, said: Mapping[str, str], explained: bool) -> None:
         """What schemathesis says of an answer in which nothing was found here. Of requests it knows no x-source."""
