@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 from bench.samples import Row
 
@@ -16,6 +17,8 @@ COLUMNS = {
     "alone": "httpx alone",
     "bare": "bare sockets",
 }
+
+MISSED = Path(__file__).with_name("missed.md")
 
 _ABOUT = """\
 # Benchmarks
@@ -36,31 +39,6 @@ everything else by the CPU.
 
 Python {python}, httpx {httpx}, {cores} cores, load {load:.1f} at the end.
 
-"""
-
-_MISSED = """
-## Where a target is missed, and what it would take
-
-The table says which ones are; near a limit it changes from run to run with the machine. Profiled on 2026-11-22:
-
-- **Import.** httpx and attrs alone are nine tenths of it, and they are nearly all of the target. What is ours is about
-  50 modules at 0.15 ms each, and classes: 0.5 to 1 ms for each that attrs builds. Loading the session when the first client
-  is made would take 10 ms off this row and put them on the next one.
-- **First https call.** Imports, as above; 20 ms for httpcore and h11; 27 ms to read a trust store of the usual size,
-  once in a process; 7 ms for the handshake and the call. See *httpx alone*: only another HTTP library would reach it.
-- **A call, page of 100**, is httpx 47 %, models 19 %, decoding JSON 15 %, signing 2 %, the check of the answer's
-  structure 4 %, and the rest, such as arguments, URL and retries, 13 %. A page of ten costs a tenth more than *httpx
-  alone*. Below 0.30 for certain: models that are no attrs classes (msgspec decodes straight into its own, at a tenth of the
-  time), or another HTTP library.
-- **Signing** is hashing (1.2 µs), and bringing the request into the signed spelling (4 µs). With the constant parts
-  kept for each path, the text of the date kept for a second, and the query taken as spelled already, it was measured at
-  1.8 µs, 0.08 of the vendor's. That is 3 µs of the 600 that a call takes, for state in what now are pure functions.
-- **10,000 jobs at 50 ms.** The first page says how many there are, so that eight latencies are the least: 0.40 s,
-  1.1 of bare connections, which know it beforehand. The rest is CPU time that no request is under way in: the answers of
-  requests that were sent together come together. In asyncio a request costs 1.5 times as much CPU, in httpcore and anyio.
-  A network backend of our own below httpcore was tried and brought 15 % of that. httpx-aiohttp brings 40 % (0.46 s for the
-  list), but sends `%3A` and `%2C` of a query as `:` and `,`, which breaks the signature of every time and every list
-  of states.
 """
 
 
@@ -87,4 +65,4 @@ def document(rows: Sequence[Row]) -> str:
         cores=os.cpu_count(),
         load=os.getloadavg()[0],
     )
-    return about + table(rows) + _MISSED
+    return about + table(rows) + "\n" + MISSED.read_text(encoding="utf-8")
