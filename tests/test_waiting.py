@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
+from faultserver import FaultServer, stall
 from loopback import Answer, Received, serve
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, errors, operations
+from metastudio import waiting as waiting_module
 from metastudio.waiting import async_wait, wait
 from metastudio_client._engine import WaitOptions
 from metastudio_client.models.training_job_basic_info import TrainingJobBasicInfo
@@ -409,3 +411,25 @@ async def test_the_client_waits_and_finds_over_http_async() -> None:
             assert (await studio.training_jobs.wait("0001", 60, poll=0.001)).state == "JOB_SUCCESS"
             assert (await studio.training_jobs.find("0001")) is not None
             assert await studio.training_jobs.find("0002") is None
+
+
+def test_the_client_waits_without_end_over_http() -> None:
+    with serve(answering(iter(["JOB_SUCCESS"]))) as http, MetaStudio(**settings(http.url), timeout=None) as studio:
+        assert studio.training_jobs.wait("0001", math.inf).state == "JOB_SUCCESS"
+
+
+def test_a_server_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_module, "LAST_LOOK", 0.2)
+    with FaultServer([stall()]) as server, MetaStudio(**settings(server.url), timeout=60.0) as studio:
+        with pytest.raises(errors.WaitTimeoutError, match="never seen; the last look failed") as raised:
+            studio.training_jobs.wait("0001", 0.1, poll=0.1)
+        assert isinstance(raised.value.__cause__, errors.ApiTimeoutError)
+
+
+@pytest.mark.anyio
+async def test_a_server_that_hangs_does_not_hold_up_the_end_async(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_module, "LAST_LOOK", 0.2)
+    with FaultServer([stall()]) as server:
+        async with AsyncMetaStudio(**settings(server.url), timeout=60.0) as studio:
+            with pytest.raises(errors.WaitTimeoutError, match="never seen; the last look failed"):
+                await studio.training_jobs.wait("0001", 0.1, poll=0.1)

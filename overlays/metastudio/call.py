@@ -7,10 +7,14 @@ give the seconds to wait before the next attempt, or None when the answer is goo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from logging import INFO
+from math import inf
 from typing import NamedTuple, NoReturn, Protocol
 
+import attrs
 import httpx
 
 from metastudio import answers, errors, failures
@@ -51,6 +55,7 @@ class Call:
 
     def __init__(self, rules: Rules, client: httpx.Client | httpx.AsyncClient, request: httpx.Request) -> None:
         self._rules = rules
+        self._retry = _bounded(rules.retry)
         self._client = client
         self._request = request
         self._started = rules.clock()
@@ -72,7 +77,7 @@ class Call:
         self._request.extensions["timeout"] = self._allowed()
 
     def _allowed(self) -> dict[str, float | None]:
-        deadline = self._rules.retry.deadline
+        deadline = self._retry.deadline
         if deadline is None:
             return dict(self._timeouts)
         left = max(0.001, deadline - self._elapsed())  # httpx takes 0 for "do not block"
@@ -80,7 +85,7 @@ class Call:
 
     def watch(self, response: httpx.Response) -> Body:
         """Have the reading of the answer end at the deadline."""
-        deadline = self._rules.retry.deadline
+        deadline = self._retry.deadline
         body = Body(response, self._rules.clock, None if deadline is None else self._started + deadline)
         response.stream = body
         return body
@@ -107,8 +112,8 @@ class Call:
         return Failure(self._request.method, error.status_code, error.retry_after)
 
     def _wait_or_raise(self, failure: Failure, error: errors.MetaStudioError, cause: BaseException | None) -> float:
-        rules = self._rules
-        decision = decide(rules.retry, failure, attempts=self._attempts, elapsed=self._elapsed(), random=rules.random)
+        random = self._rules.random
+        decision = decide(self._retry, failure, attempts=self._attempts, elapsed=self._elapsed(), random=random)
         if (pace := pace_of_iteration.get()) is not None:
             decision = pace.judge(failure.status, decision)
         result = str(failure.status or type(error).__name__)
@@ -176,8 +181,28 @@ class Call:
                 self._elapsed() * 1000,
                 request_id or "-",
                 self._attempts,
-                self._rules.retry.max_retries + 1,
+                self._retry.max_retries + 1,
             )
+
+
+@contextmanager
+def at_most(seconds: float) -> Generator[None]:
+    """Let each call of the block take so many seconds at most, all attempts and waits together."""
+    token = _time_allowed.set(seconds)
+    try:
+        yield
+    finally:
+        _time_allowed.reset(token)
+
+
+_time_allowed: ContextVar[float | None] = ContextVar("time_allowed", default=None)
+
+
+def _bounded(retry: RetryPolicy) -> RetryPolicy:
+    allowed = _time_allowed.get()
+    if allowed is None or allowed == inf or (retry.deadline is not None and retry.deadline <= allowed):
+        return retry
+    return attrs.evolve(retry, deadline=allowed)
 
 
 _NOT_JSON = object()

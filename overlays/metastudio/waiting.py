@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
+from metastudio.call import at_most
 from metastudio.errors import (
     ApiConnectionError,
     JobNotFoundError,
@@ -32,6 +33,8 @@ LONGEST_PAUSE = 60.0
 GROWTH = 1.5
 JITTER = 0.2
 """A pause is up to this share longer or shorter."""
+LAST_LOOK = 10.0
+"""Seconds that a look may take at least, so that the one at the end of the timeout has time for its answer."""
 
 _PASSING = (ApiConnectionError, RateLimitError, ServerError)
 
@@ -48,8 +51,8 @@ def wait(
 ) -> T:
     """Look at an item until it is at rest, or in one of the states `until`, and return it.
 
-    `look` returns the item, None where there is none. A request under way at the end of `timeout` (seconds) is not cut
-    off. `on_change` is called with the item first seen, and whenever its state has changed.
+    `look` returns the item, None where there is none. One that is under way at the end of `timeout` (seconds) may take
+    10 s more. `on_change` is called with the item first seen, and whenever its state has changed.
 
     Raises:
         JobNotFoundError: there is no such item, or no longer.
@@ -59,7 +62,8 @@ def wait(
     watch = Watch[T](operation, identity, options, clock=clock, random=random)
     while True:
         try:
-            item = look()
+            with at_most(watch.time_to_look()):
+                item = look()
         except _PASSING as error:
             watch.failed(error)
         else:
@@ -86,7 +90,8 @@ async def async_wait(
     watch = Watch[T](operation, identity, options, clock=clock, random=random)
     while True:
         try:
-            item = await look()
+            with at_most(watch.time_to_look()):
+                item = await look()
         except _PASSING as error:
             watch.failed(error)
         else:
@@ -149,6 +154,10 @@ class Watch(Generic[T]):
         known = self._operation.states.get(str(state))
         self.over = str(state) in self._until or (known is not None and known.at_rest)
         return changed
+
+    def time_to_look(self) -> float:
+        """Return the seconds that a look may take."""
+        return max(LAST_LOOK, self._deadline - self._clock())
 
     def failed(self, error: MetaStudioError) -> None:
         """Take in that a look failed in a way that may pass."""
