@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import httpx
 import pytest
 from faultserver import FaultServer, stall
 from loopback import Answer, Received, serve
@@ -414,7 +415,8 @@ async def test_the_client_waits_and_finds_over_http_async() -> None:
 
 
 def test_the_client_waits_without_end_over_http() -> None:
-    with serve(answering(iter(["JOB_SUCCESS"]))) as http, MetaStudio(**settings(http.url), timeout=None) as studio:
+    endless: Any = {"timeout": httpx.Timeout(None)}
+    with serve(answering(iter(["JOB_SUCCESS"]))) as http, MetaStudio(**settings(http.url), **endless) as studio:
         assert studio.training_jobs.wait("0001", math.inf).state == "JOB_SUCCESS"
 
 
