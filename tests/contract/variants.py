@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -777,6 +778,9 @@ def lawful() -> list[Variant]:
         Variant("states changing all the time", moves=_change),
         Variant("items deleted all the time", moves=_delete),
         Variant("items come and go", moves=_come_and_go),
+        Variant("everything changes all the time", moves=_anything()),
+        _counted_first(),
+        _read_after_chosen(),
         Variant(
             "now and then a server error",
             settings=Settings(seed=3),
@@ -897,10 +901,14 @@ def _request_id_in_errors(answer: Answer, _request: Request) -> Answer:
     return _error(answer, request_id="7f" * 16) if answer.status >= 400 and isinstance(answer.body, dict) else answer
 
 
+IDENTITY = RULES.identity.strip("/")
+
+
 def _fresh(store: Any, number: int) -> dict[str, Any]:
+    """An item that is newer than all others, as one is that somebody has made just now."""
     item = deepcopy(store.items()[number % 50])
-    item[RULES.identity.strip("/")] = f"{number:032x}"
-    item["create_time"] = written((1_700_000_000 + number) * NANO)
+    item[IDENTITY] = f"{number:032x}"
+    item["create_time"] = written((1_900_000_000 + number) * NANO)
     return item  # type: ignore[no-any-return]
 
 
@@ -914,12 +922,12 @@ def _change(store: Any, number: int) -> None:
         item = store.items()[number % 90]
         states = list(OPERATION.states)
         item["state"] = states[number // 10 % len(states)]
-        store.replace(item[RULES.identity.strip("/")], item)
+        store.replace(item[IDENTITY], item)
 
 
 def _delete(store: Any, number: int) -> None:
     if number % 20 == 0 and len(store.items()) > 60:
-        store.remove(store.items()[number % 30][RULES.identity.strip("/")])
+        store.remove(store.items()[number % 30][IDENTITY])
 
 
 def _come_and_go(store: Any, number: int) -> None:
@@ -927,3 +935,69 @@ def _come_and_go(store: Any, number: int) -> None:
         store.add(_fresh(store, number))
     if number % 12 == 4 and number > 12:
         store.remove(f"{number - 4:032x}")
+
+
+def _anything() -> Change:
+    """An item made, another state, or an item gone, by chance but the same each time, with every third request."""
+    dice = random.Random(1)
+
+    def moves(store: Any, number: int) -> None:
+        if number % 3:
+            return
+        items = store.items()
+        kind = dice.choice(("made", "changed", "gone"))
+        item = dice.choice(items)
+        if kind == "made" and len(items) < 130:
+            store.add(_fresh(store, number))
+        elif kind == "gone" and len(items) > 80:
+            store.remove(item[IDENTITY])
+        else:
+            item["state"] = dice.choice(list(OPERATION.states))
+            store.replace(item[IDENTITY], item)
+
+    return moves
+
+
+def _counted_first() -> Variant:
+    """The items are counted, then read: now and then one is made in between."""
+    in_between = [False]
+
+    def moves(store: Any, number: int) -> None:
+        in_between[0] = number % 60 == 0
+        if in_between[0]:
+            store.add(_fresh(store, number))
+
+    def total(count: int, found: Sequence[Any], window: Window) -> int:
+        return PARTS.total(count, found, window) - in_between[0]  # type: ignore[arg-type]
+
+    return Variant("items are counted before they are read", replace(PARTS, total=total), moves=moves)
+
+
+def _read_after_chosen() -> Variant:
+    """Items are chosen by their state, then read: now and then one has another state by then."""
+    chosen, changed = Counter[str](), list[dict[str, Any]]()
+
+    def moves(store: Any, _number: int) -> None:
+        chosen["now"] = 0
+        for item in changed:
+            if any(each[IDENTITY] == item[IDENTITY] for each in store.items()):
+                store.replace(item[IDENTITY], item)
+
+    def condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+        chosen["now"] += rule.property == OPERATION.state_property
+        return PARTS.condition(rule, column, values)
+
+    def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+        changed.clear()
+        if chosen["now"] and found:
+            chosen["ever"] += 1
+            if chosen["ever"] % 20 == 3:
+                item = found[len(found) // 2]
+                states = list(OPERATION.states)
+                item["state"] = states[(states.index(item["state"]) + 1) % len(states)]
+                changed.append(deepcopy(item))
+        return PARTS.items(found, window)
+
+    return Variant(
+        "items are read after they were chosen", replace(PARTS, condition=condition, items=items), moves=moves
+    )
