@@ -725,6 +725,7 @@ def lawful() -> list[Variant]:
         Variant("unknown parameters refused", replace(PARTS, check_all=_no_unknown)),
         Variant("since later than until refused", replace(PARTS, check_all=_no_contradiction)),
         Variant("HEAD refused", replace(PARTS, methods=lambda _: ("GET",))),
+        Variant("401 before 405", replace(PARTS, methods=lambda _: ("GET",), finish=_who_before_what)),
         Variant("lax integers", replace(PARTS, convert=_lax)),
         Variant("values trimmed", replace(PARTS, convert=lambda s, text: PARTS.convert(s, text.strip()))),
         Variant(
@@ -788,6 +789,13 @@ def lawful() -> list[Variant]:
             parts=replace(PARTS, items=_every(400, _fail)),
         ),
     ]
+
+
+def _who_before_what(answer: Answer, request: Request) -> Answer:
+    """Another method without credentials is refused for the want of these."""
+    known = request.header("authorization") or request.header("x-auth-token")
+    body = {"error_code": "APIGW.0301", "error_msg": "who are you?"}
+    return answer if answer.status != 405 or known else replace(answer, status=401, body=body)
 
 
 def _no_unknown(_listing: Listing, _values: Mapping[str, Any], unknown: Sequence[str]) -> None:
@@ -968,7 +976,7 @@ def _counted_first() -> Variant:
             store.add(_fresh(store, number))
 
     def total(count: int, found: Sequence[Any], window: Window) -> int:
-        return PARTS.total(count, found, window) - in_between[0]  # type: ignore[arg-type]
+        return PARTS.total(count, found, window) - in_between[0]
 
     return Variant("items are counted before they are read", replace(PARTS, total=total), moves=moves)
 
