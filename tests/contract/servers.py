@@ -59,4 +59,5 @@ def access(sandbox: Sandbox) -> dict[str, Any]:
 def proven(variant: Variant, **options: Any) -> Report:
     """Run the tester against a variant."""
     with serving(variant) as sandbox:
-        return prove(sandbox.url, **{**access(sandbox), **options})
+        # A busy machine is no server that hangs.
+        return prove(sandbox.url, **{"timeout": 60, **access(sandbox), **options})

@@ -120,12 +120,12 @@ def test_one_answer_that_never_came_is_asked_for_again() -> None:
     with from_request(30, is_silent, last=30) as sandbox:
         report = prove(sandbox.url, timeout=1.5, only=("page.*",), **access(sandbox))
     assert report.exit_code == 0
-    assert "1 requests had no answer and were answered well when they were sent once more" in report.notes
+    assert any("had no answer and were answered well when they were sent once more" in each for each in report.notes)
 
 
 def test_an_answer_to_schemathesis_that_never_ends_ends_the_run() -> None:
     with from_request(IN_SCHEMATHESIS, drips, last=IN_SCHEMATHESIS) as sandbox:
-        report = prove(sandbox.url, timeout=1, only=("shapes",), max_examples=5, **access(sandbox))
+        report = prove(sandbox.url, timeout=1.5, only=("shapes",), max_examples=5, **access(sandbox))
     assert report.exit_code == 2
     assert "an answer did not end" in (report.failure or "")
     assert report.seconds < 30
