@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -220,6 +223,25 @@ def test_a_name_that_nothing_has_is_an_error(options: dict[str, Any], said: str)
 @pytest.mark.parametrize("name", ["start", "list", "auth/token.right", "signature.visitor", "*/total", "m*g"])
 def test_names_do_not_depend_on_the_credentials(name: str) -> None:
     assert prove("http://127.0.0.1:1", only=(name,), **CALLER).exit_code == 2
+
+
+def test_the_same_seed_sends_the_same_requests_from_any_process() -> None:
+    sent: list[tuple[bytes, bytes]] = []
+
+    def noting(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
+        sent.append((request.path, request.query))
+        return answer
+
+    runs: list[list[tuple[bytes, bytes]]] = []
+    with serving(Variant("noted", replace(PARTS, finish=noting))) as sandbox:
+        for seed in ("1", "2"):
+            environment = {**os.environ, **sandbox.environment, "PYTHONHASHSEED": seed}
+            command = [sys.executable, "-m", "metastudio.contract", sandbox.url, "--only", "filter.tag*"]
+            subprocess.run([*command, "--only", "filters.*"], env=environment, check=True, capture_output=True)
+            runs.append(sent.copy())
+            sent.clear()
+    assert len(runs[0]) > 50
+    assert runs[0] == runs[1]
 
 
 def test_time_is_kept() -> None:
