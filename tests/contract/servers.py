@@ -60,4 +60,5 @@ def proven(variant: Variant, **options: Any) -> Report:
     """Run the tester against a variant."""
     with serving(variant) as sandbox:
         # A busy machine is no server that hangs.
-        return prove(sandbox.url, **{"timeout": 60, **access(sandbox), **options})
+        given: dict[str, Any] = {"timeout": 60, **access(sandbox), **options}
+        return prove(sandbox.url, **given)

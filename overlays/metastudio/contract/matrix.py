@@ -99,15 +99,16 @@ class Matrix:
 
         if not case.own_key:
             return send(again=True)
-        for _ in range(2):
-            if self._in_a_row >= MOST_IN_A_ROW:
-                self._reassure()
-            self._in_a_row += 1
-            answer = send(again=False)
-            if 200 <= answer.status < 300:
-                self._in_a_row = 0
-            if answer.status < 500:
-                break
+        answer = self._forged(send)
+        return self._forged(send) if answer.status >= 500 else answer
+
+    def _forged(self, send: Callable[..., Answer]) -> Answer:
+        if self._in_a_row >= MOST_IN_A_ROW:
+            self._reassure()
+        self._in_a_row += 1
+        answer = send(again=False)
+        if 200 <= answer.status < 300:
+            self._in_a_row = 0
         return answer
 
     def _reassure(self) -> None:
