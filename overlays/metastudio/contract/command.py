@@ -25,7 +25,8 @@ Exit codes:
     help="Prove the server at URL against the contract: shapes, meaning and authentication.\n\n"
     "The key pair, the token and the project come from the environment or the credentials file, as everywhere; "
     "those of another caller, for the tenant check, from METASTUDIO_OTHER_AK, METASTUDIO_OTHER_SK, "
-    "METASTUDIO_OTHER_TOKEN and METASTUDIO_OTHER_PROJECT_ID. Without --writes nothing but GET, HEAD and OPTIONS is sent.",
+    "METASTUDIO_OTHER_TOKEN and METASTUDIO_OTHER_PROJECT_ID. Without --writes, nothing is sent but GET, HEAD and "
+    "OPTIONS.",
 )
 @click.argument("url", envvar="METASTUDIO_BASE_URL", metavar="URL")
 @click.option("--project-id", metavar="ID", help="The project whose list is asked for.")
