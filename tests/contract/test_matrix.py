@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,12 @@ from contract.servers import access, proven, serving
 from contract.variants import Variant
 from metastudio.contract import Credentials, Verdict, prove
 from metastudio.contract.matrix import is_public
+from metastudio.contract.reports import terminal
 from metastudio.contract.subject import subjects
 from metastudio.sandbox import PARTS
 from metastudio.sandbox.authentication import Gate
 from metastudio.sandbox.messages import Answer, RefusedError, Request
+from rich.console import Console
 
 
 def test_every_way_in_is_tried_from_every_side() -> None:
@@ -107,6 +110,10 @@ def test_no_forge_sends_none() -> None:
         assert report.requests.get("auth", 0) == 0
     assert len(report.having(Verdict.NOT_EXERCISED)) > 20
     assert report.exit_code == 0
+    console = Console(record=True, width=80, file=io.StringIO())
+    terminal(report, console=console)
+    [line] = [each for each in console.export_text().splitlines() if each.startswith("- not exercised")]
+    assert line.startswith("- not exercised (forged credentials were not asked for): auth/none, auth/token.right,")
 
 
 def test_a_token_alone_is_enough_to_run() -> None:

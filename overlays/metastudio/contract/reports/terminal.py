@@ -33,13 +33,17 @@ def progress() -> Generator[Callable[[str, int], None], None, None]:
 
 
 def terminal(report: Report, *, verbose: bool = False, console: Console | None = None) -> None:
-    """Print the report. `verbose` shows the properties that hold as well, one by one."""
+    """Print the report. `verbose` shows the properties that hold, or were not exercised, one by one as well."""
     console = console or Console(highlight=False)
     for result in report.results:
         if verbose or result.verdict not in (Verdict.PASS, Verdict.NOT_EXERCISED):
             for line in _lines(result):
                 # Never folded or cut: a command is there to be copied.
                 console.print(line, soft_wrap=True)
+    if not verbose:
+        for why, left in _left_out(report).items():
+            names = ", ".join(f"{each.property.suite}/{each.property.id}" for each in left)
+            console.print(Text(f"- not exercised{f' ({why})' if why else ''}: {names}", style="dim"), soft_wrap=True)
     met = ", ".join(f"{count} {what}" for what, count in report.exercised.items() if count)
     if met:
         console.print(Text(f"met: {met}", style="dim"), soft_wrap=True)
@@ -51,6 +55,14 @@ def terminal(report: Report, *, verbose: bool = False, console: Console | None =
         console.print(Text(f"could not run: {report.failure}", style="bold red"), soft_wrap=True)
     elif report.nothing_seen and not report.breaches:
         console.print(Text("no answer held a single item: nothing was proven", style="bold red"))
+
+
+def _left_out(report: Report) -> dict[str, list[Result]]:
+    """What was not exercised, by the reason for it."""
+    found: dict[str, list[Result]] = {}
+    for each in report.having(Verdict.NOT_EXERCISED):
+        found.setdefault(each.note, []).append(each)
+    return found
 
 
 def _lines(result: Result) -> Iterator[Text]:
