@@ -56,6 +56,7 @@ FAULTY_SAMPLE = {
 LAWFUL_SAMPLE: dict[str, tuple[str, ...]] = {
     "newer states, extra fields, nulls": (),
     "shorter texts": ("meaning", "shapes"),
+    "more items than pages can take": ("page.*", "order.*", "filters.*"),
     "a clamp above the maximum": ("meaning",),
     "an absent resolution is 1080P": ("meaning",),
     "since later than until refused": ("meaning",),
@@ -63,7 +64,7 @@ LAWFUL_SAMPLE: dict[str, tuple[str, ...]] = {
     "404 for a foreign project": ("auth",),
     "authentication failures are 400": ("auth",),
 }
-"""With the suites that could blame them."""
+"""With what could blame them."""
 MOVING_SAMPLE = (
     "items added all the time",
     "items come and go",

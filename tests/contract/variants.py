@@ -721,6 +721,7 @@ def lawful() -> list[Variant]:
         Variant("correct, with another population", settings=Settings(seed=7, jobs=230)),
         Variant("few items", settings=Settings(jobs=3)),
         Variant("one item", settings=Settings(jobs=1)),
+        Variant("more items than pages can take", settings=Settings(jobs=1100)),
         Variant("newer states, extra fields, nulls", settings=newest),
         Variant("unknown parameters refused", replace(PARTS, check_all=_no_unknown)),
         Variant("since later than until refused", replace(PARTS, check_all=_no_contradiction)),

@@ -180,11 +180,11 @@ class Bench:
         return self.send({**query, self.rules.limit: str(self.page_length), self.rules.offset: "0"})
 
     def walk(self, query: Query, size: int | None = None, first: Answer | None = None) -> Walk:
-        """Ask for all pages, of `size` items each, until one is short, empty, or brings nobody new.
+        """Ask for all pages, of `size` items each or the most allowed, until one is short, empty, or brings nobody new.
 
         `first` is the answer of `first(query)`, where that was asked for already.
         """
-        size = size or self.page_length
+        size = min(size or self.page_length, self.page_length)
         pages: list[Page] = []
         seen: set[str] = set()
         while True:

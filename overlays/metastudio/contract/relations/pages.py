@@ -72,7 +72,9 @@ def joined(bench: Bench, snapshot: Snapshot, check: Check) -> None:
         twice = len(whole.identities) - len(set(whole.identities))
         seen = f"{len(whole.identities)} items, {twice} of them twice, {len(missing)} of the list missing"
         check.holds(not missing and not twice, f"{count} different items on all pages together", seen, *whole.answers)
-        for size in sizes(count, bench.page_length) if not query else [max(2, math.ceil(count / 5))]:
+        for size in (
+            sizes(count, bench.page_length) if not query else [min(bench.page_length, max(2, math.ceil(count / 5)))]
+        ):
             walk = bench.walk(query, size)
             expected = f"the same {len(whole.identities)} items in the same order, in pages of {size}"
             seen = _difference(whole.identities, walk.identities)
@@ -126,8 +128,9 @@ def after_the_end(bench: Bench, snapshot: Snapshot, check: Check) -> None:
     count, rules = len(snapshot.items), bench.rules
     if not snapshot.whole:
         return check.skip(_too_few(snapshot, "a whole list"))
-    for offset in (count, count + 1, count + 1000):
-        page = bench.ask({rules.offset: str(offset), rules.limit: "10"})
+    largest = bench.subject.operation.parameters[rules.offset].schema.get("maximum", math.inf)
+    for offset in (each for each in (count, count + 1, count + 1000) if each <= largest):
+        page = bench.ask({rules.offset: str(offset), rules.limit: str(min(10, bench.page_length))})
         check.holds(not page.items, f"no items after the {count} of the list", f"{len(page.items)} items", page.answer)
     return None
 
