@@ -66,6 +66,7 @@ def joined(bench: Bench, snapshot: Snapshot, check: Check) -> None:
     count = len(snapshot.items)
     if count < 2 or not snapshot.whole:
         return check.skip(_too_few(snapshot, "two items"))
+    fifth = min(bench.page_length, max(2, math.ceil(count / 5)))
     for query in orders(bench):
         whole = bench.walk(query)
         missing = snapshot.items.keys() - set(whole.identities)
