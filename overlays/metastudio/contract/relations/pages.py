@@ -73,9 +73,7 @@ def joined(bench: Bench, snapshot: Snapshot, check: Check) -> None:
         twice = len(whole.identities) - len(set(whole.identities))
         seen = f"{len(whole.identities)} items, {twice} of them twice, {len(missing)} of the list missing"
         check.holds(not missing and not twice, f"{count} different items on all pages together", seen, *whole.answers)
-        for size in (
-            sizes(count, bench.page_length) if not query else [min(bench.page_length, max(2, math.ceil(count / 5)))]
-        ):
+        for size in [fifth] if query else sizes(count, bench.page_length):
             walk = bench.walk(query, size)
             expected = f"the same {len(whole.identities)} items in the same order, in pages of {size}"
             seen = _difference(whole.identities, walk.identities)
