@@ -783,6 +783,7 @@ def lawful() -> list[Variant]:
         Variant("everything changes all the time", moves=_anything()),
         _counted_first(),
         _read_after_chosen(),
+        Variant("now and then an error of the gateway", replace(PARTS, finish=_bad_gateway())),
         Variant(
             "now and then a server error",
             settings=Settings(seed=3),
@@ -797,6 +798,17 @@ def _who_before_what(answer: Answer, request: Request) -> Answer:
     known = request.header("authorization") or request.header("x-auth-token")
     body = {"error_code": "APIGW.0301", "error_msg": "who are you?"}
     return answer if answer.status != 405 or known else replace(answer, status=401, body=body)
+
+
+def _bad_gateway() -> Callable[[Answer, Request], Answer]:
+    count = iter(range(1, 10**9))
+
+    def finish(answer: Answer, _request: Request) -> Answer:
+        if next(count) % 300:
+            return answer
+        return Answer(502, b"<html>Bad Gateway</html>", {"Content-Type": "text/html"})
+
+    return finish
 
 
 def _no_unknown(_listing: Listing, _values: Mapping[str, Any], unknown: Sequence[str]) -> None:

@@ -109,12 +109,12 @@ class Shapes:
         self._second_opinion(answer, said, bool(found))
 
     def _judge_generated(self, each: Generated) -> None:
-        answer = each.answer
-        if answer is None or answer.status >= 500:
-            answer = self._again(each)
-        if answer is None:
+        if each.answer is not None and each.answer.status < 500:
+            self.judge(each.answer, each.said, each.headers)
             return
-        self.judge(answer, each.said, each.headers)
+        answer = self._again(each)
+        if answer is not None:
+            self.judge(answer, {}, each.headers)  # what schemathesis says is about the first answer
 
     def _again(self, each: Generated) -> Answer | None:
         """Send a request that failed once more, as it was, to tell a fault from bad luck."""
