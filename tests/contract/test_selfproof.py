@@ -62,7 +62,7 @@ LAWFUL_SAMPLE: dict[str, tuple[str, ...]] = {
     "since later than until refused": ("meaning",),
     "plain characters only in texts": ("meaning",),
     "404 for a foreign project": ("auth",),
-    "now and then an error of the gateway": ("shapes", "auth"),
+    "now and then an error page": ("shapes", "auth"),
     "authentication failures are 400": ("auth",),
 }
 """With what could blame them."""

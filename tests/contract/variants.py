@@ -783,7 +783,7 @@ def lawful() -> list[Variant]:
         Variant("everything changes all the time", moves=_anything()),
         _counted_first(),
         _read_after_chosen(),
-        Variant("now and then an error of the gateway", replace(PARTS, finish=_bad_gateway())),
+        Variant("now and then an error page", replace(PARTS, finish=_error_page())),
         Variant(
             "now and then a server error",
             settings=Settings(seed=3),
@@ -800,13 +800,13 @@ def _who_before_what(answer: Answer, request: Request) -> Answer:
     return answer if answer.status != 405 or known else replace(answer, status=401, body=body)
 
 
-def _bad_gateway() -> Callable[[Answer, Request], Answer]:
+def _error_page() -> Callable[[Answer, Request], Answer]:
     count = iter(range(1, 10**9))
 
     def finish(answer: Answer, _request: Request) -> Answer:
         if next(count) % 300:
             return answer
-        return Answer(502, b"<html>Bad Gateway</html>", {"Content-Type": "text/html"})
+        return Answer(500, b"<html>Internal Error</html>", {"Content-Type": "text/html"})
 
     return finish
 
