@@ -151,8 +151,22 @@ def _for_templates(document: Document, contract: dict[str, Any]) -> str:
     operations = {name: _operation_for_templates(name, each) for name, each in contract["operations"].items()}
     return "".join(
         f"{{% set {name} = {json.dumps(value)} %}}\n"
-        for name, value in (("joined", joined), ("enums", enums), ("operations", operations))
+        for name, value in (
+            ("joined", joined),
+            ("enums", enums),
+            ("operations", operations),
+            ("shared", _shared(contract)),
+        )
     )
+
+
+def _shared(contract: dict[str, Any]) -> dict[str, list[str]]:
+    """By class of a list's items, the properties that are the same in all of them: those of the list's scope."""
+    return {
+        operation["item_class"]: sorted({pointer[1:] for pointer in operation["x-list"].get("scope", {}).values()})
+        for operation in contract["operations"].values()
+        if operation["x-list"] and operation["item_class"]
+    }
 
 
 def _operation_for_templates(name: str, operation: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,14 @@ def test_reading_leaves_its_source_alone() -> None:
     assert source == before
 
 
+def test_the_project_of_a_page_is_held_once() -> None:
+    """A hundred copies of what `x-list` says is the same in all items would be a tenth of the memory."""
+    texts = json.loads(json.dumps([REQUIRED] * 3 + [REQUIRED | {"project_id": "another"}]))
+    jobs = [TrainingJobBasicInfo.from_dict(each) for each in texts]
+    assert [job.project_id for job in jobs] == ["c", "c", "c", "another"]
+    assert len({id(job.project_id) for job in jobs}) == 2
+
+
 def test_known_values_become_members() -> None:
     job = read(model_version="V3.2", matting_type="AI", model_resolution="4K")
     assert job.state is TrainingJobState.TRAINING

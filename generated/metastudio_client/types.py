@@ -56,7 +56,7 @@ class Response(Generic[T]):
     parsed: T | None
 
 
-__all__ = ["read_member", "read_time", "UNSET", "File", "FileTypes", "RequestFiles", "Response", "Unset"]
+__all__ = ["read_member", "read_time", "share", "UNSET", "File", "FileTypes", "RequestFiles", "Response", "Unset"]
 
 
 _members: dict[type[StrEnum], dict[str, Any]] = {}
@@ -80,3 +80,17 @@ def read_time(value: Any) -> Any:
         return datetime.fromisoformat(value)
     except ValueError:
         return value
+
+
+_last = ""
+
+
+def share(value: Any) -> Any:
+    """The text that came last where `value` is equal to it: of a text that many items have in common, one is kept"""
+    global _last
+    if type(value) is not str:
+        return value
+    last = _last  # another thread may replace it meanwhile
+    if value != last:
+        _last = last = value
+    return last

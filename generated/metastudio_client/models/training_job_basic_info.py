@@ -11,7 +11,7 @@ from ..models.matting_type import MattingType
 from ..models.model_resolution import ModelResolution
 from ..models.model_version import ModelVersion
 from ..models.training_job_state import TrainingJobState
-from ..types import UNSET, Unset, read_member, read_time
+from ..types import UNSET, Unset, read_member, read_time, share
 
 T = TypeVar("T", bound="TrainingJobBasicInfo")
 
@@ -195,7 +195,7 @@ class TrainingJobBasicInfo:
 
         state = read_member(TrainingJobState, d.pop("state"))
 
-        project_id = d.pop("project_id")
+        project_id = share(d.pop("project_id"))
 
         create_time = read_time(d.pop("create_time"))
 
