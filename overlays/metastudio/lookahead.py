@@ -1,7 +1,7 @@
 """Fetches the pages of a plan ahead of the reader, in threads or in tasks, and delivers them in order.
 
-At most `concurrency` pages are in flight or wait for the reader, so memory is constant. An error surfaces at its place,
-after every page before it.
+At most `concurrency` requests are in flight, and at most a quarter more pages wait for the reader or for their turn, so
+memory is constant. An error surfaces at its place, after every page before it.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ AsyncFetch = Callable[[Mapping[str, Any]], Awaitable[FetchedPage[T]]]
 class _Window(Generic[T, P]):
     """The requests sent ahead, in the order of delivery. `P` is what stands for an answer to come."""
 
-    def __init__(self, plan: Plan[T], concurrency: int, start: Callable[[Request], P]) -> None:
+    def __init__(self, plan: Plan[T], size: int, start: Callable[[Request], P]) -> None:
         self._plan = plan
-        self._concurrency = concurrency
+        self._size = size
         self._start = start
         self._sent: deque[tuple[Request, P]] = deque()
 
     def fill(self) -> None:
         """Send ahead what may be."""
-        if self._concurrency == 1:
+        if self._size == 1:
             return
-        while self._plan.ahead and len(self._sent) < self._concurrency and (request := self._plan.next()):
+        while self._plan.ahead and len(self._sent) < self._size and (request := self._plan.next()):
             gap = bool(self._sent) and request.offset < self._sent[0][0].offset
             (self._sent.appendleft if gap else self._sent.append)((request, self._start(request)))
 
@@ -101,7 +101,8 @@ def pages(
     def start(request: Request) -> Future[FetchedPage[T]]:
         return iterations.start(iteration, send, request)
 
-    window = _Window(plan, concurrency, start)
+    # A quarter more than there are threads: answers come in any order, and whose answer is not due yet goes on.
+    window = _Window(plan, concurrency + concurrency // 4, start)
     try:
         while not plan.done and (due := window.pop()):
             request, answer = due
