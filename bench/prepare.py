@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def prepare() -> Prepared:
         shutil.rmtree(old)
     own = [ROOT / "overlays" / "metastudio", ROOT / "generated" / "metastudio_client"]
     requirements = ["httpx", "attrs"]
-    own_requirements = [*requirements, "sniffio"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    own_requirements = [Requirement(each).name for each in project["dependencies"]]
     ours = _site("ours", own_requirements, own)
     sites = {
         "ours": ours,

@@ -58,9 +58,9 @@ def test_reading_leaves_its_source_alone() -> None:
 
 def test_the_project_of_a_page_is_held_once() -> None:
     """A hundred copies of what `x-list` says is the same in all items would be a tenth of the memory."""
-    texts = json.loads(json.dumps([REQUIRED] * 3 + [REQUIRED | {"project_id": "another"}]))
+    texts = [json.loads(json.dumps(REQUIRED | {"project_id": each})) for each in ("one", "one", "one", "another")]
     jobs = [TrainingJobBasicInfo.from_dict(each) for each in texts]
-    assert [job.project_id for job in jobs] == ["c", "c", "c", "another"]
+    assert [job.project_id for job in jobs] == ["one", "one", "one", "another"]
     assert len({id(job.project_id) for job in jobs}) == 2
 
 

@@ -6,8 +6,6 @@ import asyncio
 import gc
 import json
 import os
-import subprocess
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -31,6 +29,7 @@ from metastudio.session import Session
 from metastudio_client._engine import DEFAULT_CONCURRENCY
 from metastudio_client.models.training_job_basic_info import TrainingJobBasicInfo
 from metastudio_client.types import UNSET, Unset
+from own_process import run_script
 from simulated_lists import OPERATION, SimulatedServer, ids, job, jobs, options, run
 
 Job = TrainingJobBasicInfo
@@ -308,15 +307,7 @@ else:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_an_iteration_does_not_hang_in_a_forked_child() -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING],  # forking beside threads is the point
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_script(FORKING)
 
 
 def test_one_at_a_time_sends_nothing_ahead_and_starts_no_thread() -> None:

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import pickle
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -25,6 +23,7 @@ from metastudio.session import AsyncSession, Session
 from metastudio.tokens import TokenAuth
 from metastudio_client import Client
 from metastudio_client.api.training_jobs import list_training_jobs
+from own_process import run_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -452,14 +451,6 @@ session.close()
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_uses_connections_of_its_own() -> None:
     with FaultServer([OK]) as server:
-        done = subprocess.run(
-            [sys.executable, "-c", FORKING, server.url],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        run_script(FORKING, server.url)
         assert server.connections == 2
         assert [b"X-Later: 1" in head for head in server.heads] == [False, True, True, True, True]

@@ -433,5 +433,6 @@ async def test_a_server_that_hangs_does_not_hold_up_the_end_async(monkeypatch: p
     monkeypatch.setattr(waiting_module, "LAST_LOOK", 0.2)
     with FaultServer([stall()]) as server:
         async with AsyncMetaStudio(**settings(server.url), timeout=60.0) as studio:
-            with pytest.raises(errors.WaitTimeoutError, match="never seen; the last look failed"):
+            with pytest.raises(errors.WaitTimeoutError, match="never seen; the last look failed") as raised:
                 await studio.training_jobs.wait("0001", 0.1, poll=0.1)
+            assert isinstance(raised.value.__cause__, errors.ApiTimeoutError)

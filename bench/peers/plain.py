@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
 from metastudio import AkSkAuth
 from peers import ACCESS_KEY, PROJECT_ID, SECRET_KEY
+from peers.offset_loop import OffsetLoop
 from plain_client import Client
 from plain_client.api.training_jobs import list_training_jobs
 
 
-class Peer:
+class Peer(OffsetLoop):
     def __init__(self, url: str, ca: str | None = None) -> None:
         auth = AkSkAuth(ACCESS_KEY, SECRET_KEY, project_id=PROJECT_ID)
         verify = ssl.create_default_context(cafile=ca) if ca else True
         self._client = Client(url, verify_ssl=verify, timeout=httpx.Timeout(30), httpx_args={"auth": auth})
 
-    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[Any]:
-        kept: list[Any] = []
-        for offset in offsets:
-            page = self._page(offset, limit)
-            if keep:
-                kept.append(page.jobs)
-        return kept
-
-    def everything(self, page_size: int, concurrency: int | None, seen: Callable[[object], None]) -> None:
-        offset, total = 0, 1
-        while offset < total:
-            answer = self._page(offset, page_size)
-            for job in answer.jobs:
-                seen(job)
-            offset, total = offset + len(answer.jobs), answer.count
-
-    def _page(self, offset: int, limit: int) -> Any:
+    def page(self, offset: int, limit: int) -> Any:
         return list_training_jobs.sync(PROJECT_ID, client=self._client, offset=offset, limit=limit)
 
     def close(self) -> None:

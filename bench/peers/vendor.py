@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
@@ -10,9 +10,10 @@ from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkmetastudio.v1 import List2dModelTrainingJobRequest, MetaStudioClient
 from peers import ACCESS_KEY, PROJECT_ID, SECRET_KEY
+from peers.offset_loop import OffsetLoop
 
 
-class Peer:
+class Peer(OffsetLoop):
     def __init__(self, url: str, ca: str | None = None) -> None:
         config = HttpConfig.get_default_config()
         config.ssl_ca_cert = ca
@@ -20,23 +21,7 @@ class Peer:
         builder = MetaStudioClient.new_builder().with_http_config(config).with_credentials(credentials)
         self._client = builder.with_endpoint(url).build()
 
-    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[Any]:
-        kept: list[Any] = []
-        for offset in offsets:
-            page = self._page(offset, limit)
-            if keep:
-                kept.append(page.jobs)
-        return kept
-
-    def everything(self, page_size: int, concurrency: int | None, seen: Callable[[object], None]) -> None:
-        offset, total = 0, 1
-        while offset < total:
-            answer = self._page(offset, page_size)
-            for job in answer.jobs:
-                seen(job)
-            offset, total = offset + len(answer.jobs), answer.count
-
-    def _page(self, offset: int, limit: int) -> Any:
+    def page(self, offset: int, limit: int) -> Any:
         return self._client.list2d_model_training_job(List2dModelTrainingJobRequest(offset=offset, limit=limit))
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ back, or a piece of other I/O in two spellings: ``run`` for threads, ``arun`` fo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import httpx
@@ -29,12 +30,12 @@ class Effect(Protocol):
 Step: TypeAlias = httpx.Request | Effect
 
 
-class StepAuth(httpx.Auth):
+class StepAuth(httpx.Auth, ABC):
     """An ``httpx.Auth`` whose flow is told as steps."""
 
+    @abstractmethod
     def steps(self, request: httpx.Request) -> Generator[Step, Any, None]:
         """The flow for one request: at least yields the request itself, once or twice."""
-        raise NotImplementedError
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Called by ``httpx.Client``."""

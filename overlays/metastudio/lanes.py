@@ -108,7 +108,7 @@ class Lanes(httpx.BaseTransport):
         lane = self._lanes.take()
         try:
             response = lane.handle_request(request)
-        except BaseException:
+        except BaseException:  # a cancelled request too leaves a connection that may hold half an answer
             self._end(lane, usable=False)
             raise
         response.stream = _Stream(response.stream, lambda: self._end(lane))
@@ -141,7 +141,7 @@ class AsyncLanes(httpx.AsyncBaseTransport):
         lane = self._lanes.take()
         try:
             response = await lane.handle_async_request(request)
-        except BaseException:
+        except BaseException:  # a cancelled request too leaves a connection that may hold half an answer
             await self._end(lane, usable=False)
             raise
         response.stream = _AsyncStream(response.stream, lambda: self._end(lane))

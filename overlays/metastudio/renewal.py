@@ -107,7 +107,7 @@ class Renewal(Generic[T]):
                 renewed: T = yield _Wait(flight)
             except _AbandonedError as abandoned:
                 self._finish(flight, error=abandoned)
-            except Exception:
+            except Exception:  # the caller that renews gets it; the others have a value that is still good
                 if old is None:
                     raise
                 return old

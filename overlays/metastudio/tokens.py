@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from abc import abstractmethod
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -34,9 +35,9 @@ class TokenFlow(StepAuth):
         self._renewal = Renewal[str](token, early=EARLY, late=LATE, now=self.clock.now)
         self._renewable = token is None
 
+    @abstractmethod
     def renew(self, request: httpx.Request) -> Generator[Step, Any, tuple[str, datetime | None]]:
         """Steps to a new token and the time it ends, on behalf of `request`."""
-        raise NotImplementedError
 
     def trust(self, url: httpx.URL | str) -> None:
         """Let the token be sent to the origin of `url` too.

@@ -35,7 +35,7 @@ class Connection:
         studio = MetaStudio(**self.given, **more)
         try:
             yield studio
-        except Exception:
+        except Exception:  # not KeyboardInterrupt, as said above
             studio.close()
             raise
         studio.close()

@@ -54,7 +54,7 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
-        if scope["type"] != "http":
+        if scope["type"] != "http":  # ASGI servers take an error for "no lifespan, no websockets here"
             raise NotImplementedError(f"the sandbox speaks HTTP, not {scope['type']}")
         request = await _read(scope, receive)
         service = next((each for each in self._services if each.serves(request)), None)
@@ -86,7 +86,7 @@ class App:
             answer = self._healthy(request, service, fault)
         except RefusedError as refused:
             answer = refusal(refused, request_id)
-        except Exception:
+        except Exception:  # a bug of the sandbox: shown in its log, a 500 of the contract's form to the client
             log.exception("the sandbox failed")
             answer = refusal(RefusedError("failure"), request_id)
         always = {
