@@ -9,7 +9,7 @@ from pathlib import Path
 from metastudio import Credentials, connect
 from metastudio.cli.table import Layout
 from metastudio.cli.terminal import Terminal
-from metastudio.operations import operations
+from metastudio.contract.operation import operations
 from metastudio.sandbox import serve
 from metastudio_client.api.training_jobs import list_training_jobs
 from metastudio_client.models import ListTrainingJobsResponse

@@ -25,10 +25,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "overlays"))
 
-import history  # noqa: E402
-from metastudio.names import method_suffix, python_name  # noqa: E402
-from metastudio.spec import ContractError, Document, check, compile_contract, load  # noqa: E402
-from metastudio.spec.load import join  # noqa: E402
+from contract_diff import history  # noqa: E402
+from metastudio.contract import ContractError, Document, check, compile_contract, load  # noqa: E402
+from metastudio.contract.document import join  # noqa: E402
+from metastudio.contract.naming import method_suffix, python_name  # noqa: E402
 
 PACKAGE = "metastudio_client"
 SETTINGS = {"project_id"}  # path parameters that the client fills from its settings

@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.text import Text
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from cli.running import COMMAND, Terminal  # noqa: E402
+from cli_runs import COMMAND, Terminal  # noqa: E402
+from metastudio.auth.signature import EMPTY_PAYLOAD_HASH  # noqa: E402
 from metastudio.sandbox import Sandbox, serve  # noqa: E402
-from metastudio.signing import EMPTY_PAYLOAD_HASH  # noqa: E402
 
 PAGE, PICTURE = ROOT / "docs" / "cli.md", ROOT / "docs" / "images" / "jobs.svg"
 COLUMNS = 100

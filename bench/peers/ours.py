@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from metastudio import AkSkAuth, Credentials, MetaStudio, signing
+from metastudio import AkSkAuth, Credentials, MetaStudio
+from metastudio.auth import signature
 from peers import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 
 
@@ -42,16 +43,16 @@ class Peer:
     def signer(self) -> Callable[[int], object]:
         """From the parts of a request to the value of Authorization."""
         headers = {"host": "metastudio.cn-north-4.myhuaweicloud.com", "x-project-id": PROJECT_ID}
-        sign = signing.keyed_signature(SECRET_KEY)
+        sign = signature.keyed_signature(SECRET_KEY)
         path = f"/v1/{PROJECT_ID}/digital-human-training-manage/user/jobs"
 
         def signed(number: int) -> str:
-            date = signing.format_date(datetime.now(UTC))
-            query = signing.spell_query(f"limit=100&offset={number}")
+            date = signature.format_date(datetime.now(UTC))
+            query = signature.spell_query(f"limit=100&offset={number}")
             all_headers = {**headers, "x-sdk-date": date}
-            canonical = signing.canonical_request("GET", path, query, all_headers)
-            text = signing.string_to_sign(date, canonical)
-            return signing.authorization(ACCESS_KEY, signing.signed_headers(all_headers), sign(text))
+            canonical = signature.canonical_request("GET", path, query, all_headers)
+            text = signature.string_to_sign(date, canonical)
+            return signature.authorization(ACCESS_KEY, signature.signed_headers(all_headers), sign(text))
 
         return signed
 

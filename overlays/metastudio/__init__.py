@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from metastudio import errors as errors
-    from metastudio.auth import AkSkAuth as AkSkAuth
+    from metastudio.auth.aksk import AkSkAuth as AkSkAuth
+    from metastudio.auth.credentials import Credentials as Credentials
+    from metastudio.auth.iam import IamTokenAuth as IamTokenAuth
+    from metastudio.auth.token import TokenAuth as TokenAuth
     from metastudio.client import AsyncMetaStudio as AsyncMetaStudio
     from metastudio.client import MetaStudio as MetaStudio
     from metastudio.client import connect as connect
-    from metastudio.credentials import Credentials as Credentials
-    from metastudio.iam import IamTokenAuth as IamTokenAuth
-    from metastudio.tokens import TokenAuth as TokenAuth
 
 _HOME = {
-    "AkSkAuth": "auth",
+    "AkSkAuth": "auth.aksk",
     "AsyncMetaStudio": "client",
-    "Credentials": "credentials",
-    "IamTokenAuth": "iam",
+    "Credentials": "auth.credentials",
+    "IamTokenAuth": "auth.iam",
     "MetaStudio": "client",
-    "TokenAuth": "tokens",
+    "TokenAuth": "auth.token",
     "connect": "client",
 }
 

@@ -12,20 +12,21 @@ from metastudio_client._contract import VERSION
 from metastudio_client.api import Api, AsyncApi
 from metastudio_client.client import Client
 
-from metastudio import operations, settings
-from metastudio.auth import AkSkAuth
-from metastudio.clock import Clock
+from metastudio import config
+from metastudio.auth.aksk import AkSkAuth
+from metastudio.auth.clock import Clock
+from metastudio.auth.token import TokenFlow
+from metastudio.contract import operation
 from metastudio.engine import AsyncEngine, Engine
 from metastudio.errors import ConfigurationError
-from metastudio.retry import RetryPolicy
-from metastudio.session import AsyncSession, Session
-from metastudio.tokens import TokenFlow
-from metastudio.transport import DEFAULT_TIMEOUT
+from metastudio.http.retry import RetryPolicy
+from metastudio.http.session import AsyncSession, Session
+from metastudio.http.tls import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     import ssl
 
-    from metastudio.credentials import Credentials
+    from metastudio.auth.credentials import Credentials
 
 _building = threading.Lock()
 
@@ -148,7 +149,7 @@ def connect(**options: Unpack[Options]) -> Client:
 class _Connected(Client):
     """The generated client, whose httpx clients are sessions of ours, made when they are first needed."""
 
-    found: settings.Settings = attrs.field(kw_only=True)
+    found: config.Settings = attrs.field(kw_only=True)
     retry: RetryPolicy = attrs.field(kw_only=True)
     connection: dict[str, Any] = attrs.field(kw_only=True)
 
@@ -169,7 +170,7 @@ class _Connected(Client):
 
     def _session_arguments(self) -> dict[str, Any]:
         return {
-            "find_operation": operations.find,
+            "find_operation": operation.find,
             "auth": self.found.auth,
             "base_url": self._base_url,
             "headers": self._headers,
@@ -199,8 +200,8 @@ class _AsyncProjectSession(AsyncSession):
 def _name_project(request: httpx.Request, session: httpx.Client | httpx.AsyncClient) -> httpx.Request:
     if isinstance(session.auth, AkSkAuth):
         path = request.url.path.removeprefix(session.base_url.path.rstrip("/"))
-        operation = operations.find(request.method, path)
-        match = operation and operation.path_pattern.match(path)
+        found_operation = operation.find(request.method, path)
+        match = found_operation and found_operation.path_pattern.match(path)
         if match and "project_id" in match.groupdict():
             request.headers.setdefault("X-Project-Id", match["project_id"])
     return request
@@ -210,7 +211,7 @@ def _connect(options: Options) -> _Connected:
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
         raise TypeError(f"unknown option {', '.join(sorted(unknown))}; there are {', '.join(Options.__annotations__)}")
-    found = settings.resolve(
+    found = config.resolve(
         region=options.get("region"),
         project_id=options.get("project_id"),
         credentials=options.get("credentials"),
@@ -248,5 +249,5 @@ def _app_user(app_user_id: str | None) -> dict[str, str]:
     return {"X-App-UserId": app_user_id}
 
 
-def _shown(client: object, found: settings.Settings) -> str:
+def _shown(client: object, found: config.Settings) -> str:
     return f"<{type(client).__name__.lstrip('_')} {found.base_url} project={found.project_id} auth={found.auth!r}>"

@@ -9,10 +9,10 @@ import threading
 from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
-from metastudio.arguments import prepare
-from metastudio.iterations import AsyncIterations, Iterations
-from metastudio.operations import Operation, operations
-from metastudio.pointers import pointer_getter
+from metastudio.contract.arguments import prepare
+from metastudio.contract.json_pointer import pointer_getter
+from metastudio.contract.operation import Operation, operations
+from metastudio.lists.executor import AsyncIterations, Iterations
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from metastudio_client.client import Client
     from metastudio_client.types import Response
 
-    from metastudio.lookahead import AsyncFetch, Fetch
-    from metastudio.offsets import FetchedPage
-    from metastudio.settings import Settings
+    from metastudio.config import Settings
+    from metastudio.lists.offset import FetchedPage
+    from metastudio.lists.prefetch import AsyncFetch, Fetch
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class _Common:
         return prepare(operation, arguments, binding.closed, later=() if project_id else (PROJECT,))
 
     def _iam(self) -> dict[str, str]:
-        from metastudio import iam
+        from metastudio.auth import iam
 
         settings = self._settings
         url = iam.endpoint(settings.region, settings.iam_endpoint, allow_http=settings.allow_http)
@@ -71,8 +71,8 @@ class Engine(_Common):
     def iterate(
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> Generator[T, None, None]:
-        """Return every item of a list, lazily; see `metastudio.paging`."""
-        from metastudio.lookahead import items
+        """Return every item of a list, lazily; see `metastudio.lists.paginator`."""
+        from metastudio.lists.prefetch import items
 
         return items(self.iterate_pages(binding, arguments, **options))
 
@@ -80,24 +80,26 @@ class Engine(_Common):
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> Generator[Page[T], None, None]:
         """Return every page of a list, lazily."""
-        from metastudio import paging
+        from metastudio.lists import paginator
 
         self._prepared(binding, arguments, None)
-        return paging.iterate_pages(_operation(binding), self._fetch(binding), arguments, self._iterations, **options)
+        return paginator.iterate_pages(
+            _operation(binding), self._fetch(binding), arguments, self._iterations, **options
+        )
 
     def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
         """Return the item that the filter `parameter` finds by its identity, None where there is none."""
-        from metastudio import paging
+        from metastudio.lists import paginator
 
         self._prepared(binding, {parameter: identity}, None)
-        return paging.find(_operation(binding), self._fetch(binding), parameter, identity)
+        return paginator.find(_operation(binding), self._fetch(binding), parameter, identity)
 
     def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
-        """Wait until an item is at rest; see `metastudio.waiting`."""
-        from metastudio import waiting
+        """Wait until an item is at rest; see `metastudio.lists.waiter`."""
+        from metastudio.lists import waiter
 
         self._prepared(binding, {parameter: identity}, None)
-        return waiting.wait(_operation(binding), lambda: self.find(binding, parameter, identity), identity, **options)
+        return waiter.wait(_operation(binding), lambda: self.find(binding, parameter, identity), identity, **options)
 
     def project_id(self) -> str:
         """Return the project that calls are for; the first time, IAM is asked where nobody said it.
@@ -107,10 +109,10 @@ class Engine(_Common):
         if self._project_id is None:
             with self._finding:
                 if self._project_id is None:
-                    from metastudio import projects
+                    from metastudio.auth import project
 
                     session = self._client.get_httpx_client()
-                    self._project_id = projects.find_project_id(session, self._settings.auth, **self._iam())
+                    self._project_id = project.find_project_id(session, self._settings.auth, **self._iam())
         return self._project_id
 
     def close(self) -> None:
@@ -141,8 +143,8 @@ class AsyncEngine(_Common):
     def iterate(
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> AsyncGenerator[T, None]:
-        """Return every item of a list, lazily; see `metastudio.paging`."""
-        from metastudio.lookahead import async_items
+        """Return every item of a list, lazily; see `metastudio.lists.paginator`."""
+        from metastudio.lists.prefetch import async_items
 
         return async_items(self.iterate_pages(binding, arguments, **options))
 
@@ -150,26 +152,26 @@ class AsyncEngine(_Common):
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> AsyncGenerator[Page[T], None]:
         """Return every page of a list, lazily."""
-        from metastudio import paging
+        from metastudio.lists import paginator
 
         self._prepared(binding, arguments, None)
-        return paging.async_iterate_pages(
+        return paginator.async_iterate_pages(
             _operation(binding), self._fetch(binding), arguments, self._iterations, **options
         )
 
     async def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
         """As `Engine.find`."""
-        from metastudio import paging
+        from metastudio.lists import paginator
 
         self._prepared(binding, {parameter: identity}, None)
-        return await paging.async_find(_operation(binding), self._fetch(binding), parameter, identity)
+        return await paginator.async_find(_operation(binding), self._fetch(binding), parameter, identity)
 
     async def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
         """As `Engine.wait`."""
-        from metastudio import waiting
+        from metastudio.lists import waiter
 
         self._prepared(binding, {parameter: identity}, None)
-        return await waiting.async_wait(
+        return await waiter.async_wait(
             _operation(binding), lambda: self.find(binding, parameter, identity), identity, **options
         )
 
@@ -181,10 +183,10 @@ class AsyncEngine(_Common):
             self._finding = self._finding or asyncio.Lock()
             async with self._finding:
                 if self._project_id is None:
-                    from metastudio import projects
+                    from metastudio.auth import project
 
                     session = self._client.get_async_httpx_client()
-                    self._project_id = await projects.afind_project_id(session, self._settings.auth, **self._iam())
+                    self._project_id = await project.afind_project_id(session, self._settings.auth, **self._iam())
         return self._project_id
 
     async def aclose(self) -> None:
@@ -209,7 +211,7 @@ def _operation(binding: Binding[Any, Any]) -> Operation:
 
 
 def _fetched(binding: Binding[R, T], response: Response[Any]) -> FetchedPage[T]:
-    from metastudio.offsets import FetchedPage
+    from metastudio.lists.offset import FetchedPage
 
     rules = _operation(binding).list_rules
     assert rules is not None

@@ -4,7 +4,7 @@ The class follows the HTTP status alone. The cloud's error codes are text to pas
 statuses, and the same code means different things in different services (facts 4.1, 4.3).
 
 All of them can be pickled and copied with their attributes. None shows a secret, a signature, a token, a
-contact or a download address: what a server sent is masked before it is kept (`metastudio.masking`).
+contact or a download address: what a server sent is masked before it is kept (`metastudio.redaction`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from metastudio import masking
+from metastudio import redaction
 
 if TYPE_CHECKING:
     import httpx
@@ -52,7 +52,7 @@ class RequestSummary(NamedTuple):
     @classmethod
     def of(cls, request: httpx.Request) -> Self:
         """Summarise `request`."""
-        return cls(request.method, masking.mask_url(request.url))
+        return cls(request.method, redaction.mask_url(request.url))
 
 
 class ApiConnectionError(MetaStudioError):
@@ -210,7 +210,7 @@ class ServerError(ApiError):
 def _impersonal(job: Any) -> Any:
     """A copy of a job model with its personal fields unset; anything else as it is."""
     fields: tuple[Any, ...] = getattr(job, "__attrs_attrs__", ())
-    personal = [field for field in fields if masking.is_sensitive(field.name)]
+    personal = [field for field in fields if redaction.is_sensitive(field.name)]
     if personal:
         job = copy.copy(job)
         for field in personal:

@@ -5,21 +5,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
+from cli_runs import Matches
 from metastudio.sandbox import Sandbox, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCREENS = Path(__file__).parent / "screens"
-
-
-class Matches(Protocol):
-    """Compares a screen with the stored one; REMAKE_SCREENS=1 stores it instead. Then look at what has changed."""
-
-    def __call__(self, name: str, screen: str) -> None: ...
 
 
 @pytest.fixture(scope="session")

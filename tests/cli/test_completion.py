@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.running import COMMAND, environment, run
+from cli_runs import COMMAND, environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

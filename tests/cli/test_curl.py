@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cli.running import run
+from cli_runs import run
 from loopback import Answer, serve
 from metastudio.sandbox import MAIN, Sandbox
 from metastudio.sandbox import serve as serve_sandbox

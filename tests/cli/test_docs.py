@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from metastudio.cli.root import entries
-from metastudio.operations import operations
+from metastudio.contract.operation import operations
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")

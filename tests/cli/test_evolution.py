@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli.running import Done, Terminal, run
+from cli_runs import Done, Terminal, run
 from loopback import Answer, Received, Server, serve
 from metastudio.cli.root import OWN, command_names
-from metastudio.operations import Operation, operations
+from metastudio.contract.operation import Operation, operations
 from repository import Repository
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from cli.running import Done, run
+from cli_runs import Done, run
 from loopback import Answer, Received, Server, serve
 from metastudio.sandbox import Sandbox
 

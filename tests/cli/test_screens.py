@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from cli.conftest import Matches
-from cli.running import Terminal
+from cli_runs import Matches, Terminal
 from loopback import Answer
 from loopback import serve as serve_fixed
 from metastudio.sandbox import serve

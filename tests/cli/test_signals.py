@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli.running import COMMAND, Terminal, environment, run
+from cli_runs import COMMAND, Terminal, environment, run
 from loopback import Answer, Received, serve
 from metastudio.sandbox import Sandbox
 from metastudio.sandbox import serve as serve_sandbox

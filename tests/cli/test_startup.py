@@ -6,9 +6,9 @@ import sys
 from importlib.metadata import version
 
 import pytest
-from cli.running import Done, run
+from cli_runs import Done, run
 
-SERVERS = {"schemathesis", "starlette", "uvicorn", "yaml", "sqlite3", "metastudio.sandbox", "metastudio.contract"}
+SERVERS = {"schemathesis", "starlette", "uvicorn", "yaml", "sqlite3", "metastudio.sandbox", "metastudio.tester"}
 PROGRAM = """
 import sys
 from metastudio.cli import main

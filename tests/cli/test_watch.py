@@ -8,8 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli.conftest import Matches
-from cli.running import COMMAND, Terminal, environment, run
+from cli_runs import COMMAND, Matches, Terminal, environment, run
 from metastudio.sandbox import Sandbox
 from metastudio.sandbox import serve as serve_sandbox
 

@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from metastudio.contract import check, load
 from metastudio.sandbox import Sandbox
 from metastudio.sandbox.listing import PACKAGED
-from metastudio.spec import check, load
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from metastudio.sandbox import Keys, Sandbox
-from metastudio.sandbox.messages import Request
+from metastudio.sandbox.http import Request
 from metastudio.sandbox.signature import Claim, canonical_request, is_right, read_authorization
 
 Path_ = Callable[[str], str]

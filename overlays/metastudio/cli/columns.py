@@ -10,12 +10,12 @@ import click
 
 from metastudio.cli.rules import column_of, identity_column, required_columns, rules_of, state_column
 from metastudio.cli.times import local
-from metastudio.masking import is_sensitive
+from metastudio.redaction import is_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from metastudio.operations import Operation
+    from metastudio.contract.operation import Operation
 
 
 def chosen_columns(operation: Operation, text: str) -> list[str]:

@@ -12,14 +12,14 @@ from metastudio.cli.connection import connection_options, current
 from metastudio.cli.exits import Exit, Refusal
 from metastudio.cli.sections import Command, Option
 from metastudio.cli.terminal import Terminal
-from metastudio.operations import operations
+from metastudio.contract.operation import operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import httpx
 
-    from metastudio.settings import Settings
+    from metastudio.config import Settings
 
 PROJECT = "{project_id}"
 _OURS = frozenset({"authorization", "x-auth-token", "x-security-token", "x-sdk-date", "host"})
@@ -62,7 +62,7 @@ def curl_command() -> click.Command:
 def _curl(
     url: str, header: Sequence[str], include: bool, printed: bool, explain: bool, allow_host: Sequence[str]
 ) -> None:
-    from metastudio.settings import resolve
+    from metastudio.config import resolve
 
     given = current().given
     names = ("region", "project_id", "base_url", "allow_http")
@@ -82,8 +82,8 @@ def _curl(
 def _request(settings: Settings, url: str, headers: Sequence[str], allowed: Sequence[str]) -> httpx.Request:
     import httpx
 
-    from metastudio.auth import AkSkAuth
-    from metastudio.origins import is_loopback, require_https
+    from metastudio.auth.aksk import AkSkAuth
+    from metastudio.auth.origin_policy import is_loopback, require_https
 
     if PROJECT in url:
         if settings.project_id is None:
@@ -128,9 +128,9 @@ def _headers(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _send(settings: Settings, request: httpx.Request, *, include: bool, timeout: float | None) -> None:
     import httpx
 
-    from metastudio.answers import api_error
-    from metastudio.failures import connection_failure
-    from metastudio.transport import DEFAULT_TIMEOUT
+    from metastudio.http.error_mapping import api_error
+    from metastudio.http.tls import DEFAULT_TIMEOUT
+    from metastudio.http.transport_errors import connection_failure
 
     with httpx.Client(auth=settings.auth, timeout=timeout or DEFAULT_TIMEOUT) as client:
         request.headers = httpx.Headers({**client.headers, **request.headers})
@@ -153,8 +153,8 @@ def _send(settings: Settings, request: httpx.Request, *, include: bool, timeout:
 
 def _print(signed: httpx.Request) -> None:
     """A curl command. It has the signature, which ends with its date; tokens, which do not, it reads from variables."""
-    from metastudio.credentials import SECURITY_TOKEN
-    from metastudio.settings import TOKEN
+    from metastudio.auth.credentials import SECURITY_TOKEN
+    from metastudio.config import TOKEN
 
     left_out = {"x-auth-token": TOKEN, "x-security-token": SECURITY_TOKEN}
     parts = [f"curl --globoff {shlex.quote(str(signed.url))}"]
@@ -175,16 +175,16 @@ def _print(signed: httpx.Request) -> None:
 
 def _explain(signed: httpx.Request) -> None:
     """What the signature covers, remade from the request as it would go out."""
-    from metastudio import signing
-    from metastudio.masking import mask_canonical_request
+    from metastudio.auth import signature
+    from metastudio.redaction import mask_canonical_request
 
     _, _, covered = signed.headers.get("Authorization", "").partition("SignedHeaders=")
     if not covered:
         raise Refusal("nothing is signed: a token is the credential here", code=Exit.USAGE)
     headers = {name: signed.headers[name] for name in covered.partition(",")[0].split(";")}
     path, _, query = signed.url.raw_path.decode("ascii").partition("?")
-    canonical = signing.canonical_request(signed.method, path, query, headers)
-    text = signing.string_to_sign(headers["x-sdk-date"], canonical)
+    canonical = signature.canonical_request(signed.method, path, query, headers)
+    text = signature.string_to_sign(headers["x-sdk-date"], canonical)
     terminal = Terminal(sys.stdout)
     for title, body in (("canonical request", mask_canonical_request(canonical)), ("string to sign", text)):
         terminal.write(f"{terminal.style(f'--- {title}', bold=True)}\n{body}\n")

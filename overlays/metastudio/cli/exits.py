@@ -74,7 +74,7 @@ def say(error: Exception) -> Said:
         case OSError():
             return _said(f"{error.filename or 'a stream'}: {error.strerror or error}", Exit.FAILED)
         case _:
-            from metastudio.masking import mask
+            from metastudio.redaction import mask
 
             said = f"unexpected {type(error).__name__}: {mask(str(error))}"
             return _said(said, Exit.FAILED, "this looks like a bug; --debug behind metastudio shows where it happened")
@@ -92,8 +92,8 @@ def _to_help(error: click.UsageError) -> str:
 
 
 def _to_be_set() -> str:
-    from metastudio.credentials import ACCESS_KEY, SECRET_KEY
-    from metastudio.settings import TOKEN
+    from metastudio.auth.credentials import ACCESS_KEY, SECRET_KEY
+    from metastudio.config import TOKEN
 
     return f"set {ACCESS_KEY} and {SECRET_KEY}, or {TOKEN}; metastudio whoami shows what is found where"
 

@@ -16,7 +16,7 @@ from metastudio.cli.times import parse_duration, parse_time
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from metastudio.operations import Filter, Operation, Parameter
+    from metastudio.contract.operation import Filter, Operation, Parameter
 
 PREFIX = "filter_"
 """What a filter is called among a command's arguments, whatever else these are called."""

@@ -24,7 +24,7 @@ from metastudio.cli.sections import CONNECTION, Group, Option
 from metastudio.cli.summary import summary_command
 from metastudio.cli.terminal import Terminal
 from metastudio.cli.watch import watch_command
-from metastudio.operations import Operation
+from metastudio.contract.operation import Operation
 
 if TYPE_CHECKING:
     from metastudio.cli.table import Layout

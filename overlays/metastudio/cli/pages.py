@@ -10,13 +10,13 @@ import click
 
 from metastudio.cli.rules import rules_of
 from metastudio.cli.terminal import Terminal
-from metastudio.names import method_suffix, python_name
+from metastudio.contract.naming import method_suffix, python_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from metastudio import AsyncMetaStudio, MetaStudio
-    from metastudio.operations import Operation
+    from metastudio.contract.operation import Operation
 
 Item = dict[str, Any]
 

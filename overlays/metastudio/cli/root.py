@@ -15,12 +15,12 @@ from metastudio.cli.exits import Exit
 from metastudio.cli.extras import needs
 from metastudio.cli.rules import identity_parameter
 from metastudio.cli.sections import Group
-from metastudio.operations import operations
+from metastudio.contract.operation import operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from metastudio.operations import Operation
+    from metastudio.contract.operation import Operation
 
 
 class Entry(NamedTuple):
@@ -37,7 +37,7 @@ def _load(module: str, make: str, *arguments: Any) -> click.Command:
 
 @needs("contract")
 def _contract_test() -> click.Command:
-    from metastudio.contract.command import contract_test
+    from metastudio.tester.command import contract_test
 
     return contract_test
 

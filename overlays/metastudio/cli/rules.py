@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from metastudio.operations import ListRules, Operation
+    from metastudio.contract.operation import ListRules, Operation
 
 SETTINGS = frozenset({"project_id"})
 """Path parameters that the client fills in itself."""

@@ -54,8 +54,8 @@ def sandbox_command() -> click.Command:
 
 @needs("sandbox")
 def _serve(port: int, fault: Sequence[str], **given: Any) -> None:
+    from metastudio.contract import ContractError
     from metastudio.sandbox import KINDS, Fault, PortTakenError, Settings, run
-    from metastudio.spec import ContractError
 
     if "?" in fault:
         for kind, meaning in KINDS.items():

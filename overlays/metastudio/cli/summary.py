@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from metastudio.operations import Operation
+    from metastudio.contract.operation import Operation
 
 PHASES: Mapping[str, str] = {
     "waiting": "waiting for you",

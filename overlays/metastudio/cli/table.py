@@ -15,7 +15,7 @@ from metastudio.cli.terminal import UNSEEN_WIDTH, Terminal, state_colour
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from metastudio.operations import Operation
+    from metastudio.contract.operation import Operation
 
 GAP = "  "
 CUT = 24

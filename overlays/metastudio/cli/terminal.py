@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metastudio.operations import Operation
+    from metastudio.contract.operation import Operation
 
 COLOURS: Mapping[str, str] = {
     "waiting": "yellow",

@@ -22,7 +22,7 @@ from metastudio.cli.terminal import Terminal, state_colour
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from metastudio.operations import Operation
+    from metastudio.contract.operation import Operation
 
 ENDS = {
     Exit.OK: ("✓", "green", ""),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from metastudio import AsyncMetaStudio
-    from metastudio.operations import Operation
+    from metastudio.contract.operation import Operation
 
 WORST_FIRST = (Exit.NOT_FOUND, Exit.ENDED_BADLY, Exit.TIMEOUT, Exit.NEEDS_SOMEBODY, Exit.OK)
 """Which of several ends becomes the exit code: what is wrong for certain comes before what is not known."""

@@ -14,14 +14,14 @@ from metastudio.cli.columns import printable
 from metastudio.cli.connection import Connection, connection_options, current
 from metastudio.cli.sections import Command
 from metastudio.cli.terminal import Terminal
-from metastudio.operations import operations
+from metastudio.contract.operation import operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
 
-    from metastudio.settings import Settings
+    from metastudio.config import Settings
 
 
 def whoami_command() -> click.Command:
@@ -69,7 +69,7 @@ def _show() -> None:
 
 def _found(connection: Connection, settings: Settings) -> Iterator[tuple[str, str, str | None]]:
     """What was found, and where, in the order in which it matters."""
-    from metastudio.settings import BASE_URL, REGION
+    from metastudio.config import BASE_URL, REGION
 
     given = connection.given
     environment = "environment ({})"

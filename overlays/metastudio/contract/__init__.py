@@ -1,13 +1,9 @@
-"""Proves a server against the contract, meaning included (extra `contract`).
+"""The contract, typed.
 
-    from metastudio.contract import prove
-
-    report = prove("http://127.0.0.1:8080", project_id="...", keys=Credentials("AK", "SK"))
-    report.raise_for_breaches()
-
-`prove` takes an ASGI application as well, and the keyword arguments of `Options`. docs/contract-testing.md tells what
-is looked at, and what the page leaves open. Names are loaded when they are first used: schemathesis and the validators
-cost more than all the rest.
+At run time the client needs `operation`, `arguments`, `structure`, `json_pointer` and `naming`; they use the standard
+library alone. Reading a contract file needs the extra `spec` (PyYAML, openapi-spec-validator): `load` gives the
+document with the line and column of every value, `check` reports what is wrong with it, `compile_contract` turns it
+into the constants that `metastudio_client._contract` holds. Those three are imported on first use.
 """
 
 from __future__ import annotations
@@ -16,54 +12,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from metastudio.contract.options import Options as Options
-    from metastudio.contract.runner import prove as prove
-    from metastudio.contract.runner import run as run
-    from metastudio.contract.verdicts import Evidence as Evidence
-    from metastudio.contract.verdicts import Place as Place
-    from metastudio.contract.verdicts import Property as Property
-    from metastudio.contract.verdicts import Report as Report
-    from metastudio.contract.verdicts import Result as Result
-    from metastudio.contract.verdicts import Suite as Suite
-    from metastudio.contract.verdicts import Verdict as Verdict
-    from metastudio.credentials import Credentials as Credentials
+    from metastudio.contract.compiler import compile_contract as compile_contract
+    from metastudio.contract.document import ContractError as ContractError
+    from metastudio.contract.document import Document as Document
+    from metastudio.contract.document import load as load
+    from metastudio.contract.validation import check as check
 
 _HOME = {
-    "Credentials": "metastudio.credentials",
-    "Evidence": "metastudio.contract.verdicts",
-    "Options": "metastudio.contract.options",
-    "Place": "metastudio.contract.verdicts",
-    "Property": "metastudio.contract.verdicts",
-    "Report": "metastudio.contract.verdicts",
-    "Result": "metastudio.contract.verdicts",
-    "Suite": "metastudio.contract.verdicts",
-    "Verdict": "metastudio.contract.verdicts",
-    "prove": "metastudio.contract.runner",
-    "run": "metastudio.contract.runner",
+    "ContractError": "document",
+    "Document": "document",
+    "check": "validation",
+    "compile_contract": "compiler",
+    "load": "document",
 }
 
-__all__ = [
-    "Credentials",
-    "Evidence",
-    "Options",
-    "Place",
-    "Property",
-    "Report",
-    "Result",
-    "Suite",
-    "Verdict",
-    "prove",
-    "run",
-]
+__all__ = ["ContractError", "Document", "check", "compile_contract", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'metastudio.contract' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -38,7 +38,7 @@ once in a process.
 
 from metastudio.sandbox.app import App, create_app
 from metastudio.sandbox.faults import KINDS, Fault
-from metastudio.sandbox.parts import PARTS, Parts
+from metastudio.sandbox.overrides import PARTS, Parts
 from metastudio.sandbox.server import PortTakenError, Sandbox, run, serve
 from metastudio.sandbox.settings import MAIN, OTHER, Account, Keys, Settings
 

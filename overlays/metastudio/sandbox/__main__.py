@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from metastudio.contract import ContractError
 from metastudio.sandbox.faults import KINDS, Fault
 from metastudio.sandbox.server import PortTakenError, run
 from metastudio.sandbox.settings import Settings
-from metastudio.spec import ContractError
 
 
 def main() -> int:

@@ -13,11 +13,11 @@ from typing import Any
 from metastudio.sandbox.authentication import Gate
 from metastudio.sandbox.docs import Docs
 from metastudio.sandbox.faults import REFUSED, SLOW, Chance, broken_answer
+from metastudio.sandbox.fixtures import population
+from metastudio.sandbox.http import Answer, RefusedError, Request
 from metastudio.sandbox.iam import Iam
 from metastudio.sandbox.listing import read_contract
-from metastudio.sandbox.messages import Answer, RefusedError, Request
-from metastudio.sandbox.parts import PARTS, Parts
-from metastudio.sandbox.population import population
+from metastudio.sandbox.overrides import PARTS, Parts
 from metastudio.sandbox.service import Service
 from metastudio.sandbox.settings import Settings
 from metastudio.sandbox.store import Store

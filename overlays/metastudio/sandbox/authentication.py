@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from metastudio.sandbox.messages import RefusedError, Request
+from metastudio.sandbox.http import RefusedError, Request
 from metastudio.sandbox.settings import Account, Keys
 from metastudio.sandbox.signature import Claim, is_right
 

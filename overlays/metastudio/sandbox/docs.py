@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from metastudio.sandbox.messages import Answer, RefusedError, Request
-from metastudio.spec import Document
+from metastudio.contract import Document
+from metastudio.sandbox.http import Answer, RefusedError, Request
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".png": "image/png"}
 _FILE = re.compile(rb"/docs/([a-z0-9-]+(\.(?:css|js|png)))")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from metastudio.sandbox.authentication import Attempt, Gate
-from metastudio.sandbox.messages import RefusedError, Request
-from metastudio.sandbox.parts import Parts
+from metastudio.sandbox.http import RefusedError, Request
+from metastudio.sandbox.overrides import Parts
 from metastudio.sandbox.settings import Account
 
 SIGNED, TOKEN = "authorization", "x-auth-token"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from metastudio.sandbox.messages import Answer
+from metastudio.sandbox.http import Answer
 
 KINDS: Mapping[str, str] = {
     "500": "the service fails, with the error body of the contract",

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs
 
 from metastudio.sandbox.authentication import Gate
 from metastudio.sandbox.entrance import identify
-from metastudio.sandbox.messages import Answer, RefusedError, Request
-from metastudio.sandbox.parts import Parts
+from metastudio.sandbox.http import Answer, RefusedError, Request
+from metastudio.sandbox.overrides import Parts
 from metastudio.sandbox.settings import Account
 
 _WAYS = (frozenset({"authorization", "x-sdk-date"}), frozenset({"x-auth-token"}))

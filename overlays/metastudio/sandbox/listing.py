@@ -11,10 +11,10 @@ from typing import Any
 
 import metastudio_client
 
-from metastudio.operations import ListRules, Operation, read
-from metastudio.spec import Document, check, compile_contract, load
-from metastudio.spec.compile import below, operations, plain, success_schema
-from metastudio.spec.load import tokens
+from metastudio.contract import Document, check, compile_contract, load
+from metastudio.contract.compiler import below, operations, plain, success_schema
+from metastudio.contract.document import tokens
+from metastudio.contract.operation import ListRules, Operation, read
 
 PACKAGED = Path(metastudio_client.__file__).with_name("openapi.yaml")
 PAGE_LENGTH = 10

@@ -13,9 +13,9 @@ from urllib.parse import unquote_to_bytes
 from jsonschema import FormatChecker
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
-from metastudio.operations import Parameter
+from metastudio.contract.operation import Parameter
+from metastudio.sandbox.http import RefusedError
 from metastudio.sandbox.instants import instant
-from metastudio.sandbox.messages import RefusedError
 
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _INTEGER = re.compile(r"-?[0-9]{1,400}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metastudio.operations import Filter, ListRules, Order
+from metastudio.contract.operation import Filter, ListRules, Order
 from metastudio.sandbox.instants import instant
 from metastudio.sandbox.listing import Column, Listing
 

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from metastudio.sandbox import gateway
 from metastudio.sandbox.app import App, create_app
-from metastudio.sandbox.parts import PARTS, Parts
+from metastudio.sandbox.overrides import PARTS, Parts
 from metastudio.sandbox.settings import Account, Settings
 
 HOST = "127.0.0.1"

@@ -6,14 +6,14 @@ import re
 from copy import deepcopy
 from typing import Any
 
-from metastudio.operations import Parameter
+from metastudio.contract.operation import Parameter
 from metastudio.sandbox.authentication import Gate, Visit
 from metastudio.sandbox.entrance import SIGNED, identify
+from metastudio.sandbox.fixtures import frame
+from metastudio.sandbox.http import Answer, RefusedError, Request
 from metastudio.sandbox.listing import Listing, put
-from metastudio.sandbox.messages import Answer, RefusedError, Request
+from metastudio.sandbox.overrides import Parts
 from metastudio.sandbox.parameters import decode
-from metastudio.sandbox.parts import Parts
-from metastudio.sandbox.population import frame
 from metastudio.sandbox.query import Selection
 from metastudio.sandbox.store import Store
 

@@ -1,0 +1,89 @@
+"""What openapi-python-client 0.29 would drop, rename or get wrong, found before it runs: it often says nothing.
+
+Each case was run; docs/spec-authoring.md tells what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from metastudio.contract.compiler import operations, parameters, plain
+from metastudio.contract.document import Document, join
+from metastudio.contract.naming import python_name
+
+# Names that the generated code needs for itself: an argument or attribute called so is renamed, or overwritten.
+_IN_FUNCTIONS = frozenset({"client", "url", "headers", "params", "cookies", "body", "quote"})
+_IN_MODELS = frozenset(
+    {"additional_properties", "additional_keys", "to_dict", "from_dict", "src_dict", "field_dict", "cls", "d"}
+)
+# How `iterate` goes through a list (templates/engine.py, IterateOptions); its filters stand beside these.
+_OF_ITERATE = frozenset({"page_size", "concurrency", "max_items", "max_rate", "consistent"})
+
+
+def check_generator(document: Document) -> None:
+    """Raise ContractError for the first thing that the generator would not make as it stands."""
+    for pointer, operation in operations(document):
+        _check_parameters(document, pointer, operation)
+    named = [f"/components/schemas{join([name])}" for name in document.at("/components/schemas") or {}]
+    for pointer in (*_inline(document.data), *named):
+        _check_schema(document, pointer)
+
+
+def _inline(node: Any, pointer: str = "") -> Iterator[str]:
+    """The pointers of the schemas of parameters, headers, bodies and answers."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "schema":
+                yield f"{pointer}/schema"
+            elif key not in ("example", "examples", "schemas"):
+                yield from _inline(value, pointer + join([key]))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _inline(value, f"{pointer}/{index}")
+
+
+def _check_parameters(document: Document, pointer: str, operation: dict[str, Any]) -> None:
+    paging = operation.get("x-list", {}).get("page", {})
+    options = _OF_ITERATE if paging else frozenset[str]()
+    places: dict[str, tuple[str, str]] = {}
+    for at, parameter in parameters(document, pointer):
+        name, where = parameter["name"], parameter["in"]
+        if "schema" not in parameter:
+            raise document.error(at, f"the generator drops {name}: a parameter needs a schema, content is not read")
+        schema = plain(document, f"{at}/schema")
+        if where == "header" and (schema.get("type") == "array" or schema.get("format") == "date-time"):
+            message = f"the generator drops an operation whose header {name} is a time or a list; use text"
+            raise document.error(f"{at}/schema", message)
+        own = python_name(name)
+        paged = name in (paging.get("offset"), paging.get("limit"))
+        if own in _IN_FUNCTIONS or (own in options and where == "query" and not paged):
+            raise document.error(f"{at}/name", f"{name} is a name that the generated code uses itself; choose another")
+        if own in places:
+            line, _ = document.position(places[own][1])
+            message = f"{name} and {places[own][0]} (line {line}) would both be the argument {own}; rename one"
+            raise document.error(f"{at}/name", message)
+        places[own] = name, at
+
+
+def _check_schema(document: Document, pointer: str) -> None:
+    """Check what is written at this place and below; references are checked where they lead."""
+    schema = document.at(pointer)
+    if not isinstance(schema, dict) or "$ref" in schema:
+        return
+    if schema.get("type") == "array" and "items" not in schema:
+        raise document.error(pointer, "an array needs items: say what is in it")
+    kinds = {type(value) for value in schema.get("enum", []) if value is not None}
+    if len(kinds) > 1:
+        raise document.error(f"{pointer}/enum", "the values of an enum are all text or all numbers")
+    for name in schema.get("properties", {}):
+        at = f"{pointer}/properties{join([name])}"
+        if python_name(name) in _IN_MODELS:
+            raise document.error(at, f"{name} is a name that the generated classes use themselves; it cannot be read")
+        _check_schema(document, at)
+    for key in ("items", "not", "additionalProperties"):
+        if key in schema:
+            _check_schema(document, f"{pointer}/{key}")
+    for key in ("anyOf", "allOf", "oneOf"):
+        for index in range(len(schema.get(key, []))):
+            _check_schema(document, f"{pointer}/{key}/{index}")

@@ -1,0 +1,42 @@
+"""JSON pointers (RFC 6901) into the generated model objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from metastudio_client.types import Unset
+
+from metastudio.contract.naming import python_name
+
+
+def pointer_getter(pointer: str) -> Callable[[Any], Any]:
+    """Return a function that follows `pointer`, for example /data/job_id, from a model object.
+
+    It gives None where something on the way is absent, null or unset. Arrays are not looked into.
+    """
+    tokens = tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
+
+    def get(value: Any) -> Any:
+        for token in tokens:
+            value = _step(value, token)
+        return None if isinstance(value, Unset) else value
+
+    return get
+
+
+def _step(value: Any, token: str) -> Any:
+    attribute = _attribute(value.__class__, token)
+    if attribute is not None:
+        return getattr(value, attribute)
+    if isinstance(value, Mapping):
+        return value.get(token)
+    return getattr(value, "additional_properties", {}).get(token)
+
+
+@cache
+def _attribute(kind: type, token: str) -> str | None:
+    """The field of a model class that holds the member `token`; None for other members and other classes."""
+    name = python_name(token)
+    return name if any(field.name == name for field in getattr(kind, "__attrs_attrs__", ())) else None

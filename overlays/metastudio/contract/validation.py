@@ -1,0 +1,225 @@
+"""What can be wrong with a contract, said with the place and the remedy.
+
+The OpenAPI part is checked by openapi-spec-validator; here is what it cannot know: our extensions (their vocabulary is
+`vocabulary.yaml` beside this file), what the generator would drop or turn into something wrong, contradictions.
+"""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from metastudio.contract.compiler import below, class_name, operations, parameters, plain, success_schema
+from metastudio.contract.document import Document, join
+from metastudio.contract.generator_limits import check_generator
+
+_VOCABULARY: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
+_EXTENSIONS = ("x-list", "x-states", "x-source", "x-enum-varnames", "x-enum-descriptions")
+_BOUNDS = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
+
+
+def check(document: Document) -> None:
+    """Check everything. Raises ContractError for the first thing that is wrong."""
+    version = str(document.data.get("openapi", ""))
+    if not version.startswith("3.0."):
+        raise document.error("/openapi", f"this project reads OpenAPI 3.0.x, not {version or 'nothing'!r}")
+    # First what gives the clearer message, then what the library knows, then what relies on both.
+    _check_references(document)
+    _check_values(document)
+    _check_names(document)
+    _check_defaults(document)
+    for failure in OpenAPIV30SpecValidator(document.data).iter_errors():
+        raise document.error(join(failure.absolute_path), _shortened(failure.message))
+    _check_extensions(document)
+    _check_examples(document)
+    check_generator(document)
+    for pointer, operation in operations(document):
+        _check_operation(document, pointer, operation)
+        if "x-list" in operation:
+            _check_list(document, pointer, operation["x-list"])
+
+
+def _check_references(document: Document) -> None:
+    for pointer, node in _walk(document.data):
+        if isinstance(node, dict) and "$ref" in node and not pointer.endswith("/properties"):
+            document.resolve(node, pointer)
+
+
+def _check_extensions(document: Document) -> None:
+    for pointer, node in _walk(document.data):
+        if not isinstance(node, dict) or "/example" in pointer:
+            continue
+        for key in node:
+            if key.startswith("x-") and key not in _EXTENSIONS:
+                close = difflib.get_close_matches(key, _EXTENSIONS, 1, 0.7)
+                if close:
+                    raise document.error(f"{pointer}/{key}", f"unknown extension {key!r}; did you mean {close[0]!r}?")
+        for key in ("x-list", "x-states", "x-source"):
+            if key in node:
+                _check_vocabulary(document, f"{pointer}/{key}", node[key], key)
+        if isinstance(node.get("x-source"), dict):
+            _check_known(document, f"{pointer}/x-source", node["x-source"], node, "keyword beside it")
+        if "x-states" in node:
+            _check_states(document, pointer, node)
+
+
+def _check_vocabulary(document: Document, pointer: str, value: Any, name: str) -> None:
+    schema = {"$ref": f"#/$defs/{name}", "$defs": _VOCABULARY}
+    for failure in Draft202012Validator(schema).iter_errors(value):
+        message = failure.schema.get("description") if isinstance(failure.schema, dict) else None
+        raise document.error(pointer + join(failure.absolute_path), message or failure.message)
+
+
+def _check_states(document: Document, pointer: str, schema: dict[str, Any]) -> None:
+    values, states = schema.get("enum", []), schema["x-states"]
+    _check_known(document, f"{pointer}/x-states", states, values, "value of the enum beside it")
+    for missing in (value for value in values if value not in states):
+        raise document.error(f"{pointer}/x-states", f"x-states says nothing of {missing}; add a line for it")
+    for state, meaning in states.items():
+        if "ended" in meaning and not meaning["at_rest"]:
+            raise document.error(f"{pointer}/x-states/{state}", "a task that ended is at rest: set at_rest: true")
+
+
+def _check_values(document: Document) -> None:
+    for pointer, node in _walk(document.data):
+        if not isinstance(node, dict):
+            continue
+        for low, high in _BOUNDS:
+            if isinstance(node.get(low), int) and isinstance(node.get(high), int) and node[low] > node[high]:
+                raise document.error(f"{pointer}/{low}", f"{low} {node[low]} is above {high} {node[high]}")
+        if isinstance(node.get("pattern"), str):
+            try:
+                re.compile(node["pattern"])
+            except re.error as error:
+                raise document.error(f"{pointer}/pattern", f"not a regular expression: {error}") from None
+
+
+def _check_defaults(document: Document) -> None:
+    for pointer, node in _walk(document.data):
+        if isinstance(node, dict) and "default" in node and ("enum" in node or isinstance(node.get("type"), str)):
+            for failure in OAS30Validator(plain(document, pointer)).iter_errors(node["default"]):
+                message = f"the default contradicts its schema: {failure.message}"
+                raise document.error(f"{pointer}/default", message)
+
+
+def _check_names(document: Document) -> None:
+    ids: dict[str, str] = {}
+    for pointer, operation in operations(document):
+        at, name = f"{pointer}/operationId", str(operation.get("operationId", ""))
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+            message = f"operationId names the generated function: lower case with underscores, not {name!r}"
+            raise document.error(at, message)
+        if name in ids:
+            line, _ = document.position(ids[name])
+            raise document.error(at, f"operationId {name} is taken on line {line}; choose another")
+        ids[name] = at
+        tags = operation.get("tags", [])
+        if len(tags) != 1 or not re.fullmatch(r"[a-z][a-z0-9_]*", str(tags[0])):
+            message = "give the operation one tag in lower case with underscores: it names the client's attribute"
+            raise document.error(f"{pointer}/tags", message)
+
+
+def _check_examples(document: Document) -> None:
+    for pointer, node in _walk(document.data):
+        if isinstance(node, dict) and isinstance(node.get("schema"), dict):
+            schema = plain(document, f"{pointer}/schema")
+            validator = OAS30Validator(schema, format_checker=oas30_format_checker)
+            for at, example in _examples(document, pointer, node):
+                for failure in validator.iter_errors(example):
+                    place = at + join(failure.absolute_path)
+                    raise document.error(place, f"the example contradicts its schema: {failure.message}")
+
+
+def _examples(document: Document, pointer: str, node: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    if "example" in node:
+        yield f"{pointer}/example", node["example"]
+    for name, raw in node.get("examples", {}).items():
+        example, at = document.resolve(raw, f"{pointer}/examples/{name}")
+        if "value" in example:
+            yield f"{at}/value", example["value"]
+
+
+def _check_operation(document: Document, pointer: str, operation: dict[str, Any]) -> None:
+    for at, parameter in parameters(document, pointer):
+        if parameter["in"] == "cookie":
+            raise document.error(at, f"the cookie {parameter['name']} would not be signed; use a query parameter")
+    if success_schema(document, pointer) is None and "204" not in operation["responses"]:
+        raise document.error(f"{pointer}/responses", "declare a success with an application/json schema, or a 204")
+
+
+def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None:
+    at = f"{pointer}/x-list"
+    body = success_schema(document, pointer)
+    if body is None:
+        raise document.error(at, "x-list needs a success with a JSON body")
+    by_name = {parameter["name"]: where for where, parameter in parameters(document, pointer)}
+    item = below(document, body[1], rules["items"] + "/*")
+    if item is None:
+        message = f"{rules['items']} is no array in the answer; name it by a JSON pointer such as /jobs"
+        raise document.error(f"{at}/items", message)
+    for schema, place in ((body[1], f"{pointer}/responses/{body[0]}"), (item, f"{at}/items")):
+        if class_name(document, schema) is None:
+            raise document.error(
+                place, "the answer of a list, and its items, must be named schemas (components/schemas)"
+            )
+    if "total" in rules and below(document, body[1], rules["total"]) is None:
+        raise document.error(f"{at}/total", f"the answer has no property {rules['total']}")
+    named: list[tuple[str, str]] = [(f"{at}/page/{key}", rules["page"][key]) for key in ("offset", "limit")]
+    properties: list[tuple[str, str]] = [(f"{at}/identity", rules["identity"])]
+    for parameter, target in rules.get("scope", {}).items():
+        named.append((f"{at}/scope/{parameter}", parameter))
+        properties.append((f"{at}/scope/{parameter}", target))
+    for parameter, each in rules.get("filters", {}).items():
+        named.append((f"{at}/filters/{parameter}", parameter))
+        if "property" in each:
+            properties.append((f"{at}/filters/{parameter}/property", each["property"]))
+        elif each["op"] != "unstated":
+            message = f"op {each['op']} compares a property; add property: /name"
+            raise document.error(f"{at}/filters/{parameter}", message)
+    if "order" in rules:
+        named.append((f"{at}/order/key/parameter", rules["order"]["key"]["parameter"]))
+        properties += [(f"{at}/order/key/values/{v}", p) for v, p in rules["order"]["key"]["values"].items()]
+        if "direction" in rules["order"]:
+            named.append((f"{at}/order/direction/parameter", rules["order"]["direction"]["parameter"]))
+    for place, parameter in named:
+        if parameter not in by_name:
+            raise document.error(place, _unknown(parameter, by_name, "parameter of this operation"))
+    for place, target in properties:
+        if below(document, item, target) is None:
+            known = [join([name]) for name in (document.at(item) or {}).get("properties", {})]
+            raise document.error(place, _unknown(target, known, "property of an item"))
+
+
+def _check_known(document: Document, pointer: str, names: dict[str, Any], known: Any, what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise document.error(f"{pointer}/{name}", _unknown(name, known, what))
+
+
+def _unknown(name: str, known: Any, what: str) -> str:
+    close = difflib.get_close_matches(name, [str(each) for each in known], 1)
+    return f"{name} is no {what}" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    yield pointer, node
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _walk(value, pointer + join([key]))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _walk(value, f"{pointer}/{index}")
+
+
+def _shortened(message: str) -> str:
+    first = message.split("\n\n")[0]  # then comes the whole schema
+    return first if len(first) < 300 else first[:300] + "…"

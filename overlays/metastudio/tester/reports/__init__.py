@@ -1,0 +1,8 @@
+"""A report as people and machines read it: in a terminal, as JUnit, as JSON, as one page of HTML."""
+
+from metastudio.tester.reports.data import as_json
+from metastudio.tester.reports.junit import junit
+from metastudio.tester.reports.page import html
+from metastudio.tester.reports.terminal import progress, terminal
+
+__all__ = ["as_json", "html", "junit", "progress", "terminal"]

@@ -1,0 +1,291 @@
+"""TokenAuth: a token or a function, renewed once when refused, and never sent to another origin."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from concurrent_requests import BOTH, Send, by_tasks, by_threads
+from loopback import Answer, Received, Server, serve
+from metastudio.auth.token import TokenAuth
+from metastudio.errors import ConfigurationError, CredentialsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+both = pytest.mark.parametrize("send", BOTH)
+
+REFUSALS = [
+    (401, b""),
+    (401, b'{"error_msg":"The token must be updated","error_code":"APIGW.0307","request_id":"r"}'),
+    (401, b"<html>"),
+    (403, b'{"error_msg":"The token must be updated","error_code":"APIG.0307"}'),
+    (400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'),
+]
+
+
+def accepts(*tokens: str, status: int = 401, body: bytes = b"") -> Callable[[Received], Answer]:
+    return lambda request: Answer(200) if request.header("x-auth-token") in tokens else Answer(status, body)
+
+
+class Tokens:
+    """A function that gives T1, T2, ..."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> str:
+        self.calls += 1
+        return f"T{self.calls}"
+
+
+def tokens_received(server: Server) -> list[str | None]:
+    return [request.header("x-auth-token") for request in server.received]
+
+
+@both
+def test_a_token_is_sent(send: Send) -> None:
+    with serve(accepts("T")) as server:
+        (response,) = send(TokenAuth("T"), server.url, headers={"X-Auth-Token": "stale"})
+    assert response.status_code == 200
+
+
+@both
+def test_a_given_token_that_is_refused_stays_refused(send: Send) -> None:
+    with serve(accepts("other")) as server:
+        assert send(TokenAuth("T"), server.url)[0].status_code == 401
+    assert len(server.received) == 1
+
+
+@both
+@pytest.mark.parametrize(("status", "body"), REFUSALS)
+def test_a_refused_token_is_renewed_once_and_the_call_repeated(send: Send, status: int, body: bytes) -> None:
+    function = Tokens()
+    auth = TokenAuth(function)
+    with serve(accepts("T2", status=status, body=body)) as server:
+        assert [send(auth, server.url)[0].status_code for _ in range(2)] == [200, 200]
+    assert tokens_received(server) == ["T1", "T2", "T2"]
+    assert function.calls == 2
+
+
+@both
+@pytest.mark.parametrize(("status", "body"), REFUSALS)
+def test_a_refused_repeat_is_the_end(send: Send, status: int, body: bytes) -> None:
+    with serve(accepts(status=status, body=body)) as server:
+        assert send(TokenAuth(Tokens()), server.url)[0].status_code == status
+    assert tokens_received(server) == ["T1", "T2"]
+
+
+@both
+def test_the_same_token_again_is_not_sent_again(send: Send) -> None:
+    with serve(accepts()) as server:
+        assert send(TokenAuth(lambda: "T"), server.url)[0].status_code == 401
+    assert len(server.received) == 1
+
+
+@both
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, b'{"error_code":"MSS.00000003","error_msg":"Invalid parameter"}'),
+        (403, b'{"error_code":"APIGW.0302","error_msg":"not allowed"}'),
+        (404, b'{"error_code":"APIGW.0307","error_msg":"not a refusal by its status"}'),
+        (500, b"401"),
+    ],
+)
+def test_other_errors_are_not_the_tokens(send: Send, status: int, body: bytes) -> None:
+    function = Tokens()
+    with serve(accepts(status=status, body=body)) as server:
+        (response,) = send(TokenAuth(function), server.url)
+    assert (response.status_code, response.content) == (status, body)
+    assert function.calls == 1
+
+
+@both
+def test_many_calls_share_one_renewal(send: Send) -> None:
+    function = Tokens()
+    auth = TokenAuth(function)
+    with serve(accepts("T2")) as server:
+        assert {response.status_code for response in send(auth, server.url, count=24)} == {200}
+    assert function.calls == 2
+
+
+def test_an_async_function_for_an_async_client() -> None:
+    calls = Tokens()
+
+    async def function() -> str:
+        await asyncio.sleep(0)
+        return calls()
+
+    auth = TokenAuth(function)
+    with serve(accepts("T2")) as server:
+        assert by_tasks(auth, server.url)[0].status_code == 200
+        assert {response.status_code for response in by_tasks(auth, server.url, count=8)} == {200}
+    assert calls.calls == 2
+
+
+def test_a_callable_object_may_be_async() -> None:
+    class Vault:
+        async def __call__(self) -> str:
+            return "T"
+
+    with serve(accepts("T")) as server:
+        assert by_tasks(TokenAuth(Vault()), server.url)[0].status_code == 200
+
+
+def test_an_async_function_for_a_sync_client_is_refused() -> None:
+    async def function() -> str:
+        return "T"
+
+    with serve(accepts("T")) as server:
+        with pytest.raises(ConfigurationError, match="async client"):
+            by_threads(TokenAuth(function), server.url)
+        assert not server.received
+
+
+@both
+def test_what_the_function_raises_comes_through(send: Send) -> None:
+    def function() -> str:
+        raise LookupError("vault is sealed")
+
+    with serve(accepts()) as server:
+        with pytest.raises(LookupError, match="vault is sealed"):
+            send(TokenAuth(function), server.url)
+        assert not server.received
+
+
+@pytest.mark.parametrize("bad", ["", " ", "a b", "T\n", "T\r\nX-Evil: 1", "é", None, 5, b"T"])
+def test_tokens_that_cannot_be(bad: Any) -> None:
+    with pytest.raises(CredentialsError, match="token is missing, or holds"):
+        TokenAuth(bad)
+    with serve(accepts()) as server:
+        with pytest.raises(CredentialsError, match="token is missing, or holds"):
+            by_threads(TokenAuth(lambda: bad), server.url)
+        assert not server.received
+
+
+# Where a token goes
+
+
+@both
+def test_a_token_goes_to_the_first_origin_only(send: Send) -> None:
+    auth = TokenAuth("T")
+    with serve(accepts("T")) as server, serve(accepts("T")) as other:
+        send(auth, server.url)
+        with pytest.raises(ConfigurationError, match=r"is not sent to .*trust\(\)"):
+            send(auth, other.url + "/v1?secret=1")
+        assert not other.received
+        auth.trust(other.url)
+        assert send(auth, other.url)[0].status_code == 200
+        assert send(auth, server.url)[0].status_code == 200
+
+
+@both
+def test_a_trusted_origin_comes_before_the_first_request(send: Send) -> None:
+    auth = TokenAuth("T")
+    auth.trust("https://metastudio.test/base")
+    with serve(accepts("T")) as server:
+        with pytest.raises(ConfigurationError, match=r"https://metastudio\.test:443"):
+            send(auth, server.url)
+        assert not server.received
+
+
+@both
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_token_does_not_follow_a_redirect_to_another_origin(send: Send, status: int) -> None:
+    with serve(accepts("T")) as other:
+        redirect = Answer(status, headers={"Location": other.url + "/x"})
+        with serve(lambda _: redirect) as server:
+            with pytest.raises(ConfigurationError, match="redirects to"):
+                send(TokenAuth("T"), server.url, follow=True)
+            assert len(server.received) == 1
+    assert not other.received
+
+
+@both
+def test_the_guard_knows_an_ipv6_host(send: Send) -> None:
+    with serve(accepts("T"), host="::1") as server:
+        assert send(TokenAuth("T"), server.url)[0].status_code == 200
+
+
+@both
+def test_a_token_follows_a_redirect_at_home(send: Send) -> None:
+    def answer(request: Received) -> Answer:
+        return Answer(307, headers={"Location": "/new"}) if request.target == "/old" else accepts("T")(request)
+
+    with serve(answer) as server:
+        assert send(TokenAuth("T"), server.url + "/old", follow=True)[0].status_code == 200
+
+
+def test_the_guard_leaves_a_trace_of_the_callers_working_and_grows_no_layers() -> None:
+    events: list[str] = []
+
+    def trace(event: str, _: Any) -> None:
+        events.append(event)
+
+    auth = TokenAuth("T")
+    with serve(accepts("T")) as server, httpx.Client(auth=auth) as client:
+        request = client.build_request("GET", server.url, extensions={"trace": trace})
+        client.send(request)
+        once = len(events)
+        guard = request.extensions["trace"]
+        client.send(request)
+        assert request.extensions["trace"] is guard
+    assert once > 5
+    assert "http11.send_request_headers.started" in events
+
+
+@pytest.mark.anyio
+async def test_the_guard_leaves_an_async_trace_working() -> None:
+    events: list[str] = []
+
+    async def trace(event: str, _: Any) -> None:
+        await asyncio.sleep(0)
+        events.append(event)
+
+    with serve(accepts("T")) as server:
+        async with httpx.AsyncClient(auth=TokenAuth("T")) as client:
+            await client.get(server.url, extensions={"trace": trace})
+    assert "http11.send_request_headers.started" in events
+
+
+def test_the_guard_lets_a_proxy_be_asked_for_a_tunnel() -> None:
+    with (
+        serve(lambda _: Answer(502)) as proxy,
+        httpx.Client(auth=TokenAuth("T"), proxy=proxy.url) as client,
+        pytest.raises(httpx.ProxyError, match="502"),
+    ):
+        client.get("https://a.test/")
+    (request,) = proxy.received
+    assert (request.method, request.header("x-auth-token")) == ("CONNECT", None)
+
+
+def test_the_guard_sees_through_a_proxy() -> None:
+    """A proxy for plain http is told the whole URL; it stands for both origins here."""
+
+    def proxy(request: Received) -> Answer:
+        home = request.target.startswith("http://a.test/")
+        return Answer(307, headers={"Location": "http://b.test/"}) if home else Answer(200)
+
+    with serve(proxy) as server:
+        with httpx.Client(auth=TokenAuth("T"), proxy=server.url, follow_redirects=True) as client:
+            with pytest.raises(ConfigurationError, match=r"redirects to http://b\.test"):
+                client.get("http://a.test/")
+            with pytest.raises(ConfigurationError, match="is not sent"):
+                client.get("http://b.test/")
+        assert len(server.received) == 1
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("auth", [TokenAuth("MADEUPTOKEN"), TokenAuth(lambda: "MADEUPTOKEN")])
+def test_no_token_in_texts_and_pickles(auth: TokenAuth) -> None:
+    assert "MADEUP" not in repr(auth) + str(auth)
+    for leak in (pickle.dumps, copy.deepcopy, copy.copy):
+        with pytest.raises(TypeError, match="not pickled"):
+            leak(auth)

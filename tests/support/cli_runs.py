@@ -1,0 +1,166 @@
+"""Runs the installed command as people do: in a terminal of some size, or with pipes.
+
+A terminal's screen is told as text, with colours as marks: `‹red:TRAIN_FAILED›`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pyte
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+COMMAND = str(Path(sys.executable).with_name("metastudio"))
+_INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
+PATIENCE = 30.0
+_COLOURS = {"brown": "yellow"}  # what pyte calls it
+
+
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of this machine's settings: a fixed zone (UTC+8), no home, no colours but a plain terminal's."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    fixed = {"TZ": "CST-8", "LANG": "C.UTF-8", "HOME": "/nonexistent", "TERM": "xterm-256color"}
+    return {**inherited, **fixed, **more}
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+def run(
+    *arguments: str | Path,
+    env: Mapping[str, str],
+    command: Sequence[str] = (COMMAND,),
+    stdin: str | None = None,
+    cwd: Path | None = None,
+) -> Done:
+    """Run to the end, with pipes."""
+    done = subprocess.run(
+        [*command, *map(str, arguments)],
+        env=environment(env),
+        capture_output=True,
+        input=stdin,
+        text=True,
+        timeout=PATIENCE,
+        cwd=cwd,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class Terminal:
+    """The command in a pseudo-terminal, until it ends."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str],
+        columns: int = 100,
+        rows: int = 60,
+        command: Sequence[str] = (COMMAND,),
+        cwd: Path | None = None,
+    ) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self.raw = b""
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            env=environment(env),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            cwd=cwd,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
+        )
+        os.close(slave)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def type(self, text: str) -> None:
+        """Press keys; "\\x03" is Ctrl-C."""
+        os.write(self._master, text.encode())
+
+    def until(self, seen: Callable[[str], bool]) -> str:
+        """Read on until the screen shows something. Returns the screen."""
+        deadline = time.monotonic() + PATIENCE
+        while not seen(self.text()):
+            assert self._read(deadline), f"it ended without showing that:\n{self.text()}"
+        return self.text()
+
+    def end(self) -> int:
+        """Read on until the command ends. Returns its exit code, 128 and more for a signal."""
+        deadline = time.monotonic() + PATIENCE
+        while self._read(deadline):
+            pass
+        code = self.process.wait(PATIENCE)
+        return 128 - code if code < 0 else code
+
+    def text(self) -> str:
+        """The screen without colours, without empty lines at its end."""
+        return "\n".join(line.rstrip() for line in self._screen.display).rstrip() + "\n"
+
+    def marked(self) -> str:
+        """The screen with colours as marks."""
+        lines = [_marked(self._screen.buffer[row], self._screen.columns) for row in range(self._screen.lines)]
+        return "\n".join(lines).rstrip() + "\n"
+
+    def _read(self, deadline: float) -> bool:
+        left = deadline - time.monotonic()
+        assert left > 0, f"nothing new for long:\n{self.text()}"
+        readable, _, _ = select.select([self._master], [], [], left)
+        if not readable:
+            return True
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # Linux: nobody has the other end open any more
+            return False
+        self.raw += data
+        self._stream.feed(data)
+        return bool(data)
+
+
+def _marked(row: Mapping[int, pyte.screens.Char], columns: int) -> str:
+    line, style = "", ""
+    for column in range(columns):
+        char = row[column]
+        now = "+".join(
+            [*(["bold"] if char.bold else []), *([_COLOURS.get(char.fg, char.fg)] if char.fg != "default" else [])]
+        )
+        now = now if char.data.strip() or style == now else ""
+        if now != style:
+            line += ("›" if style else "") + (f"‹{now}:" if now else "")
+            style = now
+        line += char.data
+    return (line.rstrip() if not style else line.rstrip() + "›").rstrip()
+
+
+class Matches(Protocol):
+    """Compares a screen with the stored one; REMAKE_SCREENS=1 stores it instead. Then look at what has changed."""
+
+    def __call__(self, name: str, screen: str) -> None: ...

@@ -1,0 +1,141 @@
+"""One way to make a call through a Session or an AsyncSession, under a clock that only moves when told to."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from metastudio.auth.aksk import AkSkAuth, Clock
+from metastudio.http.session import AsyncSession, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+E = TypeVar("E", bound=Exception)
+Kind = Literal["sync", "async"]
+KINDS: tuple[Kind, ...] = ("sync", "async")
+
+PATH = "/v1/p/digital-human-training-manage/user/jobs"
+SHAPE = {
+    "type": "object",
+    "required": ["count", "jobs"],
+    "properties": {
+        "jobs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["job_id"],
+                "properties": {"tags": {"type": "array", "nullable": True}},
+            },
+        }
+    },
+}
+
+
+@dataclass(frozen=True)
+class OneOperation:
+    success: dict[int, Any]
+
+
+LISTING = OneOperation({200: SHAPE})
+
+
+def find_listing(method: str, path: str) -> OneOperation | None:
+    return LISTING if (method, path) == ("GET", PATH) else None
+
+
+@dataclass
+class FakeTime:
+    """Starts at 0, moves by sleeping and by `tick`; random numbers are always 0.5."""
+
+    now: float = 0.0
+    slept: list[float] = field(default_factory=list[float])
+    when_asleep: Callable[[], None] = lambda: None
+
+    def clock(self) -> float:
+        return self.now
+
+    def random(self) -> float:
+        return 0.5
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        self.when_asleep()
+
+    async def sleep_async(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+    def wall(self) -> datetime:
+        return datetime(2024, 7, 4, 8, 0, tzinfo=UTC) + timedelta(seconds=self.now)
+
+
+@dataclass
+class Result:
+    """How a call ended: exactly one of `response` and `error` is there."""
+
+    time: FakeTime
+    response: httpx.Response | None = None
+    error: Exception | None = None
+
+    def raised(self, cls: type[E]) -> E:
+        assert type(self.error) is cls, repr(self.error or self.response)
+        return self.error
+
+
+def call(kind: Kind, base_url: str, *, path: str = PATH, **settings: Any) -> Result:
+    """Make one call; see `calls`."""
+    return calls(kind, base_url, [path], **settings)[0]
+
+
+def calls(
+    kind: Kind,
+    base_url: str,
+    paths: list[str],
+    *,
+    method: str = "GET",
+    time: FakeTime | None = None,
+    before_closing: Callable[[], None] = lambda: None,
+    **settings: Any,
+) -> list[Result]:
+    """Call one path after the other through one session; `settings` are the session's."""
+    time = time or FakeTime()
+    results = [Result(time) for _ in paths]
+    common: dict[str, Any] = {
+        "base_url": base_url,
+        "find_operation": find_listing,
+        "clock": time.clock,
+        "random": time.random,
+        "auth": AkSkAuth("AKEXAMPLE", "SKEXAMPLE", project_id="p", clock=Clock(time.wall)),
+        "timeout": 5.0,
+        "trust_env": False,
+        **settings,
+    }
+
+    def run() -> None:
+        with Session(sleep=time.sleep, **common) as session:
+            for path, result in zip(paths, results, strict=True):
+                try:
+                    result.response = session.request(method, path)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is the result
+                    result.error = error
+            before_closing()
+
+    async def run_async() -> None:
+        async with AsyncSession(sleep=time.sleep_async, **common) as session:
+            for path, result in zip(paths, results, strict=True):
+                try:
+                    result.response = await session.request(method, path)
+                except Exception as error:  # noqa: BLE001
+                    result.error = error
+            await asyncio.to_thread(before_closing)
+
+    if kind == "sync":
+        run()
+    else:
+        asyncio.run(run_async())
+    return results

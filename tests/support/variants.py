@@ -1,0 +1,1028 @@
+"""Servers that are wrong in one way each, and servers that are right in their own way.
+
+The wrong ones are made mechanically from the contract, for every filter, page rule, order, field, parameter and rule
+of authentication there is, and some by hand. A variant is the sandbox with one part exchanged.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from metastudio.contract.operation import Filter, ListRules, Operation, Parameter, operations
+from metastudio.sandbox import PARTS, Parts, Settings
+from metastudio.sandbox import authentication as auth
+from metastudio.sandbox.http import Answer, RefusedError, Request
+from metastudio.sandbox.listing import Column, Listing, put, values_at
+from metastudio.sandbox.query import Condition, Window
+from metastudio.tester.values import instant, written
+
+Change = Callable[[Any, int], None]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A server. `undetectable` says why a wrong one cannot be found, where it cannot."""
+
+    name: str
+    parts: Parts = PARTS
+    settings: Settings = field(default_factory=Settings)
+    undetectable: str = ""
+    moves: Change | None = None
+    open_door: bool = False
+    slow: bool = False
+
+
+OPERATION: Operation = next(each for each in operations().values() if each.list_rules is not None)
+RULES: ListRules = OPERATION.list_rules  # type: ignore[assignment]
+NANO = 1_000_000_000
+
+
+def faulty() -> list[Variant]:
+    """Return every wrong server."""
+    found = [*_filters(), *_pages(), *_orders(), *_fields(), *_inputs(), *_answers(), *_auth(), *_by_hand()]
+    assert len({each.name for each in found}) == len(found)
+    return found
+
+
+# --- filters ---------------------------------------------------------------------------------------------------------
+
+
+def _filters() -> Iterator[Variant]:
+    for name, rule in RULES.filters.items():
+        if rule.op == "unstated":
+            continue
+        yield Variant(f"{name}: ignored", _condition(name, lambda *_: None))
+        yield Variant(f"{name}: inverted", _condition(name, _inverted))
+        if rule.op in ("ge", "le"):
+            yield from _times(name, rule)
+        if rule.op == "eq":
+            yield from _texts(name, rule)
+        if rule.property and rule.property.strip("/") not in _required():
+            yield Variant(f"{name}: keeps items without it as well", _condition(name, _or_absent))
+        if OPERATION.parameters[name].is_array:
+            yield Variant(f"{name}: only the first value", _condition(name, _first))
+            yield Variant(f"{name}: only the last value", _condition(name, _last))
+            yield Variant(f"{name}: several values find nothing", _condition(name, _none_of_several))
+
+
+def _times(name: str, rule: Filter) -> Iterator[Variant]:
+    strict = {"ge": "gt", "le": "lt"}[rule.op]
+    other = {"ge": "le", "le": "ge"}[rule.op]
+    yield Variant(f"{name}: bound excluded", _condition(name, _as_op(strict)))
+    yield Variant(f"{name}: wrong direction", _condition(name, _as_op(other)))
+    yield Variant(f"{name}: equal only", _condition(name, _as_op("eq")))
+    yield Variant(f"{name}: a second too strict", _condition(name, _shifted(1 if rule.op == "ge" else -1)))
+    yield Variant(f"{name}: a second too loose", _condition(name, _shifted(-1 if rule.op == "ge" else 1)))
+    yield Variant(f"{name}: compares days only", _condition(name, _mapped(lambda text: text[:10] + "T00:00:00Z")))
+    yield Variant(f"{name}: ignores the zone", _condition(name, _mapped(lambda text: text[:19] + "Z")))
+    other_time = next(
+        (n for n, s in OPERATION.fields.items() if s.get("format") == "date-time" and f"/{n}" != rule.property), None
+    )
+    if other_time:
+        yield Variant(f"{name}: compares {other_time}", _filtered_in_python(name, rule, f"/{other_time}"))
+
+
+def _texts(name: str, rule: Filter) -> Iterator[Variant]:
+    # A state in lower case is refused before it is compared: the check of the values has to go, too.
+    check = _drop_check(name) if OPERATION.parameters[name].is_array else PARTS.check
+    yield Variant(f"{name}: ignores case", replace(_condition(name, _any_case), check=check))
+    yield Variant(f"{name}: part is enough", _condition(name, _as_op("substring")))
+    yield Variant(f"{name}: beginning is enough", _condition(name, _as_op("prefix")))
+    yield Variant(f"{name}: wildcards", replace(_condition(name, _like), check=check))
+
+
+def _required() -> set[str]:
+    shape = next(each for each in OPERATION.success.values() if each)
+    return set(shape["properties"][RULES.items.strip("/")]["items"]["required"])
+
+
+Rebuild = Callable[[Filter, Column, Sequence[Any]], Condition | None]
+
+
+def _condition(name: str, rebuild: Rebuild) -> Parts:
+    def condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+        if rule.parameter != name or column is None:
+            return PARTS.condition(rule, column, values)
+        return rebuild(rule, column, values)
+
+    return replace(PARTS, condition=condition)
+
+
+def _right(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+    found = PARTS.condition(rule, column, values)
+    assert found is not None
+    return found
+
+
+def _inverted(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+    found = _right(rule, column, values)
+    return Condition(f"NOT ({found.sql})", found.arguments)
+
+
+def _or_absent(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+    found = _right(rule, column, values)
+    absent = f"seq NOT IN (SELECT seq FROM {column.name})" if column.many else f"{column.name} IS NULL"
+    return Condition(f"({found.sql}) OR {absent}", found.arguments)
+
+
+def _first(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+    return _right(rule, column, values[:1])
+
+
+def _last(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+    return _right(rule, column, values[-1:])
+
+
+def _none_of_several(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+    return _right(rule, column, values) if len(values) == 1 else Condition("0")
+
+
+def _as_op(op: str) -> Rebuild:
+    return lambda rule, column, values: _right(rule._replace(op=op), column, values)
+
+
+def _shifted(seconds: int) -> Rebuild:
+    return _mapped(lambda text: written((instant(text) or 0) + seconds * NANO))
+
+
+def _mapped(change: Callable[[str], str]) -> Rebuild:
+    return lambda rule, column, values: _right(rule, column, [change(str(each)) for each in values])
+
+
+def _any_case(_rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+    return _sql(column, "{} COLLATE NOCASE IN (" + ", ".join("?" * len(values)) + ")", values)
+
+
+def _like(_rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+    escaped = [str(each).replace("*", "[*]").replace("?", "[?]") for each in values]
+    patterns = [each.replace("%", "*").replace("_", "?") for each in escaped]
+    return _sql(column, " OR ".join(["{} GLOB ?"] * len(values)), patterns)
+
+
+def _sql(column: Column, test: str, arguments: Sequence[Any]) -> Condition:
+    if column.many:
+        sql = f"seq IN (SELECT seq FROM {column.name} WHERE {test.replace('{}', 'value')})"
+    else:
+        sql = test.replace("{}", column.name)
+    return Condition(f"({sql})", tuple(arguments))
+
+
+def _filtered_in_python(name: str, rule: Filter, pointer: str) -> Parts:
+    """Compare another property: the bodies in the database tell which items pass."""
+
+    def condition(each: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+        if each.parameter != name:
+            return PARTS.condition(each, column, values)
+        key = pointer.strip("/")
+        compared = ">=" if rule.op == "ge" else "<="
+        return Condition(f"json_extract(body, '$.{key}') {compared} ?", (str(values[0]),))
+
+    return replace(PARTS, condition=condition)
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+def _pages() -> Iterator[Variant]:
+    window, total, items = PARTS.window, PARTS.total, PARTS.items
+
+    def windowed(change: Callable[[int | None, int | None, Listing], Window]) -> Parts:
+        return replace(PARTS, window=change)
+
+    offset, limit = RULES.offset, RULES.limit
+    yield Variant(f"{offset}: ignored", windowed(lambda o, n, at: window(None, n, at)))
+    yield Variant(f"{offset}: one too many", windowed(lambda o, n, at: window((o or 0) + 1 if o else o, n, at)))
+    yield Variant(f"{offset}: counted from one", windowed(lambda o, n, at: window(max(0, (o or 0) - 1), n, at)))
+    yield Variant(f"{offset}: a page number", windowed(lambda o, n, at: window((o or 0) * (n or 10), n, at)))
+    yield Variant(f"{limit}: ignored", windowed(lambda o, n, at: window(o, None, at)))
+    yield Variant(f"{limit}: one too many", windowed(lambda o, n, at: window(o, n + 1 if n else n, at)))
+    yield Variant(f"{limit}: one too few", windowed(lambda o, n, at: window(o, n - 1 if n and n > 1 else n, at)))
+    yield Variant(f"{limit}: clamped at half the maximum", windowed(lambda o, n, at: window(o, min(n or 10, 50), at)))
+    yield Variant(f"{limit}: at least ten", windowed(lambda o, n, at: window(o, max(n or 10, 10), at)))
+    yield Variant(
+        f"{limit}: the last item of a page is lost",
+        replace(PARTS, items=lambda found, w: items(found[:-1] or found, w)),
+    )
+    yield Variant("page: the first item twice", replace(PARTS, items=lambda found, w: items(found[:1] + found[:-1], w)))
+    yield Variant("page: turned round", replace(PARTS, items=lambda found, w: items(found[::-1], w)))
+    yield Variant("page: an error after the end", replace(PARTS, items=_error_after_the_end))
+    if RULES.total:
+        yield Variant("total: of the page", replace(PARTS, total=lambda n, found, w: len(found)))
+        yield Variant("total: one too many", replace(PARTS, total=lambda n, found, w: n + 1))
+        yield Variant("total: one too few", replace(PARTS, total=lambda n, found, w: max(0, n - 1)))
+        yield Variant("total: what is left", replace(PARTS, total=lambda n, found, w: max(0, n - w.skip)))
+        yield Variant("total: capped", replace(PARTS, total=lambda n, found, w: min(n, 100)))
+        yield Variant("total: always of the whole list", replace(PARTS, total=lambda n, found, w: 101))
+        yield Variant("total: pages, not items", replace(PARTS, total=lambda n, found, w: -(-n // max(1, w.take))))
+        yield Variant(
+            "total: zero on an empty page", replace(PARTS, total=lambda n, found, w: total(n, found, w) if found else 0)
+        )
+
+
+def _error_after_the_end(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+    if window.skip and not found:
+        raise RefusedError("invalid_parameter", reason="offset")
+    return found
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
+
+
+def _orders() -> Iterator[Variant]:
+    right, rules = PARTS.order, RULES.order
+    if rules is None:
+        return
+
+    def with_order(change: Callable[[Any, Any, Any, Any, Any], str]) -> Parts:
+        return replace(PARTS, order=change)
+
+    for key, pointer in rules.keys.items():
+        yield from _orders_by(key, pointer, right, with_order)
+    if rules.direction:
+        yield Variant("direction: ignored", with_order(lambda r, c, i, k, d: right(r, c, i, k, None)))
+        yield Variant("direction: always descending", with_order(lambda r, c, i, k, d: right(r, c, i, k, rules.desc)))
+        yield Variant("direction: the wrong way round", with_order(lambda r, c, i, k, d: right(r, c, i, k, _other(d))))
+        yield Variant(
+            "direction: descending by default", with_order(lambda r, c, i, k, d: right(r, c, i, k, d or rules.desc))
+        )
+    yield Variant(
+        "order: at random without a key", with_order(lambda r, c, i, k, d: right(r, c, i, k, d) if k else "random()")
+    )
+
+
+def _orders_by(key: str, pointer: str, right: Any, with_order: Any) -> Iterator[Variant]:
+    def replaced(by: str) -> Any:
+        return lambda r, c, i, k, d: right(r, c, i, k, d).replace(
+            c[pointer].name, by.format(column=c[pointer].name, i=i.name)
+        )
+
+    def sorted_page(found: list[dict[str, Any]], _window: Window) -> list[dict[str, Any]]:
+        return sorted(found, key=lambda each: str(values_at(each, pointer)))
+
+    yield Variant(f"order {key}: ignored", with_order(lambda r, c, i, k, d: right(r, c, i, None, d)))
+    yield Variant(f"order {key}: by another property", with_order(replaced("{i}")))
+    within = replace(PARTS, order=lambda r, c, i, k, d: "seq", items=sorted_page)
+    yield Variant(f"order {key}: only within the page", within)
+    yield Variant(f"order {key}: by the day only", with_order(replaced("substr({column}, 1, 7)")))
+    at_random = with_order(lambda r, c, i, k, d: f"{right(r, c, i, k, d).split(',')[0]}, random()")
+    yield Variant(f"order {key}: ties at random", at_random)
+
+
+def _other(direction: Any) -> Any:
+    rules = RULES.order
+    assert rules is not None
+    return rules.asc if direction == rules.desc else rules.desc
+
+
+# --- what an item and an answer look like ----------------------------------------------------------------------------
+
+
+def _fields() -> Iterator[Variant]:
+    for name in RULES.filters and OPERATION.fields:
+        schema = OPERATION.fields[name]
+        yield Variant(
+            f"item {name}: of the wrong type", _edited(lambda item, name=name: _set(item, name, _wrong(item.get(name))))
+        )
+        if schema.get("format") == "date-time":
+            yield Variant(
+                f"item {name}: without a zone",
+                _edited(lambda item, name=name: _text(item, name, lambda v: v.rstrip("Z"))),
+            )
+            yield Variant(
+                f"item {name}: with a blank for the T",
+                _edited(lambda item, name=name: _text(item, name, lambda v: v.replace("T", " "))),
+            )
+            yield Variant(f"item {name}: in seconds since 1970", _edited(lambda item, name=name: _seconds(item, name)))
+    for name in sorted(_required()):
+        yield Variant(f"item {name}: missing", _edited(lambda item, name=name: item.pop(name, None)))
+        yield Variant(f"item {name}: missing now and then", _edited(lambda item, name=name: _now_and_then(item, name)))
+        yield Variant(f"item {name}: null", _edited(lambda item, name=name: _set(item, name, None)))
+    if OPERATION.state_property:
+        name = OPERATION.state_property.strip("/")
+        yield Variant(f"item {name}: in lower case", _edited(lambda item, name=name: _text(item, name, str.lower)))
+    for pointer in RULES.scope.values():
+        name = pointer.strip("/")
+        yield Variant(f"item {name}: another one", _edited(lambda item, name=name: _set(item, name, "f" * 32)))
+    body = next(each for each in OPERATION.success.values() if each)
+    for name in body["required"]:
+        yield Variant(f"body {name}: missing", _body(lambda data, name=name: data.pop(name)))
+        yield Variant(f"body {name}: null", _body(lambda data, name=name: _set(data, name, None)))
+        yield Variant(f"body {name}: as text", _body(lambda data, name=name: _set(data, name, json.dumps(data[name]))))
+
+
+def _edited(edit: Callable[..., Any]) -> Parts:
+    def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+        for item in found:
+            edit(item)
+        return found
+
+    return replace(PARTS, items=items)
+
+
+def _set(data: dict[str, Any], name: str, value: Any) -> None:
+    data[name] = value
+
+
+def _wrong(value: Any) -> Any:
+    return {"value": value} if isinstance(value, list) else 7
+
+
+def _text(item: dict[str, Any], name: str, change: Callable[[str], str]) -> None:
+    if isinstance(item.get(name), str):
+        item[name] = change(item[name])
+
+
+def _seconds(item: dict[str, Any], name: str) -> None:
+    if name in item:
+        item[name] = (instant(item[name]) or 0) // NANO
+
+
+def _now_and_then(item: dict[str, Any], name: str) -> None:
+    if sum(map(ord, str(item.get(RULES.identity.strip("/"))))) % 5 == 0:
+        item.pop(name, None)
+
+
+def _body(edit: Callable[..., Any]) -> Parts:
+    def finish(answer: Answer, _request: Request) -> Answer:
+        if answer.status >= 300 or isinstance(answer.body, bytes):
+            return answer
+        data = deepcopy(answer.body)
+        edit(data)
+        return replace(answer, body=data)
+
+    return replace(PARTS, finish=finish)
+
+
+# --- what is let in --------------------------------------------------------------------------------------------------
+
+
+def _inputs() -> Iterator[Variant]:
+    rules, order = RULES, RULES.order
+    times = [p.name for p in OPERATION.parameters.values() if p.is_time]
+    closed = [p.name for p in OPERATION.parameters.values() if p.closed and not p.is_array]
+    for name in (rules.offset, rules.limit):
+        yield Variant(
+            f"input {name}: below its least is taken for absent", _accepting(name, lambda v: isinstance(v, int))
+        )
+        yield Variant(
+            f"input {name}: no number is taken for absent", _accepting(name, lambda v: not isinstance(v, int))
+        )
+        yield Variant(f"input {name}: a fraction is cut off", _converting(name, _cut))
+        yield Variant(f"input {name}: a number with letters is read", _converting(name, _digits))
+    for name in times:
+        yield Variant(f"input {name}: what is no time is ignored", _accepting(name, lambda v: True))
+        yield Variant(f"input {name}: what is no time fails", _failing(name))
+    for name in closed:
+        yield Variant(f"input {name}: an unlisted value is ignored", _accepting(name, lambda v: True))
+    for name in (rules.offset, rules.limit, *times, *closed):
+        yield Variant(f"input {name}: never accepted", _refusing(name, lambda text: True))
+    for name, rule in rules.filters.items():
+        values = OPERATION.parameters[name].values
+        if values:
+            yield Variant(f"input {name}: a listed value refused", _refusing(name, partial(_holds, values[-1])))
+        elif rule.op == "eq":
+            yield Variant(f"input {name}: plain values refused", _refusing(name, lambda text: "a" in text.lower()))
+    if order:
+        yield Variant(f"input {order.parameter}: refused", _refusing(order.parameter, lambda text: True))
+
+
+def _holds(value: str, text: str) -> bool:
+    return value in text
+
+
+def _accepting(name: str, when: Callable[[Any], bool]) -> Parts:
+    """Drop a value that the contract refuses, as if it had not been given."""
+
+    def check_all(listing: Listing, values: Mapping[str, Any], unknown: Sequence[str]) -> None:
+        for parameter in listing.operation.parameters.values():
+            if parameter.name == name and name in values:
+                try:
+                    PARTS.check(parameter, values[name])
+                except RefusedError:
+                    values.pop(name)  # type: ignore[attr-defined]
+
+    def check(parameter: Parameter, value: Any) -> None:
+        if parameter.name != name or not when(value):
+            PARTS.check(parameter, value)
+
+    return replace(PARTS, check=check, check_all=check_all)
+
+
+def _converting(name: str, convert: Callable[[str], Any]) -> Parts:
+    schema = OPERATION.parameters[name].schema
+    return replace(
+        PARTS, convert=lambda s, text: convert(text) if s is schema or s == schema else PARTS.convert(s, text)
+    )
+
+
+def _cut(text: str) -> Any:
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        return text
+
+
+def _digits(text: str) -> Any:
+    found = re.match(r"\s*(-?\d+)", text)
+    return int(found[1]) if found else text
+
+
+def _failing(name: str) -> Parts:
+    def check(parameter: Parameter, value: Any) -> None:
+        try:
+            PARTS.check(parameter, value)
+        except RefusedError:
+            if parameter.name == name:
+                raise ValueError("not a time") from None
+            raise
+
+    return replace(PARTS, check=check)
+
+
+def _refusing(name: str, when: Callable[[str], bool]) -> Parts:
+    def check(parameter: Parameter, value: Any) -> None:
+        if parameter.name == name and when(",".join(value) if isinstance(value, list) else str(value)):
+            raise RefusedError("invalid_parameter", reason=name)
+        PARTS.check(parameter, value)
+
+    return replace(PARTS, check=check)
+
+
+# --- statuses, headers, bodies ---------------------------------------------------------------------------------------
+
+
+def _answers() -> Iterator[Variant]:
+    for status in (201, 202, 204, 206, 302):
+        yield Variant(f"status: {status} for a success", _finishing(_status(status), True))
+    for status in (200, 409, 422, 500, 302):
+        yield Variant(f"status: {status} for a refusal", _finishing(_status(status), None))
+    yield Variant(
+        "content: HTML for a success",
+        _finishing(lambda a: replace(a, body=b"<html>", headers={**a.headers, "Content-Type": "text/html"}), True),
+    )
+    yield Variant("content: JSON called text", _finishing(lambda a: _with(a, "Content-Type", "text/plain"), True))
+    yield Variant("content: no type", _finishing(lambda a: _with(a, "Content-Type", None), True))
+    yield Variant(
+        "content: errors as text",
+        _finishing(
+            lambda a: replace(a, body=b"wrong parameter", headers={**a.headers, "Content-Type": "text/plain"}), None
+        ),
+    )
+    yield Variant("content: an empty success", _finishing(lambda a: replace(a, body=b""), True))
+    yield Variant("content: JSON cut short", _finishing(lambda a: replace(a, body=a.content()[:-9]), True))
+    yield Variant("header: no request id", _finishing(lambda a: _with(a, "X-Request-Id", None), True))
+    yield Variant("header: an empty request id", _finishing(lambda a: _with(a, "X-Request-Id", ""), True))
+    yield Variant("header: always the same request id", _finishing(lambda a: _with(a, "X-Request-Id", "42"), True))
+    trace = 'Traceback (most recent call last):\n  File "/srv/app/views.py", line 4, in jobs\nValueError: x'
+    java = "java.lang.IllegalArgumentException: x\n\tat com.example.Jobs.list(Jobs.java:42)"
+    yield Variant("error: with a Python trace", _finishing(lambda a: _error(a, error_msg=trace), None))
+    yield Variant("error: with a Java trace", _finishing(lambda a: _error(a, error_msg=java), None))
+    yield Variant("error: without a code", _finishing(lambda a: _error(a, error_code=...), None))
+    yield Variant("error: without a message", _finishing(lambda a: _error(a, error_msg=...), None))
+    yield Variant("error: the code is a number", _finishing(lambda a: _error(a, error_code=3), None))
+    yield Variant(
+        "error: in the style of another framework", _finishing(lambda a: replace(a, body={"detail": "wrong"}), None)
+    )
+
+
+def _status(status: int) -> Callable[[Answer], Answer]:
+    return lambda answer: replace(answer, status=status)
+
+
+def _finishing(change: Callable[[Answer], Answer], success: bool | None) -> Parts:
+    """Change successes (True), or refusals of a parameter (None)."""
+
+    def finish(answer: Answer, request: Request) -> Answer:
+        refused = answer.status == 400
+        return change(answer) if (success and answer.status == 200) or (success is None and refused) else answer
+
+    return replace(PARTS, finish=finish)
+
+
+def _with(answer: Answer, name: str, value: str | None) -> Answer:
+    headers = {key: text for key, text in answer.headers.items() if key.lower() != name.lower()}
+    return replace(answer, headers={**headers, **({name: value} if value is not None else {})})
+
+
+def _error(answer: Answer, **fields: Any) -> Answer:
+    body = {**answer.body, **fields}
+    return replace(answer, body={key: value for key, value in body.items() if value is not ...})
+
+
+# --- authentication --------------------------------------------------------------------------------------------------
+
+UNDETECTABLE_RULES = {
+    "key_is_not_locked": "a key would have to be locked to see whether keys are",
+    "what_decides_is_signed": "the recipe obliges a client to sign X-Sdk-Date only, nothing else",
+    "signed_headers_were_sent": "a signature over a header that is not there is wrong for the next rule as well",
+    "date_is_well_formed": "a date that cannot be read is refused by another rule as well",
+    "security_token_is_right": "would need a temporary key pair, and another one's security token",
+    "token_is_fresh": "would need a token that has really expired (--expired-token)",
+    "header_names_the_project": "which project X-Project-Id may name beside the one of the path is nowhere stated",
+}
+
+
+def _auth() -> Iterator[Variant]:
+    for rule in (*auth.KEY_RULES, *auth.SIGNATURE_RULES, *auth.TOKEN_RULES, *auth.PROJECT_RULES):
+        name = rule.__name__
+        parts = PARTS.with_rule(name, _any_key) if name == "key_is_known" else PARTS.without(name)
+        if name == "key_is_known":
+            parts = parts.without("signature_is_right")
+        yield Variant(f"auth: without {name}", parts, undetectable=UNDETECTABLE_RULES.get(name, ""))
+    days = PARTS.with_rule("date_is_near", _near(12 * 3600))
+    yield Variant("auth: half a day is near enough", days)
+    yield Variant("auth: only a late date is refused", PARTS.with_rule("date_is_near", _near_or_early))
+    unsigned = _also_right(lambda request: replace(request, query=b""))
+    yield Variant("auth: a signature without the query will do", PARTS.with_rule("signature_is_right", unsigned))
+    other = _also_right(lambda request: replace(request, method="POST"))
+    yield Variant("auth: a signature for another method will do", PARTS.with_rule("signature_is_right", other))
+    other = _also_right(lambda request: replace(request, path=request.path + b"/x"))
+    yield Variant("auth: a signature for a path below will do", PARTS.with_rule("signature_is_right", other))
+    yield Variant("auth: without credentials everybody is somebody", PARTS, open_door=True)
+    yield Variant("auth: a refusal shows a trace", replace(PARTS, finish=_trace_in_refusal))
+    yield Variant("auth: a refusal is a success", replace(PARTS, finish=_refusal_as_success))
+    yield Variant("auth: a malformed signature fails", replace(PARTS, read_authorization=_fails_to_read))
+
+
+def _any_key(attempt: auth.Attempt) -> None:
+    """An unknown key is taken for the first account's."""
+    attempt.gate.keys.setdefault(attempt.claim.access_key, next(iter(attempt.gate.keys.values())))
+
+
+def _near(seconds: int) -> Callable[[auth.Attempt], None]:
+    def date_is_near(attempt: auth.Attempt) -> None:
+        signed = attempt.request.header("x-sdk-date")[0]
+        if abs((instant(_rfc3339(signed)) or 0) / NANO - attempt.gate.now()) > seconds:
+            auth.date_is_near(attempt)
+
+    return date_is_near
+
+
+def _near_or_early(attempt: auth.Attempt) -> None:
+    if (instant(_rfc3339(attempt.request.header("x-sdk-date")[0])) or 0) / NANO > attempt.gate.now():
+        auth.date_is_near(attempt)
+
+
+def _rfc3339(date: str) -> str:
+    return f"{date[:4]}-{date[4:6]}-{date[6:11]}:{date[11:13]}:{date[13:]}"
+
+
+def _also_right(change: Callable[[Request], Request]) -> Callable[[auth.Attempt], None]:
+    def signature_is_right(attempt: auth.Attempt) -> None:
+        try:
+            auth.signature_is_right(attempt)
+        except RefusedError:
+            auth.signature_is_right(replace(attempt, request=change(attempt.request)))
+
+    return signature_is_right
+
+
+def _trace_in_refusal(answer: Answer, _request: Request) -> Answer:
+    trace = "org.apache.CipherException: x\n\tat com.example.Gate.check(Gate.java:7)"
+    return _error(answer, error_msg=trace) if answer.status in (401, 403) else answer
+
+
+def _refusal_as_success(answer: Answer, _request: Request) -> Answer:
+    return replace(answer, status=200) if answer.status in (401, 403) else answer
+
+
+def _fails_to_read(value: str) -> Any:
+    found = PARTS.read_authorization(value)
+    if found is None:
+        raise IndexError("list index out of range")
+    return found
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def _by_hand() -> Iterator[Variant]:
+    yield Variant("by hand: filters are joined by or", replace(PARTS, condition=_or_condition))
+    yield Variant("by hand: only the first filter counts", replace(PARTS, condition=_first_condition))
+    yield Variant("by hand: every third answer is empty", replace(PARTS, items=_every(3, lambda found: [])))
+    yield Variant(
+        "by hand: every seventh answer is turned round", replace(PARTS, items=_every(7, lambda found: found[::-1]))
+    )
+    yield Variant("by hand: every tenth request fails", replace(PARTS, items=_every(10, _fail)))
+    yield Variant("by hand: items of another project come along", replace(PARTS, scope=lambda *_: []))
+    yield Variant("by hand: another project's items, one filter only", replace(PARTS, scope=_leaking))
+    yield Variant("by hand: a long text fails", replace(PARTS, check=_fails_on_long))
+    yield Variant("by hand: a quote fails", replace(PARTS, check=_fails_on_quote))
+    yield Variant("by hand: an empty list is not found", replace(PARTS, finish=_empty_is_not_found))
+    yield Variant("by hand: an empty list is null", replace(PARTS, finish=_empty_is_null))
+    yield Variant("by hand: the first filtered page is cached", replace(PARTS, items=_cached()))
+    yield Variant("by hand: tags are joined by commas", _edited(lambda item: _text_of_list(item)))
+    yield Variant("by hand: the same item stands twice in the list", replace(PARTS, items=_twice))
+
+
+def _or_condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+    """Two filters: the second widens the first, as with a forgotten pair of brackets."""
+    found = PARTS.condition(rule, column, values)
+    return (
+        Condition(f"1) OR ({found.sql}", found.arguments)
+        if found and rule.op == "eq" and rule.parameter != "state"
+        else found
+    )
+
+
+def _first_condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+    last = list(RULES.filters)[-1]
+    return (
+        None
+        if rule.parameter == last and len(values) == 1 and values[0] != "4K"
+        else PARTS.condition(rule, column, values)
+    )
+
+
+def _every(nth: int, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Any:
+    count = iter(range(1, 10**9))
+
+    def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+        return change(found) if next(count) % nth == 0 else found
+
+    return items
+
+
+def _fail(_found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    raise RuntimeError("out of luck")
+
+
+def _leaking(rules: ListRules, columns: Mapping[str, Column], values: Mapping[str, Any]) -> list[Condition]:
+    return [] if RULES.order and RULES.order.direction in values else PARTS.scope(rules, columns, values)
+
+
+def _fails_on_long(parameter: Parameter, value: Any) -> None:
+    if isinstance(value, str) and len(value) > 40:
+        raise OverflowError("value too long for type character varying(40)")
+    PARTS.check(parameter, value)
+
+
+def _fails_on_quote(parameter: Parameter, value: Any) -> None:
+    if isinstance(value, str) and re.search(r"['\"\\;&]", value):
+        raise ValueError("unterminated quoted string")
+    PARTS.check(parameter, value)
+
+
+def _empty_is_not_found(answer: Answer, _request: Request) -> Answer:
+    empty = answer.status == 200 and not values_at(answer.body, f"{RULES.items}/*")
+    return replace(answer, status=404, body={"error_code": "APIGW.0101", "error_msg": "none"}) if empty else answer
+
+
+def _empty_is_null(answer: Answer, _request: Request) -> Answer:
+    if answer.status != 200 or values_at(answer.body, f"{RULES.items}/*"):
+        return answer
+    data = deepcopy(answer.body)
+    put(data, RULES.items, None)
+    return replace(answer, body=data)
+
+
+def _cached() -> Any:
+    known: dict[tuple[int, int], list[dict[str, Any]]] = {}
+
+    def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+        return known.setdefault((window.skip, window.take), found)
+
+    return items
+
+
+def _text_of_list(item: dict[str, Any]) -> None:
+    for name, value in item.items():
+        if isinstance(value, list):
+            item[name] = ",".join(value)
+
+
+def _twice(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+    return [*found[:-1], found[0]] if len(found) > 20 else found
+
+
+# --- servers that are right in their own way -------------------------------------------------------------------------
+
+
+def lawful() -> list[Variant]:
+    """Return every server that no run may blame."""
+    texts = [
+        n
+        for n, r in RULES.filters.items()
+        if OPERATION.parameters[n].schema.get("type") == "string" and r.op in ("eq", "unstated")
+    ]
+    texts = [name for name in texts if not OPERATION.parameters[name].is_time]
+    limit = RULES.limit
+    newest = Settings(newer=True)
+    return [
+        Variant("correct"),
+        Variant("correct, with another population", settings=Settings(seed=7, jobs=230)),
+        Variant("few items", settings=Settings(jobs=3)),
+        Variant("one item", settings=Settings(jobs=1)),
+        Variant("more items than pages can take", settings=Settings(jobs=1100)),
+        Variant("newer states, extra fields, nulls", settings=newest),
+        Variant("unknown parameters refused", replace(PARTS, check_all=_no_unknown)),
+        Variant("since later than until refused", replace(PARTS, check_all=_no_contradiction)),
+        Variant("HEAD refused", replace(PARTS, methods=lambda _: ("GET",))),
+        Variant("401 before 405", replace(PARTS, methods=lambda _: ("GET",), finish=_who_before_what)),
+        Variant("lax integers", replace(PARTS, convert=_lax)),
+        Variant("values trimmed", replace(PARTS, convert=lambda s, text: PARTS.convert(s, text.strip()))),
+        Variant(
+            "last repeated key wins",
+            replace(PARTS, choose=lambda p, t: PARTS.choose(p, t if p.is_array and not p.joined else t[-1:])),
+        ),
+        Variant(
+            "first repeated key wins",
+            replace(PARTS, choose=lambda p, t: PARTS.choose(p, t if p.is_array and not p.joined else t[:1])),
+        ),
+        Variant("404 for a foreign project", replace(PARTS, refusals=_foreign_is_404())),
+        Variant("authentication failures are 400", replace(PARTS, refusals=_by_the_service())),
+        Variant("shorter texts", replace(PARTS, check=_lengths(texts, 1, 40))),
+        Variant("longer texts", replace(PARTS, check=_lengths(texts, 0, 4000))),
+        Variant("any characters in texts", replace(PARTS, check=_lengths(texts, 1, 64))),
+        Variant("plain characters only in texts", replace(PARTS, check=_plain(texts))),
+        Variant("a clamp above the maximum", replace(PARTS, check=_any_size(limit), window=_clamped)),
+        Variant("larger pages allowed", replace(PARTS, check=_any_size(limit))),
+        Variant(
+            "unlisted sort keys refused",
+            replace(PARTS, check=_listed_only(RULES.order.parameter if RULES.order else "")),
+        ),
+        Variant(
+            "unlisted sort keys accepted",
+            replace(PARTS, check=_drop_check(RULES.order.parameter if RULES.order else "")),
+        ),
+        Variant("unlisted states refused", replace(PARTS, check=_listed_only("state"))),
+        Variant("states in lower case find nothing", replace(PARTS, check=_drop_check("state"))),
+        Variant("times without a zone are UTC", replace(PARTS, convert=_zoneless)),
+        Variant("only times in UTC and whole seconds", replace(PARTS, check=_utc_only)),
+        Variant("an absent resolution is 1080P", _condition("model_resolution", _default_resolution)),
+        Variant("names match by part", _condition("name", _as_op("substring"))),
+        Variant("names match in any case", _condition("name", _any_case)),
+        Variant("the order without a key is descending", replace(PARTS, order=_descending_without_key)),
+        Variant(
+            "the cover's address is new each time",
+            _edited(lambda item: _text(item, "cover_download_url", lambda v: f"{v}&t={random.random()}")),
+        ),
+        Variant(
+            "fractions in the answer's times",
+            _edited(lambda item: _text(item, "last_update_time", lambda v: v[:-1] + ".250Z")),
+        ),
+        Variant("project ids masked", _edited(lambda item: _set(item, "project_id", "***"))),
+        Variant("request ids in the errors' bodies", replace(PARTS, finish=_request_id_in_errors)),
+        Variant(
+            "another page length by default",
+            replace(PARTS, window=lambda o, n, at: PARTS.window(o, 25 if n is None else n, at)),
+        ),
+        Variant("slow", settings=Settings(latency=0.05), slow=True),
+        Variant("items added all the time", moves=_add),
+        Variant("states changing all the time", moves=_change),
+        Variant("items deleted all the time", moves=_delete),
+        Variant("items come and go", moves=_come_and_go),
+        Variant("everything changes all the time", moves=_anything()),
+        _counted_first(),
+        _read_after_chosen(),
+        Variant("now and then an error page", replace(PARTS, finish=_error_page())),
+        Variant(
+            "now and then a server error",
+            settings=Settings(seed=3),
+            moves=None,
+            parts=replace(PARTS, items=_every(400, _fail)),
+        ),
+    ]
+
+
+def _who_before_what(answer: Answer, request: Request) -> Answer:
+    """Another method without credentials is refused for the want of these."""
+    known = request.header("authorization") or request.header("x-auth-token")
+    body = {"error_code": "APIGW.0301", "error_msg": "who are you?"}
+    return answer if answer.status != 405 or known else replace(answer, status=401, body=body)
+
+
+def _error_page() -> Callable[[Answer, Request], Answer]:
+    count = iter(range(1, 10**9))
+
+    def finish(answer: Answer, _request: Request) -> Answer:
+        if next(count) % 300:
+            return answer
+        return Answer(500, b"<html>Internal Error</html>", {"Content-Type": "text/html"})
+
+    return finish
+
+
+def _no_unknown(_listing: Listing, _values: Mapping[str, Any], unknown: Sequence[str]) -> None:
+    if unknown:
+        raise RefusedError("invalid_parameter", reason="unknown")
+
+
+def _no_contradiction(_listing: Listing, values: Mapping[str, Any], _unknown: Sequence[str]) -> None:
+    low = [instant(values[n]) for n, r in RULES.filters.items() if r.op == "ge" and n in values]
+    high = [instant(values[n]) for n, r in RULES.filters.items() if r.op == "le" and n in values]
+    if low and high and (low[0] or 0) > (high[0] or 0):
+        raise RefusedError("invalid_parameter", reason="since is later than until")
+
+
+def _lax(schema: Mapping[str, Any], text: str) -> Any:
+    if schema.get("type") == "integer":
+        try:
+            return int(text)
+        except ValueError:
+            return text
+    return PARTS.convert(schema, text)
+
+
+def _foreign_is_404() -> Any:
+    refusals = dict(PARTS.refusals)
+    refusals["foreign_project"] = replace(refusals["foreign_project"], status=404)
+    return refusals
+
+
+def _by_the_service() -> Any:
+    from metastudio.sandbox.gateway import BY_THE_SERVICE
+
+    return BY_THE_SERVICE
+
+
+Checker = Callable[[Parameter, Any], None]
+
+
+def _lengths(names: Sequence[str], least: int, most: int) -> Checker:
+    def check(parameter: Parameter, value: Any) -> None:
+        if parameter.name in names:
+            if not least <= len(value) <= most:
+                raise RefusedError("invalid_parameter", reason="length")
+            return
+        PARTS.check(parameter, value)
+
+    return check
+
+
+def _plain(names: Sequence[str]) -> Checker:
+    def check(parameter: Parameter, value: Any) -> None:
+        if parameter.name in names and not re.fullmatch(r"[\w-]+", value, re.ASCII):
+            raise RefusedError("invalid_parameter", reason="characters")
+        PARTS.check(parameter, value)
+
+    return check
+
+
+def _any_size(name: str) -> Checker:
+    def check(parameter: Parameter, value: Any) -> None:
+        if parameter.name != name or not isinstance(value, int) or value < 1:
+            PARTS.check(parameter, value)
+
+    return check
+
+
+def _clamped(offset: int | None, limit: int | None, listing: Listing) -> Window:
+    return PARTS.window(offset, None if limit is None else min(limit, RULES.max_limit or limit), listing)
+
+
+def _listed_only(name: str) -> Checker:
+    def check(parameter: Parameter, value: Any) -> None:
+        if parameter.name == name and any(
+            each not in parameter.values for each in (value if isinstance(value, list) else [value])
+        ):
+            raise RefusedError("invalid_parameter", reason="not listed")
+        PARTS.check(parameter, value)
+
+    return check
+
+
+def _drop_check(name: str) -> Checker:
+    def check(parameter: Parameter, value: Any) -> None:
+        if parameter.name != name:
+            PARTS.check(parameter, value)
+
+    return check
+
+
+def _zoneless(schema: Mapping[str, Any], text: str) -> Any:
+    if schema.get("format") == "date-time" and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", text):
+        return text + "Z"
+    return PARTS.convert(schema, text)
+
+
+def _utc_only(parameter: Parameter, value: Any) -> None:
+    PARTS.check(parameter, value)
+    if parameter.is_time and not re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", value):
+        raise RefusedError("invalid_parameter", reason="zone")
+
+
+def _default_resolution(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+    return _or_absent(rule, column, values) if "1080P" in values else _right(rule, column, values)
+
+
+def _descending_without_key(rules: Any, columns: Any, identity: Any, key: Any, direction: Any) -> str:
+    return PARTS.order(rules, columns, identity, key, direction) if key in rules.keys else "seq DESC"
+
+
+def _request_id_in_errors(answer: Answer, _request: Request) -> Answer:
+    return _error(answer, request_id="7f" * 16) if answer.status >= 400 and isinstance(answer.body, dict) else answer
+
+
+IDENTITY = RULES.identity.strip("/")
+
+
+def _fresh(store: Any, number: int) -> dict[str, Any]:
+    """An item that is newer than all others, as one is that somebody has made just now."""
+    item = deepcopy(store.items()[number % 50])
+    item[IDENTITY] = f"{number:032x}"
+    item["create_time"] = written((1_900_000_000 + number) * NANO)
+    return item  # type: ignore[no-any-return]
+
+
+def _add(store: Any, number: int) -> None:
+    if number % 15 == 0:
+        store.add(_fresh(store, number))
+
+
+def _change(store: Any, number: int) -> None:
+    if number % 10 == 0:
+        item = store.items()[number % 90]
+        states = list(OPERATION.states)
+        item["state"] = states[number // 10 % len(states)]
+        store.replace(item[IDENTITY], item)
+
+
+def _delete(store: Any, number: int) -> None:
+    if number % 20 == 0 and len(store.items()) > 60:
+        store.remove(store.items()[number % 30][IDENTITY])
+
+
+def _come_and_go(store: Any, number: int) -> None:
+    if number % 12 == 0:
+        store.add(_fresh(store, number))
+    if number % 12 == 4 and number > 12:
+        store.remove(f"{number - 4:032x}")
+
+
+def _anything() -> Change:
+    """An item made, another state, or an item gone, by chance but the same each time, with every third request."""
+    dice = random.Random(1)
+
+    def moves(store: Any, number: int) -> None:
+        if number % 3:
+            return
+        items = store.items()
+        kind = dice.choice(("made", "changed", "gone"))
+        item = dice.choice(items)
+        if kind == "made" and len(items) < 130:
+            store.add(_fresh(store, number))
+        elif kind == "gone" and len(items) > 80:
+            store.remove(item[IDENTITY])
+        else:
+            item["state"] = dice.choice(list(OPERATION.states))
+            store.replace(item[IDENTITY], item)
+
+    return moves
+
+
+def _counted_first() -> Variant:
+    """The items are counted, then read: now and then one is made in between."""
+    in_between = [""]
+
+    def moves(store: Any, number: int) -> None:
+        in_between[0] = ""
+        if number % 20 == 15:
+            item = _fresh(store, number)
+            in_between[0] = item[IDENTITY]
+            store.add(item)
+
+    def total(count: int, found: Sequence[Any], window: Window) -> int:
+        counted = PARTS.total(count, found, window)
+        return counted - any(each[IDENTITY] == in_between[0] for each in found)
+
+    settings = Settings(jobs=60)  # so that all of them are on one page, where it shows
+    return Variant("items are counted before they are read", replace(PARTS, total=total), settings, moves=moves)
+
+
+def _read_after_chosen() -> Variant:
+    """Items are chosen by their state, then read: now and then one has another state by then."""
+    chosen, changed = Counter[str](), list[dict[str, Any]]()
+
+    def moves(store: Any, _number: int) -> None:
+        chosen["now"] = 0
+        for item in changed:
+            if any(each[IDENTITY] == item[IDENTITY] for each in store.items()):
+                store.replace(item[IDENTITY], item)
+
+    def condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+        chosen["now"] += rule.property == OPERATION.state_property
+        return PARTS.condition(rule, column, values)
+
+    def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+        changed.clear()
+        if chosen["now"] and found:
+            chosen["ever"] += 1
+            if chosen["ever"] % 20 == 3:
+                item = found[len(found) // 2]
+                states = list(OPERATION.states)
+                item["state"] = states[(states.index(item["state"]) + 1) % len(states)]
+                changed.append(deepcopy(item))
+        return PARTS.items(found, window)
+
+    return Variant(
+        "items are read after they were chosen", replace(PARTS, condition=condition, items=items), moves=moves
+    )

@@ -1,0 +1,317 @@
+"""How a run begins and ends: exit codes, what is said when it cannot be made, what is sent and what is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from loopback import Answer, Received, serve
+from metastudio.errors import ConfigurationError
+from metastudio.sandbox import MAIN, PARTS, Settings, create_app
+from metastudio.sandbox.http import Answer as SandboxAnswer
+from metastudio.sandbox.http import Request
+from metastudio.tester import Credentials, Options, Verdict, prove, run
+from tester_runs import access, proven, serving
+from variants import Variant
+
+CALLER: dict[str, Any] = {"project_id": "p1", "keys": Credentials("AKAKAKAKAK", "SKSKSKSKSK")}
+ITEM = {"job_id": "1", "name": "n", "state": "TRAINING", "project_id": "p1", "create_time": "2024-01-01T00:00:00Z"}
+
+
+def test_a_correct_server_passes_everything() -> None:
+    with serving(Variant("correct")) as sandbox:
+        report = prove(sandbox.url, max_examples=20, **access(sandbox))
+    assert report.exit_code == 0
+    assert {each.verdict for each in report.results} <= {Verdict.PASS, Verdict.NOT_STATED, Verdict.NOT_EXERCISED}
+    assert {each.property.suite for each in report.results} == {"meaning", "shapes", "auth"}
+    assert len(report.having(Verdict.PASS)) > 80
+    assert report.exercised["generated successes with items"] > 30
+
+
+def test_an_application_in_process_is_tested_alike() -> None:
+    app = create_app(Settings())
+    main = MAIN
+    keys = Credentials(main.keys.access_key, main.keys.secret_key)
+    report = prove(app, project_id=main.project_id, keys=keys, only=("meaning", "auth"))
+    app.close()
+    assert report.exit_code == 0
+    assert report["meaning/page.joined"].verdict is Verdict.PASS
+    assert report["auth/signature.wrong-secret"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        (Answer(302, b"", {"Location": "https://example.com/"}), "status 302"),
+        (Answer(200, b"<html>log in</html>", {"Content-Type": "text/html"}), "not JSON"),
+        (Answer(201, json.dumps({"count": 0, "jobs": []}).encode()), "status 201"),
+        (Answer(200, b"[]"), "no array"),
+        (Answer(500, b"{}"), "status 500"),
+    ],
+)
+def test_a_wrong_first_answer_is_a_breach(answer: Answer, seen: str) -> None:
+    with serve(lambda _: answer) as server:
+        report = prove(server.url, **CALLER)
+        assert len(server.received) <= 2, "the rest of the run was not worth the requests"
+    assert report.exit_code == 1
+    [breach] = report.breaches
+    assert seen in breach.evidence[0].seen
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            Answer(401, b'{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}'),
+            "does not accept the key",
+        ),
+        (Answer(403, b"{}"), "does not accept"),
+        (Answer(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'), "does not accept"),
+        (Answer(404, b"{}"), "nothing at"),
+        (Answer(503, b"{}"), "behind the gateway"),
+    ],
+)
+def test_a_run_that_cannot_be_made_says_so_after_two_requests(answer: Answer, said: str) -> None:
+    with serve(lambda _: answer) as server:
+        report = prove(server.url, **CALLER)
+        assert len(server.received) <= 2
+    assert report.exit_code == 2
+    assert said in (report.failure or "")
+    assert "SKSKSKSKSK" not in (report.failure or "")
+
+
+def test_nobody_there() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    report = prove(f"http://127.0.0.1:{port}", **CALLER)
+    assert report.exit_code == 2
+    assert "nobody answers" in (report.failure or "")
+
+
+@contextmanager
+def raw(handle: Callable[[socket.socket], None]) -> Generator[str, None, None]:
+    """A server that does what it likes with each connection."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                handle(connection)
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+
+
+def test_not_http() -> None:
+    def greet(connection: socket.socket) -> None:
+        connection.sendall(b"220 mail.example.com ESMTP\r\n")
+        connection.recv(65536)
+
+    with raw(greet) as address:
+        report = prove(f"http://{address}", **CALLER)
+    assert report.exit_code == 2
+    assert "does not speak HTTP" in (report.failure or "")
+
+
+def test_a_server_that_hangs() -> None:
+    with raw(lambda connection: time.sleep(0.6)) as address:
+        report = prove(f"http://{address}", timeout=0.2, **CALLER)
+    assert report.exit_code == 2
+    assert "no answer within" in (report.failure or "")
+
+
+def test_plain_http_behind_https() -> None:
+    with serve(lambda _: Answer()) as server:
+        report = prove(server.url.replace("http:", "https:"), **CALLER)
+    assert report.exit_code == 2
+    assert "TLS" in (report.failure or "")
+
+
+def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
+    import ssl
+
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    def shake(connection: socket.socket) -> None:
+        try:
+            with context.wrap_socket(connection, server_side=True) as secure:
+                secure.recv(65536)
+        except OSError:
+            pass
+
+    with raw(shake) as address:
+        report = prove(f"https://{address}", **CALLER)
+    assert report.exit_code == 2
+    assert "certificate" in (report.failure or "")
+
+
+def test_empty_lists_prove_nothing() -> None:
+    report = proven(Variant("empty", settings=Settings(jobs=0)), only=("meaning",))
+    assert report.nothing_seen
+    assert report.exit_code == 3
+    assert report["meaning/page.joined"].verdict is Verdict.NOT_EXERCISED
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_nothing_is_sent_that_may_change_something_unless_asked_for(writes: bool) -> None:
+    methods: Counter[str] = Counter()
+
+    def counting(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
+        methods[request.method] += 1
+        return answer
+
+    counted = Variant("counted", replace(PARTS, finish=counting))
+    report = proven(counted, only=("shapes", "auth", "total"), max_examples=5, writes=writes)
+    assert report.exit_code == 0, "the answers to other methods are no part of the operation"
+    assert methods["GET"] > 300
+    assert methods.keys() - {"GET", "HEAD", "OPTIONS"} == (
+        {"PUT", "POST", "DELETE", "PATCH", "TRACE"} if writes else set()
+    )
+    said = report["shapes/input"].observations
+    assert any("POST: status 405" in each for each in said) is writes
+
+
+def test_only_and_skip_choose_suites_and_properties() -> None:
+    with serving(Variant("correct")) as sandbox:
+        known = access(sandbox)
+        some = prove(sandbox.url, only=("filter.*",), skip=("*.exact",), **known)
+    ids = {each.property.id for each in some.results} - {"start"}
+    assert "filter.state" in ids
+    assert not [each for each in ids if not each.startswith("filter.") or each.endswith(".exact")]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"only": ("filter.stat",)}, "--only filter.stat: .* did you mean filter.state"),
+        ({"skip": ("no-such-thing-at-all",)}, "--skip no-such-thing-at-all: .* there are meaning, shapes, auth"),
+        ({"only": ("meaning",), "skip": ("*",)}, "leave nothing"),
+        ({"only": ("auth/token.right", "nothing*")}, "--only nothing"),
+    ],
+)
+def test_a_name_that_nothing_has_is_an_error(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        prove("http://127.0.0.1:9", **CALLER, **options)
+
+
+@pytest.mark.parametrize("name", ["start", "list", "auth/token.right", "signature.visitor", "*/total", "m*g"])
+def test_names_do_not_depend_on_the_credentials(name: str) -> None:
+    assert prove("http://127.0.0.1:1", only=(name,), **CALLER).exit_code == 2
+
+
+def test_the_same_seed_sends_the_same_requests_from_any_process() -> None:
+    sent: list[tuple[bytes, bytes]] = []
+
+    def noting(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
+        sent.append((request.path, request.query))
+        return answer
+
+    runs: list[list[tuple[bytes, bytes]]] = []
+    with serving(Variant("noted", replace(PARTS, finish=noting))) as sandbox:
+        for seed in ("1", "2"):
+            environment = {**os.environ, **sandbox.environment, "PYTHONHASHSEED": seed}
+            command = [sys.executable, "-m", "metastudio.tester", sandbox.url, "--only", "filter.tag*"]
+            subprocess.run([*command, "--only", "filters.*"], env=environment, check=True, capture_output=True)
+            runs.append(sent.copy())
+            sent.clear()
+    assert len(runs[0]) > 50
+    assert runs[0] == runs[1]
+
+
+def test_time_is_kept() -> None:
+    slow = Variant("slow", settings=Settings(latency=0.02))
+    report = proven(slow, only=("meaning",), max_time=1.5)
+    assert report.seconds < 5
+    assert "the time was up" in report.having(Verdict.NOT_EXERCISED)[-1].note
+    assert report.exit_code == 0
+
+
+def test_the_rate_is_kept() -> None:
+    started = time.monotonic()
+    report = proven(Variant("correct"), only=("repeatable",), rate_limit=20)
+    sent = sum(report.requests.values())
+    assert sent > 10
+    assert time.monotonic() - started > (sent - 1) / 20
+
+
+def test_a_busy_server_gets_patience() -> None:
+    busy: list[int] = []
+
+    def answer(request: Received) -> Answer:
+        busy.append(1)
+        if len(busy) % 3 == 0:
+            return Answer(429, b"{}", {"Retry-After": "0"})
+        body = {"count": 1, "jobs": [ITEM]}
+        return Answer(200, json.dumps(body).encode(), {"X-Request-Id": str(len(busy))})
+
+    with serve(answer) as server:
+        report = prove(server.url, only=("page.joined", "repeatable"), **CALLER)
+    assert report.failure is None
+    assert report["meaning/repeatable"].verdict is Verdict.PASS
+
+
+def test_a_contract_without_x_list_is_tested_for_shapes_and_authentication(tmp_path: Path) -> None:
+    import yaml
+
+    with serving(Variant("correct")) as sandbox:
+        from metastudio.tester.operation_under_test import subjects
+
+        data = subjects()[0].document.data
+        [path] = data["paths"].values()
+        data = {
+            **data,
+            "paths": {next(iter(data["paths"])): {"get": {k: v for k, v in path["get"].items() if k != "x-list"}}},
+        }
+        spec = tmp_path / "plain.yaml"
+        spec.write_text(yaml.safe_dump(data, sort_keys=False))
+        report = prove(sandbox.url, spec=spec, max_examples=5, **access(sandbox))
+    assert report.exit_code == 0
+    assert {each.property.suite for each in report.results} == {"shapes", "auth"}
+    assert any("no x-list" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "metastudio.example.com"},
+        {"url": "http://127.0.0.1/?a=b"},
+        {"url": "http://metastudio.example.com"},
+        {"url": "http://127.0.0.1", "rate_limit": 0},
+        {"url": "http://127.0.0.1", "other_token": "t"},
+        {},
+    ],
+)
+def test_options_that_cannot_work(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        run(Options(**{**CALLER, **wrong}))
+
+
+def test_no_project() -> None:
+    with pytest.raises(ConfigurationError, match="HUAWEICLOUD_SDK_PROJECT_ID"):
+        run(Options(url="http://127.0.0.1:9"))
