@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from metastudio.contract.compiler import compile_contract, operations, parameters
-from metastudio.contract.document import Document, join, tokens
+from metastudio.contract.document import Document
+from metastudio.contract.json_pointer import join, split
 
 from contract_diff import meaning
 from contract_diff.grades import Change, Grade
@@ -45,7 +46,7 @@ def compare(old: Document, new: Document) -> list[Change]:
 
 
 def _request(pointer: str) -> str:
-    _, path, method = tokens(pointer)
+    _, path, method = split(pointer)
     return f"{method.upper()} {path}"
 
 

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Any
 
 from metastudio.contract.compiler import class_name, plain
-from metastudio.contract.document import Document, join
+from metastudio.contract.document import Document
+from metastudio.contract.json_pointer import join
 
 from contract_diff import meaning, values
 from contract_diff.grades import Grade
