@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from metastudio.http.throttle import Throttle
     from metastudio.lists.executor import AsyncExecutor, Executor
     from metastudio.lists.options import IterateOptions, Page, WaitOptions
-    from metastudio.lists.paginator import AsyncFetch, Fetch
-    from metastudio.lists.protocol import FetchedPage
+    from metastudio.lists.protocol import AsyncFetch, Fetch, FetchedPage
 
 R = TypeVar("R")
 T = TypeVar("T")

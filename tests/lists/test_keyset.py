@@ -256,7 +256,7 @@ def test_the_key_that_the_walk_goes_by_may_be_named() -> None:
 
 
 def changed_contract(change: Callable[[dict[str, Any]], object]) -> operation.Operation:
-    from metastudio_client._contract import OPERATIONS
+    from metastudio_client.contract import OPERATIONS
 
     raw = json.loads(json.dumps(OPERATIONS["list_training_jobs"]))
     raw["success"] = {}

@@ -1060,7 +1060,7 @@ def test_pointers_follow_generated_models() -> None:
 
 
 def test_a_list_with_other_names_needs_no_other_code() -> None:
-    from metastudio_client._contract import OPERATIONS
+    from metastudio_client.contract import OPERATIONS
 
     raw = json.loads(json.dumps(OPERATIONS["list_training_jobs"]).replace('"offset"', '"Start-At"'))
     raw = json.loads(json.dumps(raw).replace('"limit"', '"pageSize"').replace('"/job_id"', '"/metaData/voiceId"'))

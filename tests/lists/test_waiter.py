@@ -129,7 +129,7 @@ def test_what_is_at_rest_comes_from_the_contract(waiting: Wait) -> None:
 
 
 def test_another_contract_has_other_states() -> None:
-    from metastudio_client._contract import OPERATIONS
+    from metastudio_client.contract import OPERATIONS
 
     raw = json.loads(json.dumps(OPERATIONS["list_training_jobs"]))
     raw |= {"success": {}, "states": {"BREWED": {"phase": "done", "at_rest": True}}, "state_property": "/name"}

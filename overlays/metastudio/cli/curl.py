@@ -109,9 +109,9 @@ def _request(settings: Settings, url: str, headers: Sequence[str], allowed: Sequ
 
 def _cloud() -> str:
     """The domain of all services of this cloud."""
-    from metastudio_client._contract import SERVER
+    from metastudio_client.contract import SERVER
 
-    domain: str = SERVER["url"].rpartition("}.")[2]
+    domain: str = SERVER.template.rpartition("}.")[2]
     return domain
 
 

@@ -3,7 +3,7 @@
 At run time the client needs `operation`, `arguments`, `structure`, `json_pointer` and `naming`; they use the standard
 library alone. Reading a contract file needs the extra `spec` (PyYAML, openapi-spec-validator): `load` gives the
 document with the line and column of every value, `check` reports what is wrong with it, `compile_contract` turns it
-into the constants that `metastudio_client._contract` holds. Those three are imported on first use.
+into the constants that `metastudio_client.contract` holds. Those three are imported on first use.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import metastudio_client
 from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, plain, success_schema
 from metastudio.contract.json_pointer import split
-from metastudio.contract.operation import ListRules, Operation, read
+from metastudio.contract.operation import ListRules, Operation
 
 PACKAGED = Path(metastudio_client.__file__).with_name("openapi.yaml")
 PAGE_LENGTH = 10
@@ -101,7 +101,7 @@ _tokens = lru_cache(split)  # a list of 100,000 items asks for the same ones aga
 def _read(path: Path, _modified: int) -> Contract:
     document = load(path)
     check(document)
-    compiled = read(compile_contract(document)["operations"])
+    compiled = compile_contract(document).operations
     listings = [
         _listing(document, pointer, compiled[raw["operationId"]])
         for pointer, raw in operations(document)

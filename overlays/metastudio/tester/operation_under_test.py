@@ -12,7 +12,7 @@ from typing import Any
 from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import join
-from metastudio.contract.operation import ListRules, Operation, read
+from metastudio.contract.operation import ListRules, Operation
 from metastudio.tester.verdicts import Place
 
 
@@ -126,6 +126,6 @@ def subjects(spec: Path | None = None) -> tuple[Subject, ...]:
 def _subjects(path: Path) -> Iterator[Subject]:
     document = load(path)
     check(document)
-    compiled = read(compile_contract(document)["operations"])
+    compiled = compile_contract(document).operations
     for pointer, raw in operations(document):
         yield Subject(document, pointer, compiled[raw["operationId"]])

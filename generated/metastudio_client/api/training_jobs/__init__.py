@@ -105,11 +105,14 @@ class TrainingJobs:
         An error surfaces at its place, after everything before it.
 
         Args:
-            page_size: Items on a page.
-            concurrency: Requests in flight.
-            max_items: Stop after.
-            max_rate: Requests a second.
-            consistent: Lose nothing.
+            page_size: Number of items to request at a time. By default 100, or fewer if the contract allows fewer.
+            concurrency: Number of pages to request ahead of the reader. 1 requests each page when it is needed.
+            max_items: Number of items to stop after. By default the whole list is read.
+            max_rate: Number of requests to start per second, at most. By default only the server limits the rate:
+                after a 429, no request of this iteration starts until the pause is over.
+            consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
+                other at most once, even while the list changes. Requests are then sequential and ordered by a time that
+                never changes. By default, a change of the list can hide an item or repeat it.
             **filters: those of `list`.
         """
         options = IterateOptions(
@@ -136,11 +139,14 @@ class TrainingJobs:
         An error surfaces at its place, after everything before it.
 
         Args:
-            page_size: Items on a page.
-            concurrency: Requests in flight.
-            max_items: Stop after.
-            max_rate: Requests a second.
-            consistent: Lose nothing.
+            page_size: Number of items to request at a time. By default 100, or fewer if the contract allows fewer.
+            concurrency: Number of pages to request ahead of the reader. 1 requests each page when it is needed.
+            max_items: Number of items to stop after. By default the whole list is read.
+            max_rate: Number of requests to start per second, at most. By default only the server limits the rate:
+                after a 429, no request of this iteration starts until the pause is over.
+            consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
+                other at most once, even while the list changes. Requests are then sequential and ordered by a time that
+                never changes. By default, a change of the list can hide an item or repeat it.
             **filters: those of `list`.
         """
         options = IterateOptions(
@@ -172,10 +178,10 @@ class TrainingJobs:
 
         Args:
             job_id: ID of the item.
-            timeout: Seconds.
-            poll: Seconds.
-            on_change: Called.
-            until: States.
+            timeout: Seconds to wait at most. `math.inf` waits without end.
+            poll: Seconds before the second poll. Later pauses grow to a minute and vary at random.
+            on_change: Called with the item when it is first seen, and each time its state has changed.
+            until: States that end the wait as well, in addition to those that the contract calls settled.
 
         Raises:
             errors.WaitTimeoutError: the timeout is over; the error carries the item last seen.
@@ -239,11 +245,14 @@ class AsyncTrainingJobs:
         An error surfaces at its place, after everything before it.
 
         Args:
-            page_size: Items on a page.
-            concurrency: Requests in flight.
-            max_items: Stop after.
-            max_rate: Requests a second.
-            consistent: Lose nothing.
+            page_size: Number of items to request at a time. By default 100, or fewer if the contract allows fewer.
+            concurrency: Number of pages to request ahead of the reader. 1 requests each page when it is needed.
+            max_items: Number of items to stop after. By default the whole list is read.
+            max_rate: Number of requests to start per second, at most. By default only the server limits the rate:
+                after a 429, no request of this iteration starts until the pause is over.
+            consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
+                other at most once, even while the list changes. Requests are then sequential and ordered by a time that
+                never changes. By default, a change of the list can hide an item or repeat it.
             **filters: those of `list`.
         """
         options = IterateOptions(
@@ -270,11 +279,14 @@ class AsyncTrainingJobs:
         An error surfaces at its place, after everything before it.
 
         Args:
-            page_size: Items on a page.
-            concurrency: Requests in flight.
-            max_items: Stop after.
-            max_rate: Requests a second.
-            consistent: Lose nothing.
+            page_size: Number of items to request at a time. By default 100, or fewer if the contract allows fewer.
+            concurrency: Number of pages to request ahead of the reader. 1 requests each page when it is needed.
+            max_items: Number of items to stop after. By default the whole list is read.
+            max_rate: Number of requests to start per second, at most. By default only the server limits the rate:
+                after a 429, no request of this iteration starts until the pause is over.
+            consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
+                other at most once, even while the list changes. Requests are then sequential and ordered by a time that
+                never changes. By default, a change of the list can hide an item or repeat it.
             **filters: those of `list`.
         """
         options = IterateOptions(
@@ -306,10 +318,10 @@ class AsyncTrainingJobs:
 
         Args:
             job_id: ID of the item.
-            timeout: Seconds.
-            poll: Seconds.
-            on_change: Called.
-            until: States.
+            timeout: Seconds to wait at most. `math.inf` waits without end.
+            poll: Seconds before the second poll. Later pauses grow to a minute and vary at random.
+            on_change: Called with the item when it is first seen, and each time its state has changed.
+            until: States that end the wait as well, in addition to those that the contract calls settled.
 
         Raises:
             errors.WaitTimeoutError: the timeout is over; the error carries the item last seen.
