@@ -74,10 +74,7 @@ def test_faulty_first_response_is_a_breach(answer: Answer, seen: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (
-            Answer(401, b'{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}'),
-            "refuses the key pair",
-        ),
+        (Answer(401, b'{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}'), "refuses the key pair"),
         (Answer(403, b"{}"), "refuses the key pair"),
         (
             Answer(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'),

@@ -28,6 +28,7 @@ NOT_JSON = object()
 TIME_LIMIT_REACHED = "the time limit was reached"
 RESPONSE_TIMEOUT_FACTOR = 3
 """Total timeout of a response, as a multiple of the timeout for its next byte."""
+HeaderList = Sequence[tuple[str, str]]
 _MAX_429_RETRIES, _MAX_WAIT = 5, 30.0
 
 
@@ -149,7 +150,7 @@ class HttpClient:
         query: Iterable[tuple[str, str]] = (),
         *,
         method: str = "GET",
-        headers: Sequence[tuple[str, str]] = (),
+        headers: HeaderList = (),
         caller: Caller | None = None,
         tampering: Tampering = UNTAMPERED,
         case: str | None = None,
@@ -190,13 +191,7 @@ class HttpClient:
         return response
 
     def _send(
-        self,
-        method: str,
-        url: str,
-        headers: Sequence[tuple[str, str]],
-        caller: Caller,
-        tampering: Tampering,
-        shown: str,
+        self, method: str, url: str, headers: HeaderList, caller: Caller, tampering: Tampering, shown: str
     ) -> HttpResponse:
         response = self._send_once(method, url, headers, caller, tampering, shown)
         for attempt in range(_MAX_429_RETRIES):
@@ -207,13 +202,7 @@ class HttpClient:
         return response
 
     def _send_once(
-        self,
-        method: str,
-        url: str,
-        headers: Sequence[tuple[str, str]],
-        caller: Caller,
-        tampering: Tampering,
-        shown: str,
+        self, method: str, url: str, headers: HeaderList, caller: Caller, tampering: Tampering, shown: str
     ) -> HttpResponse:
         self.rate_limiter.wait()
         if self.stopwatch.is_over:
@@ -237,10 +226,9 @@ class HttpClient:
             self._timeouts += 1
             if self._timeouts >= 3:
                 raise CannotRunError("the server stopped responding: three requests in a row timed out") from None
-            complete = "complete " if self._watchdog.has_fired else ""
-            raise NoResponseError(
-                f"no {complete}response within {time.monotonic() - start:.0f} s", shown, slow=True
-            ) from None
+            what = "no complete response" if self._watchdog.has_fired else "no response"
+            waited = f"{time.monotonic() - start:.0f} s"
+            raise NoResponseError(f"{what} within {waited}", shown, slow=True) from None
         self._timeouts = 0
         return HttpResponse(
             method, url, received.status_code, received.headers, received.content, time.monotonic() - start, shown

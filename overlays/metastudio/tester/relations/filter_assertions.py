@@ -23,11 +23,11 @@ FilterValues = Mapping[str, Sequence[Any]]
 """Filter values by parameter name."""
 
 
-def expected(client: ListClient, snapshot: Snapshot, asked: FilterValues) -> tuple[set[str], set[str]]:
+def expected(client: ListClient, snapshot: Snapshot, given: FilterValues) -> tuple[set[str], set[str]]:
     """Return the identities that must match the filters, and those that may match."""
 
     def test(item: ListItem) -> bool | None:
-        verdicts = [_matches(client, name, item, values) for name, values in asked.items()]
+        verdicts = [_matches(client, name, item, values) for name, values in given.items()]
         return False if False in verdicts else None if None in verdicts else True
 
     return snapshot.select(test)
@@ -38,17 +38,17 @@ def _matches(client: ListClient, name: str, item: ListItem, values: Sequence[Any
     return matches(rule, client.schema(rule.property or ""), item, values)
 
 
-def filter_query(client: ListClient, asked: FilterValues) -> Query:
+def filter_query(client: ListClient, given: FilterValues) -> Query:
     """Return the query parameters of filters."""
     parameters = client.tested.operation.parameters
-    return {name: sample_values.query_value(parameters[name], values) for name, values in asked.items()}
+    return {name: sample_values.query_value(parameters[name], values) for name, values in given.items()}
 
 
-def assert_filter(
+def check_filter(
     client: ListClient,
     snapshot: Snapshot,
     check: RelationCheck,
-    asked: FilterValues,
+    given: FilterValues,
     *,
     may_refuse: bool,
     more: Query | None = None,
@@ -59,14 +59,14 @@ def assert_filter(
         client: the list.
         snapshot: the unfiltered list.
         check: receives the comparisons.
-        asked: the filters.
+        given: the filters.
         may_refuse: whether the server may refuse the values.
         more: further query parameters.
 
     Returns:
         The filtered list, None if it was refused.
     """
-    query = {**filter_query(client, asked), **(more or {})}
+    query = {**filter_query(client, given), **(more or {})}
     shown = "&".join(f"{name}={_shown(name, value)}" for name, value in query.items())
     response = client.send_first(query)
     if may_refuse and 400 <= response.status < 500:
@@ -74,17 +74,17 @@ def assert_filter(
         return None
     listing = client.fetch_all(query, first=response)
     strays = [
-        item for item in listing.items if any(_matches(client, name, item, v) is False for name, v in asked.items())
+        item for item in listing.items if any(_matches(client, name, item, v) is False for name, v in given.items())
     ]
-    strays = _without_defaults(client, strays, asked, check)
+    strays = _without_defaults(client, strays, given, check)
     first = strays[0] if strays else None
     check.holds(
-        first is None, f"only items that match {shown}", _describe(client, first, asked) if first else AS_EXPECTED,
+        first is None, f"only items that match {shown}", _describe(client, first, given) if first else AS_EXPECTED,
         *[page.response for page in listing.pages if first in page.items][:1], probable=True,
     )  # fmt: skip
     if not snapshot.complete or not listing.complete:
         return listing
-    must, may = expected(client, snapshot, asked)
+    must, may = expected(client, snapshot, given)
     missing = must - set(listing.identities)
     check.holds(
         not missing, f"all {len(must)} items that match {shown}",
@@ -106,21 +106,21 @@ def must_accept(client: ListClient, name: str, value: Any) -> bool:
     return sample_values.must_accept_value(client.tested.operation.parameters[name], value)
 
 
-def may_be_refused(client: ListClient, asked: FilterValues) -> bool:
+def may_be_refused(client: ListClient, given: FilterValues) -> bool:
     """Whether a server may refuse one of the values."""
-    return not all(must_accept(client, name, value) for name, values in asked.items() for value in values)
+    return not all(must_accept(client, name, value) for name, values in given.items() for value in values)
 
 
 def _without_defaults(
-    client: ListClient, strays: list[ListItem], asked: FilterValues, check: RelationCheck
+    client: ListClient, strays: list[ListItem], given: FilterValues, check: RelationCheck
 ) -> list[ListItem]:
-    """Drop items without the property if the server may treat absence as the value asked for.
+    """Drop items without the property if the server may treat absence as the value given for.
 
     The API reference names defaults that its examples do not show
     (docs/service-notes.md#contradictions-in-the-reference-page). So for a property with listed values, absence may
     stand for one value.
     """
-    for name, values in asked.items():
+    for name, values in given.items():
         rule = client.rules.filters[name]
         listed = client.tested.operation.parameters[name].values
         if rule.op == "eq" and listed and len(values) == 1 and values[0] in listed:
@@ -134,9 +134,9 @@ def _without_defaults(
     return strays
 
 
-def _describe(client: ListClient, item: ListItem, asked: FilterValues) -> str:
+def _describe(client: ListClient, item: ListItem, given: FilterValues) -> str:
     parts = []
-    for name in asked:
+    for name in given:
         pointer = client.rules.filters[name].property or ""
         values = list(raw_values(item, pointer))
         parts.append(f"{pointer} {_shown(pointer.rpartition('/')[2], values[:3]) if values else 'absent'}")

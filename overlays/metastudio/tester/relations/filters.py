@@ -12,7 +12,7 @@ from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations import sample_values
 from metastudio.tester.relations.filter_assertions import (
     FilterValues,
-    assert_filter,
+    check_filter,
     expected,
     filter_query,
     may_be_refused,
@@ -97,7 +97,7 @@ def _seen(rule: Filter, client: ListClient, snapshot: Snapshot, check: RelationC
     if len(snapshot.items) < 2:
         check.skip("a list of one item cannot show that a filter works")
     for value in dict.fromkeys(values):
-        assert_filter(client, snapshot, check, {name: [value]}, may_refuse=not must_accept(client, name, value))
+        check_filter(client, snapshot, check, {name: [value]}, may_refuse=not must_accept(client, name, value))
     return None
 
 
@@ -119,7 +119,7 @@ def _near_misses(rule: Filter, client: ListClient, snapshot: Snapshot, check: Re
     several = client.tested.operation.parameters[name].is_array
     for text in dict.fromkeys(tried):
         if not (several and "," in text):
-            assert_filter(client, snapshot, check, {name: [text]}, may_refuse=True)
+            check_filter(client, snapshot, check, {name: [text]}, may_refuse=True)
     return None
 
 
@@ -127,19 +127,13 @@ def _several_values(rule: Filter, client: ListClient, snapshot: Snapshot, check:
     name, found = rule.parameter, sample_values.seen_values(rule, snapshot)
     if len(found) < 2:
         return check.skip(f"needs items with different {rule.property}")
-    everything = list(
-        dict.fromkeys(v for item in snapshot.items.values() for v in raw_values(item, rule.property or ""))
-    )
+    pointer = rule.property or ""
+    everything = list(dict.fromkeys(v for item in snapshot.items.values() for v in raw_values(item, pointer)))
     for values in (found[:2], found[1::-1], found[:3], [found[0], found[0]], everything):
         fine = all(must_accept(client, name, value) for value in values)
-        assert_filter(client, snapshot, check, {name: values}, may_refuse=not fine)
-    assert_filter(
-        client,
-        snapshot,
-        check,
-        {name: [found[0], sample_values.UNUSED_VALUE.upper().replace("-", "_")]},
-        may_refuse=True,
-    )
+        check_filter(client, snapshot, check, {name: values}, may_refuse=not fine)
+    unused = sample_values.UNUSED_VALUE.upper().replace("-", "_")
+    check_filter(client, snapshot, check, {name: [found[0], unused]}, may_refuse=True)
     return None
 
 
@@ -149,30 +143,29 @@ def _zones(rule: Filter, client: ListClient, snapshot: Snapshot, check: Relation
         return check.skip(f"needs an item that has {rule.property}")
     for value in values[len(values) // 2 - 1 : len(values) // 2 + 2]:
         for text in sample_values.in_other_zones(value):
-            assert_filter(client, snapshot, check, {rule.parameter: [text]}, may_refuse=True)
+            check_filter(client, snapshot, check, {rule.parameter: [text]}, may_refuse=True)
     return None
 
 
 def _together(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    anchors = sorted(
-        snapshot.items.values(), key=lambda item: -sum(bool(item.values[r.property or ""]) for r in stated)
-    )
+    items = snapshot.items.values()
+    anchors = sorted(items, key=lambda item: -sum(bool(item.values[r.property or ""]) for r in stated))
     if len(anchors) < 2:
         return check.skip("needs two items")
     first, last = anchors[0], next((a for a in anchors[1:] if a.values != anchors[0].values), anchors[-1])
-    asked = {rule.parameter: value for rule in stated if (value := _value(rule, first))}
-    pairs = list(combinations(asked, 2))
+    given = {rule.parameter: value for rule in stated if (value := _value(rule, first))}
+    pairs = list(combinations(given, 2))
     for left, right in pairs[:: max(1, len(pairs) // MAX_PAIRS)]:
-        assert_filter(
-            client, snapshot, check, {left: asked[left], right: asked[right]}, may_refuse=may_be_refused(client, asked)
+        check_filter(
+            client, snapshot, check, {left: given[left], right: given[right]}, may_refuse=may_be_refused(client, given)
         )
-    assert_filter(client, snapshot, check, asked, may_refuse=may_be_refused(client, asked))
+    check_filter(client, snapshot, check, given, may_refuse=may_be_refused(client, given))
     for rule in stated:
         other = _value(rule, last)
-        if other and rule.parameter in asked and other != asked[rule.parameter]:
-            mixed = {**{n: v for n, v in asked.items() if n != rule.parameter}, rule.parameter: other}
+        if other and rule.parameter in given and other != given[rule.parameter]:
+            mixed = {**{n: v for n, v in given.items() if n != rule.parameter}, rule.parameter: other}
             narrow = dict([*list(mixed.items())[:1], (rule.parameter, other)])
-            assert_filter(client, snapshot, check, narrow, may_refuse=True)
+            check_filter(client, snapshot, check, narrow, may_refuse=True)
     return None
 
 
@@ -180,25 +173,22 @@ def _paged(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, che
     best: tuple[int, FilterValues] | None = None
     for rule in stated:
         schema = client.schema(rule.property or "")
-        values = (
-            sample_values.seen_values(rule, snapshot)
-            if rule.op == "eq"
-            else sample_values.boundary_values(rule, schema, snapshot)
-        )
+        seen, boundaries = sample_values.seen_values, sample_values.boundary_values
+        values = seen(rule, snapshot) if rule.op == "eq" else boundaries(rule, schema, snapshot)
         for value in (each for each in values if must_accept(client, rule.parameter, each)):
             count = len(expected(client, snapshot, {rule.parameter: [value]})[0])
             if 3 <= count < len(snapshot.items) and (best is None or abs(count - 12) < abs(best[0] - 12)):
                 best = count, {rule.parameter: [value]}
     if best is None or not snapshot.complete:
         return check.skip("needs a filter that matches at least three items, but not all")
-    count, asked = best
+    count, given = best
     order = client.rules.order
     queries: list[Query] = [{}]
     if order:
         queries += [ordered(order, key, order.desc if order.direction else None) for key in order.keys]
     for more in queries:
-        whole = assert_filter(client, snapshot, check, asked, may_refuse=False, more=more)
-        listing = client.fetch_all({**filter_query(client, asked), **more}, max(1, count // 3))
+        whole = check_filter(client, snapshot, check, given, may_refuse=False, more=more)
+        listing = client.fetch_all({**filter_query(client, given), **more}, max(1, count // 3))
         check.holds(
             whole is not None and listing.identities == whole.identities,
             f"the same {count} items in the same order, in pages of {max(1, count // 3)}",
@@ -209,10 +199,9 @@ def _paged(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, che
             len(totals) == 1, "the same total on each page", f"totals {sorted(map(str, totals))}", *listing.responses
         )
         if more and order:
-            fine, seen = in_order(
-                order, str(more[order.parameter]), order.desc if order.direction else order.asc, listing.items
-            )
-            check.holds(fine, "the requested order", seen, *listing.responses)
+            direction = order.desc if order.direction else order.asc
+            fine, mismatch = in_order(order, str(more[order.parameter]), direction, listing.items)
+            check.holds(fine, "the requested order", mismatch, *listing.responses)
     return None
 
 
@@ -222,13 +211,8 @@ def _unstated(name: str, client: ListClient, snapshot: Snapshot, check: Relation
     for value in [found, found[:-1], found.swapcase()] if found and len(found) > 1 else [sample_values.UNUSED_VALUE]:
         if value:
             response = client.send({name: value, client.rules.limit: str(client.page_length)})
-            which = (
-                "the value of an item"
-                if value == found
-                else "part of a value, or other case"
-                if found
-                else "a made-up value"
-            )
+            changed = "part of a value, or other case" if found else "a made-up value"
+            which = "the value of an item" if value == found else changed
             try:
                 page = client.parse_page(response)
                 check.observe(f"{name} with {which}: {len(page.items)} of {len(snapshot.items)} items on the page")

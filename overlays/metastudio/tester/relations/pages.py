@@ -31,8 +31,7 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
         lengths,
     )
     yield Relation(
-        of("page.offset", f"{rules.offset} skips that many items of the list; 0 or absent skips none."),
-        offsets,
+        of("page.offset", f"{rules.offset} skips that many items of the list; 0 or absent skips none."), offsets
     )
     yield Relation(of("page.end", "A page after the end of the list is empty and not an error."), after_the_end)
     if largest is not None:

@@ -61,11 +61,7 @@ def properties(tested: OperationUnderTest) -> Iterator[Property]:
     yield of("header", "Every response has the headers required for its status.", responses)
     yield of("body", "Every body matches the schema of its status.", responses)
     yield of("leak", "No error response contains a stack trace or an exception name.", responses)
-    yield of(
-        "input",
-        "Every valid request succeeds.",
-        tested.location("/parameters"),
-    )
+    yield of("input", "Every valid request succeeds.", tested.location("/parameters"))
     for (where, name), pointer in tested.parameter_pointers.items():
         if where != "path":
             sentence = f"{name} accepts valid values and refuses invalid ones."

@@ -34,7 +34,7 @@ class Validity(IntEnum):
 
 
 @dataclass(frozen=True)
-class RequestAssessment:
+class Assessment:
     """The validity of a request.
 
     Args:
@@ -52,7 +52,7 @@ class RequestAssessment:
 
 def assess(
     tested: OperationUnderTest, pairs: Iterable[tuple[str, str]], headers: Mapping[str, str] | None = None
-) -> RequestAssessment:
+) -> Assessment:
     """Assess a request.
 
     Args:
@@ -63,16 +63,14 @@ def assess(
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         given.setdefault(name, []).append(text)
-    found = [RequestAssessment(Validity.VALID)]
+    found = [Assessment(Validity.VALID)]
     for name, texts in given.items():
         at = tested.parameter_pointers.get(("query", name))
         if at is None or _is_ambiguous(name) or any(_is_ambiguous(text) for text in texts):
-            found.append(RequestAssessment(Validity.UNSPECIFIED, name))
+            found.append(Assessment(Validity.UNSPECIFIED, name))
             continue
-        assessment = RequestAssessment(_parameter(tested, at, name, texts), name, f"{at}/schema")
-        found.append(
-            RequestAssessment(Validity.UNSPECIFIED, name) if _has_no_effect(tested, name, given) else assessment
-        )
+        assessment = Assessment(_parameter(tested, at, name, texts), name, f"{at}/schema")
+        found.append(Assessment(Validity.UNSPECIFIED, name) if _has_no_effect(tested, name, given) else assessment)
     everything = list(given)
     for (where, name), at in tested.parameter_pointers.items():
         value = (headers or {}).get(name)
@@ -80,14 +78,12 @@ def assess(
             everything.append(name)
             validity = _scalar(tested.resolver, f"{at}/schema", value)
             found.append(
-                RequestAssessment(
-                    Validity.VALID if validity is Validity.VALID else Validity.UNSPECIFIED, name, f"{at}/schema"
-                )
+                Assessment(Validity.VALID if validity is Validity.VALID else Validity.UNSPECIFIED, name, f"{at}/schema")
             )
     if sum(len(text) for texts in given.values() for text in texts) > _MAX_QUERY_LENGTH or _bounds_contradict(
         tested, given
     ):
-        found.append(RequestAssessment(Validity.UNSPECIFIED))
+        found.append(Assessment(Validity.UNSPECIFIED))
     return replace(max(found, key=lambda each: each.validity), given=tuple(everything))
 
 

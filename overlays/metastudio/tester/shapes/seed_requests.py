@@ -67,12 +67,12 @@ def valid_query(tested: OperationUnderTest) -> Pairs:
     )
 
 
-def seed_queries(list_client: ListClient | None, snapshot: Snapshot | None, seed: int) -> Iterator[Mapping[str, Any]]:
+def seed_queries(client: ListClient | None, snapshot: Snapshot | None, seed: int) -> Iterator[Mapping[str, Any]]:
     """Yield queries that match items: one or two filters with values of an item, sometimes with order and page."""
-    if list_client is None or snapshot is None or not snapshot.items:
+    if client is None or snapshot is None or not snapshot.items:
         return
-    random, rules = Random(seed), list_client.rules  # noqa: S311 - spreads requests, no secret
-    items, parameters = list(snapshot.items.values()), list_client.tested.operation.parameters
+    random, rules = Random(seed), client.rules  # noqa: S311 - spreads requests, no secret
+    items, parameters = list(snapshot.items.values()), client.tested.operation.parameters
     for _ in range(MAX_SEED_QUERIES):
         item, query = random.choice(items), dict[str, Any]()
         stated = [r for r in rules.filters.values() if r.op in ("eq", "ge", "le") and item.values[r.property or ""]]
@@ -85,5 +85,5 @@ def seed_queries(list_client: ListClient | None, snapshot: Snapshot | None, seed
             if rules.order.direction:
                 query[rules.order.direction] = random.choice((rules.order.asc, rules.order.desc))
         if random.random() < 0.5:
-            query |= {rules.limit: random.randint(1, list_client.page_length), rules.offset: random.randint(0, 3)}
+            query |= {rules.limit: random.randint(1, client.page_length), rules.offset: random.randint(0, 3)}
         yield query

@@ -22,7 +22,7 @@ from metastudio.tester.relations.orders import in_order
 from metastudio.tester.shapes import request_validity, responses
 from metastudio.tester.shapes.findings import MAX_SHOWN_BREACHES, PropertyFindings, properties
 from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
-from metastudio.tester.shapes.request_validity import RequestAssessment, Validity
+from metastudio.tester.shapes.request_validity import Assessment, Validity
 from metastudio.tester.shapes.seed_requests import seed_queries, seed_requests
 from metastudio.tester.verdicts import Evidence, PropertyResult
 
@@ -34,7 +34,7 @@ class ShapesSuite:
         tested: the operation.
         http: the client.
         path: path of the operation, parameters filled in.
-        list_client: reads list pages; None if the operation is not a list.
+        client: reads list pages; None if the operation is not a list.
         snapshot: the list; None if there is none.
     """
 
@@ -43,13 +43,13 @@ class ShapesSuite:
         tested: OperationUnderTest,
         http: HttpClient,
         path: str,
-        list_client: ListClient | None,
+        client: ListClient | None,
         snapshot: Snapshot | None,
     ) -> None:
         self.tested = tested
         self.http = http
         self.path = path
-        self.list_client = list_client
+        self.client = client
         self.snapshot = snapshot
         self.problems: list[str] = []
         self.exercised: Counter[str] = Counter()
@@ -68,17 +68,12 @@ class ShapesSuite:
             try:
                 response = self.http.send(self.path, query)
             except NoResponseError as error:
-                self._findings_for("answer").evidence.append(Evidence("a response", str(error), (error.command,)))
+                self._findings["answer"].evidence.append(Evidence("a response", str(error), (error.command,)))
                 continue
             self.judge(response, {}, {})
             yield
-        for each in generate(
-            self.tested,
-            settings,
-            self.http.rate_limiter,
-            list(seed_queries(self.list_client, self.snapshot, settings.seed)),
-            count,
-        ):
+        queries = list(seed_queries(self.client, self.snapshot, settings.seed))
+        for each in generate(self.tested, settings, self.http.rate_limiter, queries, count):
             if isinstance(each, GenerationProblem):
                 self.problems.append(each.what)
             elif each is not None:
@@ -87,27 +82,21 @@ class ShapesSuite:
 
     def results(self) -> list[PropertyResult]:
         """Return the verdicts."""
-        failure = self._findings_for("failure")
-        transient_errors = self.http.traffic.transient_errors
-        if len(transient_errors) >= MAX_SHOWN_BREACHES:
-            commands = tuple(each.command for each in transient_errors[:MAX_SHOWN_BREACHES])
-            failure.evidence.append(
-                Evidence("no server errors", f"{len(transient_errors)} that did not recur", commands)
-            )
-        elif transient_errors:
-            failure.undecided.append(f"{len(transient_errors)} server errors that did not recur when retried")
-        missing_responses, whole = self.http.traffic.missing_responses, self._findings_for("answer")
-        if len(missing_responses) >= MAX_SHOWN_BREACHES:
-            seen = f"{len(missing_responses)} requests got a response only when retried: {missing_responses[0][0]}"
-            whole.evidence.append(
-                Evidence(
-                    "a response each time", seen, tuple(shown for _, shown in missing_responses[:MAX_SHOWN_BREACHES])
-                )
-            )
-        elif missing_responses:
-            whole.undecided.append(
-                f"{len(missing_responses)} requests got a response only when retried: {missing_responses[0][0]}"
-            )
+        failure = self._findings["failure"]
+        errors = self.http.traffic.transient_errors
+        if len(errors) >= MAX_SHOWN_BREACHES:
+            commands = tuple(each.command for each in errors[:MAX_SHOWN_BREACHES])
+            failure.evidence.append(Evidence("no server errors", f"{len(errors)} that did not recur", commands))
+        elif errors:
+            failure.undecided.append(f"{len(errors)} server errors that did not recur when retried")
+        missing, answer = self.http.traffic.missing_responses, self._findings["answer"]
+        if missing:
+            seen = f"{len(missing)} requests got a response only when retried: {missing[0][0]}"
+            if len(missing) >= MAX_SHOWN_BREACHES:
+                commands = tuple(command for _, command in missing[:MAX_SHOWN_BREACHES])
+                answer.evidence.append(Evidence("a response each time", seen, commands))
+            else:
+                answer.undecided.append(seen)
         return [each.result() for each in self._findings.values()]
 
     def judge(self, response: HttpResponse, failed_checks: Mapping[str, str], sent: Mapping[str, str]) -> None:
@@ -125,12 +114,12 @@ class ShapesSuite:
             found = [
                 each for each in found if each.kind == "leak" or (each.kind == "failure" and response.status != 501)
             ]
-            self._findings_for("input").observed[f"{response.method}: status {response.status}"] += 1
-        self._findings_for("answer").exercised += 1
+            self._findings["input"].observed[f"{response.method}: status {response.status}"] += 1
+        self._findings["answer"].exercised += 1
         for kind in ("failure", "status", "content", "header", "body", "leak"):
-            self._findings_for(kind).exercised += kind != "leak" or response.status >= 400
+            self._findings[kind].exercised += kind != "leak" or response.status >= 400
         for fault in found:
-            findings = self._findings_for(fault.kind)
+            findings = self._findings[fault.kind]
             if fault.kind in ("status", "failure") and _is_too_long(response):
                 findings.observed["a very long request was refused with an undeclared status"] += 1
             elif fault.blamed:
@@ -142,19 +131,19 @@ class ShapesSuite:
             query = query_pairs(urlsplit(response.url).query)
             assessment = request_validity.assess(self.tested, query, _parameters(self.tested, sent))
             self._judge_acceptance(response, assessment)
-            if response.status in self.tested.operation.success and self.list_client is not None:
-                self._check_single_response(response, self.list_client)
+            if response.status in self.tested.operation.success and self.client is not None:
+                self._check_single_response(response, self.client)
         self._add_schemathesis_findings(response, failed_checks, bool(found))
 
     def _judge_generated(self, each: GeneratedCall) -> None:
         if each.response is not None and each.response.status < 500:
             self.judge(each.response, each.failed_checks, each.headers)
             return
-        response = self._again(each)
+        response = self._resend(each)
         if response is not None:
             self.judge(response, {}, each.headers)  # the checks of schemathesis belong to the first response
 
-    def _again(self, each: GeneratedCall) -> HttpResponse | None:
+    def _resend(self, each: GeneratedCall) -> HttpResponse | None:
         """Retry a failed request unchanged, to tell a fault from a transient error."""
         path, _, query = each.url.removeprefix(self.http.base_url).partition("?")
         headers = list(_parameters(self.tested, each.headers).items())
@@ -162,66 +151,58 @@ class ShapesSuite:
             again = self.http.send(path, query_pairs(query), method=each.method, headers=headers)
         except (NoResponseError, UnicodeError, ValueError) as error:
             if isinstance(error, NoResponseError):
-                self._findings_for("answer").evidence.append(Evidence("a response", str(error), (each.command,)))
+                self._findings["answer"].evidence.append(Evidence("a response", str(error), (each.command,)))
             return each.response
         if each.response is not None and again.status < 500:
             self.http.traffic.transient_errors.append(each.response)
         return replace(again, command=each.command)
 
-    def _judge_acceptance(self, response: HttpResponse, assessment: RequestAssessment) -> None:
-        findings = self._findings.get(f"input.{assessment.parameter}") or self._findings_for("input")
+    def _judge_acceptance(self, response: HttpResponse, assessment: Assessment) -> None:
+        findings = self._findings.get(f"input.{assessment.parameter}") or self._findings["input"]
         accepted, refused = 200 <= response.status < 300, 400 <= response.status < 500
         query = urlsplit(response.url).query
         if assessment.validity is Validity.INVALID:
             findings.exercised += 1
             if accepted:
                 seen = f"status {response.status}: accepted {_shown(assessment.parameter, query)}"
-                findings.breach(
-                    f"a refusal, as {self.tested.location_at(assessment.pointer)} forbids the value", seen, response
-                )
+                location = self.tested.location_at(assessment.pointer)
+                findings.breach(f"a refusal, as {location} forbids the value", seen, response)
         elif assessment.validity is Validity.VALID:
             for name in assessment.given:
-                self._findings_for(f"input.{name}").exercised += 1
-            self._findings_for("input").exercised += 1
-            findings = (
-                self._findings[f"input.{assessment.given[0]}"]
-                if len(assessment.given) == 1
-                else self._findings_for("input")
-            )
+                self._findings[f"input.{name}"].exercised += 1
+            self._findings["input"].exercised += 1
+            only = f"input.{assessment.given[0]}" if len(assessment.given) == 1 else "input"
+            seen = f"status {response.status}"
             if response.status in (401, 403):
-                self._findings_for("input").breach(
-                    "success, as the credentials are valid", f"status {response.status}", response
-                )
+                self._findings["input"].breach("success, as the credentials are valid", seen, response)
             elif refused and response.status != 429:
-                findings.breach("success, as the request is valid", f"status {response.status}", response)
+                self._findings[only].breach("success, as the request is valid", seen, response)
         elif assessment.parameter and (accepted or refused):
             word = "accepted" if accepted else "refused"
             findings.observed[f"{word} a value that the API reference leaves open"] += 1
 
-    def _check_single_response(self, response: HttpResponse, list_client: ListClient) -> None:
+    def _check_single_response(self, response: HttpResponse, client: ListClient) -> None:
         """Check filters, order and limit in a single response. Retry a mismatch, as the data may have changed."""
-        findings, query = self._findings_for("word"), query_pairs(urlsplit(response.url).query)
+        findings, query = self._findings["word"], query_pairs(urlsplit(response.url).query)
         if len(dict(query)) < len(query):
             return
         findings.exercised += 1
-        broken = self._single_response_breach(response, list_client, dict(query))
+        broken = self._single_response_breach(response, client, dict(query))
         if broken is None:
             return
         again = self.http.send(urlsplit(response.url).path, query)
-        if again.status in self.tested.operation.success and self._single_response_breach(
-            again, list_client, dict(query)
-        ):
+        if again.status in self.tested.operation.success and self._single_response_breach(again, client, dict(query)):
             findings.breach(*broken, response)
         else:
             findings.undecided.append(f"{broken[1]}, but not when retried")
 
     def _single_response_breach(
-        self, response: HttpResponse, list_client: ListClient, given: Mapping[str, str]
+        self, response: HttpResponse, client: ListClient, given: Mapping[str, str]
     ) -> tuple[str, str] | None:
         """Return what was expected and seen if an item does not match a filter, or the order or limit is wrong."""
-        rules = list_client.rules
+        rules = client.rules
         try:
-            page = list_client.parse_page(response)
+            page = client.parse_page(response)
         except UnexpectedResponseError as error:
             return "a page of the list", error.what
         for name, text in given.items():
@@ -231,8 +212,8 @@ class ShapesSuite:
             parameter = self.tested.operation.parameters[name]
             values = [_typed(each, parameter) for each in (text.split(",") if parameter.is_array else [text])]
             for item in page.items:
-                fine = matches(rule, list_client.schema(rule.property or ""), item, values) is not False
-                absent = not item.values[rule.property or ""] and list_client.assumed_defaults.get(name) == text
+                fine = matches(rule, client.schema(rule.property or ""), item, values) is not False
+                absent = not item.values[rule.property or ""] and client.assumed_defaults.get(name) == text
                 if not fine and not absent:
                     return f"only items that match {name}", f"item {item.identity}, which does not"
         limit = given.get(rules.limit, "")
@@ -257,26 +238,23 @@ class ShapesSuite:
         for check, title in failed_checks.items():
             if check in ("response_schema_conformance", "content_type_conformance", "response_headers_conformance"):
                 if not explained:
-                    self._findings_for("body").breach(
+                    self._findings["body"].breach(
                         "a response that matches the contract", f"{title} ({check})", response
                     )
             elif check in ("unsupported_method", "allow_header_conformance"):
-                self._findings_for("input").observed[f"{response.method}: {title}"] += 1
+                self._findings["input"].observed[f"{response.method}: {title}"] += 1
 
     def _count(self, response: HttpResponse) -> None:
         self.exercised["answers"] += 1
         if response.status in self.tested.operation.success:
             self.exercised["successes"] += 1
             if (
-                self.list_client
+                self.client
                 and response.is_json
-                and f'"{self.list_client.rules.items.rpartition("/")[2]}":[]'.encode()
+                and f'"{self.client.rules.items.rpartition("/")[2]}":[]'.encode()
                 not in response.body.replace(b" ", b"")
             ):
                 self.exercised["successes with items"] += 1
-
-    def _findings_for(self, id_: str) -> PropertyFindings:
-        return self._findings[id_]
 
 
 def _typed(text: str, parameter: Parameter) -> Any:
