@@ -55,7 +55,7 @@ NANO = 1_000_000_000
 
 def faulty_servers() -> list[Variant]:
     """Return all faulty servers."""
-    found = [*_filters(), *_pages(), *_orders(), *_fields(), *_inputs(), *_answers(), *_auth(), *_by_hand()]
+    found = [*_filters(), *_pages(), *_orders(), *_fields(), *_inputs(), *_responses(), *_auth(), *_by_hand()]
     assert len({each.name for each in found}) == len(found)
     return found
 
@@ -475,7 +475,7 @@ def _refusing(name: str, when: Callable[[str], bool]) -> Parts:
 # --- statuses, headers, bodies ---------------------------------------------------------------------------------------
 
 
-def _answers() -> Iterator[Variant]:
+def _responses() -> Iterator[Variant]:
     for status in (201, 202, 204, 206, 302):
         yield Variant(f"status: {status} for a success", _finishing(_status(status), True))
     for status in (200, 409, 422, 500, 302):

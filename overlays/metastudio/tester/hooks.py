@@ -18,7 +18,7 @@ from metastudio.tester.shapes.schemathesis_driver import SigningAuth, mask_crede
 from metastudio.tester.values import values_at
 
 
-def _access() -> Caller:
+def _caller() -> Caller:
     keys, token, project = credentials_from_environment()
     if not project or (keys is None and token is None):
         raise RuntimeError(
@@ -28,11 +28,11 @@ def _access() -> Caller:
     return Caller(project, keys, token)
 
 
-_ACCESS = _access()
-schemathesis.auth.set_from_requests(SigningAuth(_ACCESS, RateLimiter(None)))  # type: ignore[attr-defined]
+_CALLER = _caller()
+schemathesis.auth.set_from_requests(SigningAuth(_CALLER, RateLimiter(None)))  # type: ignore[attr-defined]
 
 
-schemathesis.hook("after_call")(mask_credentials(_ACCESS))
+schemathesis.hook("after_call")(mask_credentials(_CALLER))
 
 
 @schemathesis.check

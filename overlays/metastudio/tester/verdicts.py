@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+MAX_SHOWN_BREACHES = 3
+"""Maximum number of breaches reported per property."""
 NOTHING_SEEN = "no response contained an item, so nothing was tested"
 
 

@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 
 from metastudio.tester.http_client import HttpResponse, NoResponseError
 from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
-from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Verdict
+from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, Property, PropertyResult, Verdict
 
 ATTEMPTS = 5
 """How often a violated relation is checked again."""
 TWICE, THRICE = 2, 3
-MAX_SHOWN_BREACHES = 3
-"""Maximum number of breaches reported per property."""
 MAX_SHOWN_COMMANDS = 6
 
 
@@ -195,13 +193,12 @@ def _verdict_without_violations(relation: Relation, check: RelationCheck) -> Ver
 
 
 def _result(relation: Relation, check: RelationCheck, verdict: Verdict, note: str = "") -> PropertyResult:
+    shown = check.violations[:MAX_SHOWN_BREACHES] if verdict is Verdict.BREACH else []
     return PropertyResult(
         property=relation.property,
         verdict=verdict,
         exercised=check.exercised,
         note=note or "; ".join(dict.fromkeys(check.skipped)),
-        evidence=tuple(each.evidence() for each in check.violations[:MAX_SHOWN_BREACHES])
-        if verdict is Verdict.BREACH
-        else (),
+        evidence=tuple(each.evidence() for each in shown),
         observations=tuple(dict.fromkeys(check.observed)),
     )

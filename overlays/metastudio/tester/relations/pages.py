@@ -166,11 +166,9 @@ def total(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
 
 
 def _too_few(snapshot: Snapshot, need: str) -> str:
-    return (
-        f"needs {need}"
-        if snapshot.complete
-        else f"the list has more than {len(snapshot.items)} items, too many to compare"
-    )
+    if snapshot.complete:
+        return f"needs {need}"
+    return f"the list has more than {len(snapshot.items)} items, too many to compare"
 
 
 def _difference(expected: tuple[str, ...], seen: tuple[str, ...]) -> str:
@@ -178,7 +176,6 @@ def _difference(expected: tuple[str, ...], seen: tuple[str, ...]) -> str:
         return AS_EXPECTED
     missing, unexpected = set(expected) - set(seen), set(seen) - set(expected)
     if not missing and not unexpected:
-        return (
-            f"the same {len(set(seen))} items, {'some repeated' if len(seen) > len(set(seen)) else 'in another order'}"
-        )
+        how = "some repeated" if len(seen) > len(set(seen)) else "in another order"
+        return f"the same {len(set(seen))} items, {how}"
     return f"{len(seen)} items: {len(missing)} expected ones missing, {len(unexpected)} unexpected"

@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 
 from metastudio.tester.http_client import HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.verdicts import ContractLocation, Evidence, Property, PropertyResult, Suite, Verdict
-
-MAX_SHOWN_BREACHES = 3
-"""Maximum number of breaches reported per property."""
+from metastudio.tester.verdicts import (
+    MAX_SHOWN_BREACHES,
+    ContractLocation,
+    Evidence,
+    Property,
+    PropertyResult,
+    Suite,
+    Verdict,
+)
 
 
 @dataclass

@@ -63,20 +63,20 @@ class SigningAuth(AuthBase):
     def __init__(
         self, caller: Caller, rate_limiter: RateLimiter, sent: Callable[[Any], None] = lambda _request: None
     ) -> None:
-        self._access = caller
-        self._pace = rate_limiter
+        self._caller = caller
+        self._rate_limiter = rate_limiter
         self._sent = sent
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Wait for the rate limiter, then sign the request. A masked request is only printed, and stays unchanged."""
         if MASKED in request.headers.values():
             return request
-        self._pace.wait()
+        self._rate_limiter.wait()
         url = canonical_url(request.url or "")
         request.url = url
-        for name in (*AUTH_HEADERS, self._access.token_header):
+        for name in (*AUTH_HEADERS, self._caller.token_header):
             request.headers.pop(name, None)
-        request.headers.update(self._access.headers(request.method or "GET", url))
+        request.headers.update(self._caller.headers(request.method or "GET", url))
         self._sent(request)
         return request
 

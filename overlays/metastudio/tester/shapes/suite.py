@@ -20,11 +20,11 @@ from metastudio.tester.relations.filter_oracle import matches
 from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
 from metastudio.tester.relations.orders import in_order
 from metastudio.tester.shapes import request_validity, responses
-from metastudio.tester.shapes.findings import MAX_SHOWN_BREACHES, PropertyFindings, properties
+from metastudio.tester.shapes.findings import PropertyFindings, properties
 from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
 from metastudio.tester.shapes.request_validity import Assessment, Validity
 from metastudio.tester.shapes.seed_requests import seed_queries, seed_requests
-from metastudio.tester.verdicts import Evidence, PropertyResult
+from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult
 
 
 class ShapesSuite:
