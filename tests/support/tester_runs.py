@@ -1,4 +1,4 @@
-"""A variant as a server on the loopback interface, and a run of the tester against it."""
+"""Serves a variant on the loopback interface and tests it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from variants import Variant
 
 @contextmanager
 def serving(variant: Variant) -> Generator[Sandbox, None, None]:
-    """The variant as a server."""
+    """Serve a variant."""
     sandbox = Sandbox(variant.settings, parts=variant.parts)
-    if variant.moves is not None or variant.open_door:
-        sandbox.app = _Door(sandbox.app, variant)  # type: ignore[assignment]
+    if variant.mutate is not None or variant.no_authentication:
+        sandbox.app = VariantMiddleware(sandbox.app, variant)  # type: ignore[assignment]
     with sandbox:
         yield sandbox
 
 
-class _Door:
-    """Stands in front of the application: changes the data with each request, or lets everybody in."""
+class VariantMiddleware:
+    """Changes the data before each request, or adds credentials to requests without any."""
 
     def __init__(self, app: App, variant: Variant) -> None:
         self._app = app
@@ -34,17 +34,19 @@ class _Door:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._count += 1
-        if self._variant.moves is not None:
+        if self._variant.mutate is not None:
             for store in self._app.stores.values():
-                self._variant.moves(store, self._count)
-        if self._variant.open_door and not any(n in (b"authorization", b"x-auth-token") for n, _ in scope["headers"]):
+                self._variant.mutate(store, self._count)
+        if self._variant.no_authentication and not any(
+            n in (b"authorization", b"x-auth-token") for n, _ in scope["headers"]
+        ):
             token = self._variant.settings.accounts[0].token.encode()
             scope = {**scope, "headers": [*scope["headers"], (b"x-auth-token", token)]}
         await self._app(scope, receive, send)
 
 
-def access(sandbox: Sandbox) -> dict[str, Any]:
-    """What a run has to know of a sandbox: both ways in, and another caller."""
+def credentials_of(sandbox: Sandbox) -> dict[str, Any]:
+    """Return the credentials of a sandbox as keyword arguments of `prove`: key pair, token and a second caller."""
     keys = sandbox.other.keys
     return {
         "project_id": sandbox.project_id,
@@ -57,8 +59,8 @@ def access(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def proven(variant: Variant, **options: Any) -> Report:
-    """Run the tester against a variant."""
+    """Test a variant. Keyword arguments are those of `prove`."""
     with serving(variant) as sandbox:
-        # A busy machine is no server that hangs.
-        given: dict[str, Any] = {"timeout": 60, **access(sandbox), **options}
+        # The long timeout allows for a busy machine.
+        given: dict[str, Any] = {"timeout": 60, **credentials_of(sandbox), **options}
         return prove(sandbox.url, **given)

@@ -1,7 +1,7 @@
-"""Servers that are wrong in one way each, and servers that are right in their own way.
+"""Faulty servers with one fault each, and conforming servers that differ where the contract allows it.
 
-The wrong ones are made mechanically from the contract, for every filter, page rule, order, field, parameter and rule
-of authentication there is, and some by hand. A variant is the sandbox with one part exchanged.
+Most faulty servers are derived from the contract: from every filter, paging rule, order, field, parameter and
+authentication rule. Some are hand-written. A variant is the sandbox with some parts replaced.
 """
 
 from __future__ import annotations
@@ -22,22 +22,30 @@ from metastudio.sandbox import authentication as auth
 from metastudio.sandbox.http import Answer, RefusedError, Request
 from metastudio.sandbox.listing import Column, Listing, put, values_at
 from metastudio.sandbox.query import Condition, Window
-from metastudio.tester.values import instant, written
+from metastudio.tester.values import format_instant, parse_instant
 
 Change = Callable[[Any, int], None]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A server. `undetectable` says why a wrong one cannot be found, where it cannot."""
+    """A variant of the sandbox.
+
+    Args:
+        name: its name.
+        parts: the parts of the sandbox.
+        settings: the settings of the sandbox.
+        undetectable: why the fault cannot be detected; empty if it can.
+        mutate: changes a store before each request, given the number of the request.
+        no_authentication: whether requests without credentials are accepted.
+    """
 
     name: str
     parts: Parts = PARTS
     settings: Settings = field(default_factory=Settings)
     undetectable: str = ""
-    moves: Change | None = None
-    open_door: bool = False
-    slow: bool = False
+    mutate: Change | None = None
+    no_authentication: bool = False
 
 
 OPERATION: Operation = next(each for each in operations().values() if each.list_rules is not None)
@@ -45,9 +53,9 @@ RULES: ListRules = OPERATION.list_rules  # type: ignore[assignment]
 NANO = 1_000_000_000
 
 
-def faulty() -> list[Variant]:
-    """Return every wrong server."""
-    found = [*_filters(), *_pages(), *_orders(), *_fields(), *_inputs(), *_answers(), *_auth(), *_by_hand()]
+def faulty_servers() -> list[Variant]:
+    """Return all faulty servers."""
+    found = [*_filters(), *_pages(), *_orders(), *_fields(), *_inputs(), *_responses(), *_auth(), *_by_hand()]
     assert len({each.name for each in found}) == len(found)
     return found
 
@@ -66,23 +74,23 @@ def _filters() -> Iterator[Variant]:
         if rule.op == "eq":
             yield from _texts(name, rule)
         if rule.property and rule.property.strip("/") not in _required():
-            yield Variant(f"{name}: keeps items without it as well", _condition(name, _or_absent))
+            yield Variant(f"{name}: also matches items without it", _condition(name, _or_absent))
         if OPERATION.parameters[name].is_array:
-            yield Variant(f"{name}: only the first value", _condition(name, _first))
-            yield Variant(f"{name}: only the last value", _condition(name, _last))
-            yield Variant(f"{name}: several values find nothing", _condition(name, _none_of_several))
+            yield Variant(f"{name}: uses only the first value", _condition(name, _first))
+            yield Variant(f"{name}: uses only the last value", _condition(name, _last))
+            yield Variant(f"{name}: several values match nothing", _condition(name, _none_of_several))
 
 
 def _times(name: str, rule: Filter) -> Iterator[Variant]:
     strict = {"ge": "gt", "le": "lt"}[rule.op]
     other = {"ge": "le", "le": "ge"}[rule.op]
-    yield Variant(f"{name}: bound excluded", _condition(name, _as_op(strict)))
+    yield Variant(f"{name}: bound is exclusive", _condition(name, _as_op(strict)))
     yield Variant(f"{name}: wrong direction", _condition(name, _as_op(other)))
-    yield Variant(f"{name}: equal only", _condition(name, _as_op("eq")))
-    yield Variant(f"{name}: a second too strict", _condition(name, _shifted(1 if rule.op == "ge" else -1)))
-    yield Variant(f"{name}: a second too loose", _condition(name, _shifted(-1 if rule.op == "ge" else 1)))
-    yield Variant(f"{name}: compares days only", _condition(name, _mapped(lambda text: text[:10] + "T00:00:00Z")))
-    yield Variant(f"{name}: ignores the zone", _condition(name, _mapped(lambda text: text[:19] + "Z")))
+    yield Variant(f"{name}: matches equality only", _condition(name, _as_op("eq")))
+    yield Variant(f"{name}: one second too strict", _condition(name, _shifted(1 if rule.op == "ge" else -1)))
+    yield Variant(f"{name}: one second too loose", _condition(name, _shifted(-1 if rule.op == "ge" else 1)))
+    yield Variant(f"{name}: compares dates only", _condition(name, _mapped(lambda text: text[:10] + "T00:00:00Z")))
+    yield Variant(f"{name}: ignores the time zone", _condition(name, _mapped(lambda text: text[:19] + "Z")))
     other_time = next(
         (n for n, s in OPERATION.fields.items() if s.get("format") == "date-time" and f"/{n}" != rule.property), None
     )
@@ -91,12 +99,12 @@ def _times(name: str, rule: Filter) -> Iterator[Variant]:
 
 
 def _texts(name: str, rule: Filter) -> Iterator[Variant]:
-    # A state in lower case is refused before it is compared: the check of the values has to go, too.
+    # A state in lower case is refused before it is compared, so the check of the values is removed as well.
     check = _drop_check(name) if OPERATION.parameters[name].is_array else PARTS.check
     yield Variant(f"{name}: ignores case", replace(_condition(name, _any_case), check=check))
-    yield Variant(f"{name}: part is enough", _condition(name, _as_op("substring")))
-    yield Variant(f"{name}: beginning is enough", _condition(name, _as_op("prefix")))
-    yield Variant(f"{name}: wildcards", replace(_condition(name, _like), check=check))
+    yield Variant(f"{name}: matches substrings", _condition(name, _as_op("substring")))
+    yield Variant(f"{name}: matches prefixes", _condition(name, _as_op("prefix")))
+    yield Variant(f"{name}: supports wildcards", replace(_condition(name, _like), check=check))
 
 
 def _required() -> set[str]:
@@ -116,45 +124,45 @@ def _condition(name: str, rebuild: Rebuild) -> Parts:
     return replace(PARTS, condition=condition)
 
 
-def _right(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+def _conforming(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
     found = PARTS.condition(rule, column, values)
     assert found is not None
     return found
 
 
 def _inverted(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
-    found = _right(rule, column, values)
+    found = _conforming(rule, column, values)
     return Condition(f"NOT ({found.sql})", found.arguments)
 
 
 def _or_absent(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
-    found = _right(rule, column, values)
+    found = _conforming(rule, column, values)
     absent = f"seq NOT IN (SELECT seq FROM {column.name})" if column.many else f"{column.name} IS NULL"
     return Condition(f"({found.sql}) OR {absent}", found.arguments)
 
 
 def _first(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
-    return _right(rule, column, values[:1])
+    return _conforming(rule, column, values[:1])
 
 
 def _last(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
-    return _right(rule, column, values[-1:])
+    return _conforming(rule, column, values[-1:])
 
 
 def _none_of_several(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
-    return _right(rule, column, values) if len(values) == 1 else Condition("0")
+    return _conforming(rule, column, values) if len(values) == 1 else Condition("0")
 
 
 def _as_op(op: str) -> Rebuild:
-    return lambda rule, column, values: _right(rule._replace(op=op), column, values)
+    return lambda rule, column, values: _conforming(rule._replace(op=op), column, values)
 
 
 def _shifted(seconds: int) -> Rebuild:
-    return _mapped(lambda text: written((instant(text) or 0) + seconds * NANO))
+    return _mapped(lambda text: format_instant((parse_instant(text) or 0) + seconds * NANO))
 
 
 def _mapped(change: Callable[[str], str]) -> Rebuild:
-    return lambda rule, column, values: _right(rule, column, [change(str(each)) for each in values])
+    return lambda rule, column, values: _conforming(rule, column, [change(str(each)) for each in values])
 
 
 def _any_case(_rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
@@ -176,7 +184,7 @@ def _sql(column: Column, test: str, arguments: Sequence[Any]) -> Condition:
 
 
 def _filtered_in_python(name: str, rule: Filter, pointer: str) -> Parts:
-    """Compare another property: the bodies in the database tell which items pass."""
+    """Compare another property, read from the stored item."""
 
     def condition(each: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
         if each.parameter != name:
@@ -199,29 +207,31 @@ def _pages() -> Iterator[Variant]:
 
     offset, limit = RULES.offset, RULES.limit
     yield Variant(f"{offset}: ignored", windowed(lambda o, n, at: window(None, n, at)))
-    yield Variant(f"{offset}: one too many", windowed(lambda o, n, at: window((o or 0) + 1 if o else o, n, at)))
-    yield Variant(f"{offset}: counted from one", windowed(lambda o, n, at: window(max(0, (o or 0) - 1), n, at)))
-    yield Variant(f"{offset}: a page number", windowed(lambda o, n, at: window((o or 0) * (n or 10), n, at)))
+    yield Variant(f"{offset}: one too high", windowed(lambda o, n, at: window((o or 0) + 1 if o else o, n, at)))
+    yield Variant(f"{offset}: counts from one", windowed(lambda o, n, at: window(max(0, (o or 0) - 1), n, at)))
+    yield Variant(f"{offset}: used as a page number", windowed(lambda o, n, at: window((o or 0) * (n or 10), n, at)))
     yield Variant(f"{limit}: ignored", windowed(lambda o, n, at: window(o, None, at)))
-    yield Variant(f"{limit}: one too many", windowed(lambda o, n, at: window(o, n + 1 if n else n, at)))
-    yield Variant(f"{limit}: one too few", windowed(lambda o, n, at: window(o, n - 1 if n and n > 1 else n, at)))
-    yield Variant(f"{limit}: clamped at half the maximum", windowed(lambda o, n, at: window(o, min(n or 10, 50), at)))
+    yield Variant(f"{limit}: one too high", windowed(lambda o, n, at: window(o, n + 1 if n else n, at)))
+    yield Variant(f"{limit}: one too low", windowed(lambda o, n, at: window(o, n - 1 if n and n > 1 else n, at)))
+    yield Variant(f"{limit}: clamped to half the maximum", windowed(lambda o, n, at: window(o, min(n or 10, 50), at)))
     yield Variant(f"{limit}: at least ten", windowed(lambda o, n, at: window(o, max(n or 10, 10), at)))
     yield Variant(
-        f"{limit}: the last item of a page is lost",
+        f"{limit}: the last item of a page is missing",
         replace(PARTS, items=lambda found, w: items(found[:-1] or found, w)),
     )
-    yield Variant("page: the first item twice", replace(PARTS, items=lambda found, w: items(found[:1] + found[:-1], w)))
-    yield Variant("page: turned round", replace(PARTS, items=lambda found, w: items(found[::-1], w)))
+    yield Variant(
+        "page: the first item is repeated", replace(PARTS, items=lambda found, w: items(found[:1] + found[:-1], w))
+    )
+    yield Variant("page: reversed", replace(PARTS, items=lambda found, w: items(found[::-1], w)))
     yield Variant("page: an error after the end", replace(PARTS, items=_error_after_the_end))
     if RULES.total:
-        yield Variant("total: of the page", replace(PARTS, total=lambda n, found, w: len(found)))
-        yield Variant("total: one too many", replace(PARTS, total=lambda n, found, w: n + 1))
-        yield Variant("total: one too few", replace(PARTS, total=lambda n, found, w: max(0, n - 1)))
-        yield Variant("total: what is left", replace(PARTS, total=lambda n, found, w: max(0, n - w.skip)))
+        yield Variant("total: counts the page", replace(PARTS, total=lambda n, found, w: len(found)))
+        yield Variant("total: one too high", replace(PARTS, total=lambda n, found, w: n + 1))
+        yield Variant("total: one too low", replace(PARTS, total=lambda n, found, w: max(0, n - 1)))
+        yield Variant("total: counts the remaining items", replace(PARTS, total=lambda n, found, w: max(0, n - w.skip)))
         yield Variant("total: capped", replace(PARTS, total=lambda n, found, w: min(n, 100)))
-        yield Variant("total: always of the whole list", replace(PARTS, total=lambda n, found, w: 101))
-        yield Variant("total: pages, not items", replace(PARTS, total=lambda n, found, w: -(-n // max(1, w.take))))
+        yield Variant("total: ignores the filters", replace(PARTS, total=lambda n, found, w: 101))
+        yield Variant("total: counts pages", replace(PARTS, total=lambda n, found, w: -(-n // max(1, w.take))))
         yield Variant(
             "total: zero on an empty page", replace(PARTS, total=lambda n, found, w: total(n, found, w) if found else 0)
         )
@@ -237,7 +247,7 @@ def _error_after_the_end(found: list[dict[str, Any]], window: Window) -> list[di
 
 
 def _orders() -> Iterator[Variant]:
-    right, rules = PARTS.order, RULES.order
+    conforming, rules = PARTS.order, RULES.order
     if rules is None:
         return
 
@@ -245,35 +255,38 @@ def _orders() -> Iterator[Variant]:
         return replace(PARTS, order=change)
 
     for key, pointer in rules.keys.items():
-        yield from _orders_by(key, pointer, right, with_order)
+        yield from _orders_by(key, pointer, conforming, with_order)
     if rules.direction:
-        yield Variant("direction: ignored", with_order(lambda r, c, i, k, d: right(r, c, i, k, None)))
-        yield Variant("direction: always descending", with_order(lambda r, c, i, k, d: right(r, c, i, k, rules.desc)))
-        yield Variant("direction: the wrong way round", with_order(lambda r, c, i, k, d: right(r, c, i, k, _other(d))))
+        yield Variant("direction: ignored", with_order(lambda r, c, i, k, d: conforming(r, c, i, k, None)))
         yield Variant(
-            "direction: descending by default", with_order(lambda r, c, i, k, d: right(r, c, i, k, d or rules.desc))
+            "direction: always descending", with_order(lambda r, c, i, k, d: conforming(r, c, i, k, rules.desc))
+        )
+        yield Variant("direction: inverted", with_order(lambda r, c, i, k, d: conforming(r, c, i, k, _other(d))))
+        yield Variant(
+            "direction: descending by default",
+            with_order(lambda r, c, i, k, d: conforming(r, c, i, k, d or rules.desc)),
         )
     yield Variant(
-        "order: at random without a key", with_order(lambda r, c, i, k, d: right(r, c, i, k, d) if k else "random()")
+        "order: random without a key", with_order(lambda r, c, i, k, d: conforming(r, c, i, k, d) if k else "random()")
     )
 
 
-def _orders_by(key: str, pointer: str, right: Any, with_order: Any) -> Iterator[Variant]:
+def _orders_by(key: str, pointer: str, conforming: Any, with_order: Any) -> Iterator[Variant]:
     def replaced(by: str) -> Any:
-        return lambda r, c, i, k, d: right(r, c, i, k, d).replace(
+        return lambda r, c, i, k, d: conforming(r, c, i, k, d).replace(
             c[pointer].name, by.format(column=c[pointer].name, i=i.name)
         )
 
     def sorted_page(found: list[dict[str, Any]], _window: Window) -> list[dict[str, Any]]:
         return sorted(found, key=lambda each: str(values_at(each, pointer)))
 
-    yield Variant(f"order {key}: ignored", with_order(lambda r, c, i, k, d: right(r, c, i, None, d)))
+    yield Variant(f"order {key}: ignored", with_order(lambda r, c, i, k, d: conforming(r, c, i, None, d)))
     yield Variant(f"order {key}: by another property", with_order(replaced("{i}")))
     within = replace(PARTS, order=lambda r, c, i, k, d: "seq", items=sorted_page)
     yield Variant(f"order {key}: only within the page", within)
-    yield Variant(f"order {key}: by the day only", with_order(replaced("substr({column}, 1, 7)")))
-    at_random = with_order(lambda r, c, i, k, d: f"{right(r, c, i, k, d).split(',')[0]}, random()")
-    yield Variant(f"order {key}: ties at random", at_random)
+    yield Variant(f"order {key}: by month only", with_order(replaced("substr({column}, 1, 7)")))
+    at_random = with_order(lambda r, c, i, k, d: f"{conforming(r, c, i, k, d).split(',')[0]}, random()")
+    yield Variant(f"order {key}: ties in random order", at_random)
 
 
 def _other(direction: Any) -> Any:
@@ -282,40 +295,43 @@ def _other(direction: Any) -> Any:
     return rules.asc if direction == rules.desc else rules.desc
 
 
-# --- what an item and an answer look like ----------------------------------------------------------------------------
+# --- items and bodies ------------------------------------------------------------------------------------------------
 
 
 def _fields() -> Iterator[Variant]:
     for name in RULES.filters and OPERATION.fields:
         schema = OPERATION.fields[name]
         yield Variant(
-            f"item {name}: of the wrong type", _edited(lambda item, name=name: _set(item, name, _wrong(item.get(name))))
+            f"item {name}: has the wrong type",
+            _edited(lambda item, name=name: _set(item, name, _wrong(item.get(name)))),
         )
         if schema.get("format") == "date-time":
             yield Variant(
-                f"item {name}: without a zone",
+                f"item {name}: without a time zone",
                 _edited(lambda item, name=name: _text(item, name, lambda v: v.rstrip("Z"))),
             )
             yield Variant(
-                f"item {name}: with a blank for the T",
+                f"item {name}: with a blank instead of T",
                 _edited(lambda item, name=name: _text(item, name, lambda v: v.replace("T", " "))),
             )
             yield Variant(f"item {name}: in seconds since 1970", _edited(lambda item, name=name: _seconds(item, name)))
     for name in sorted(_required()):
         yield Variant(f"item {name}: missing", _edited(lambda item, name=name: item.pop(name, None)))
-        yield Variant(f"item {name}: missing now and then", _edited(lambda item, name=name: _now_and_then(item, name)))
+        yield Variant(f"item {name}: sometimes missing", _edited(lambda item, name=name: _now_and_then(item, name)))
         yield Variant(f"item {name}: null", _edited(lambda item, name=name: _set(item, name, None)))
     if OPERATION.state_property:
         name = OPERATION.state_property.strip("/")
         yield Variant(f"item {name}: in lower case", _edited(lambda item, name=name: _text(item, name, str.lower)))
     for pointer in RULES.scope.values():
         name = pointer.strip("/")
-        yield Variant(f"item {name}: another one", _edited(lambda item, name=name: _set(item, name, "f" * 32)))
+        yield Variant(f"item {name}: of another tenant", _edited(lambda item, name=name: _set(item, name, "f" * 32)))
     body = next(each for each in OPERATION.success.values() if each)
     for name in body["required"]:
         yield Variant(f"body {name}: missing", _body(lambda data, name=name: data.pop(name)))
         yield Variant(f"body {name}: null", _body(lambda data, name=name: _set(data, name, None)))
-        yield Variant(f"body {name}: as text", _body(lambda data, name=name: _set(data, name, json.dumps(data[name]))))
+        yield Variant(
+            f"body {name}: as a string", _body(lambda data, name=name: _set(data, name, json.dumps(data[name])))
+        )
 
 
 def _edited(edit: Callable[..., Any]) -> Parts:
@@ -342,7 +358,7 @@ def _text(item: dict[str, Any], name: str, change: Callable[[str], str]) -> None
 
 def _seconds(item: dict[str, Any], name: str) -> None:
     if name in item:
-        item[name] = (instant(item[name]) or 0) // NANO
+        item[name] = (parse_instant(item[name]) or 0) // NANO
 
 
 def _now_and_then(item: dict[str, Any], name: str) -> None:
@@ -361,7 +377,7 @@ def _body(edit: Callable[..., Any]) -> Parts:
     return replace(PARTS, finish=finish)
 
 
-# --- what is let in --------------------------------------------------------------------------------------------------
+# --- parameter values ------------------------------------------------------------------------------------------------
 
 
 def _inputs() -> Iterator[Variant]:
@@ -370,26 +386,26 @@ def _inputs() -> Iterator[Variant]:
     closed = [p.name for p in OPERATION.parameters.values() if p.closed and not p.is_array]
     for name in (rules.offset, rules.limit):
         yield Variant(
-            f"input {name}: below its least is taken for absent", _accepting(name, lambda v: isinstance(v, int))
+            f"input {name}: a value below the minimum is ignored", _accepting(name, lambda v: isinstance(v, int))
         )
         yield Variant(
-            f"input {name}: no number is taken for absent", _accepting(name, lambda v: not isinstance(v, int))
+            f"input {name}: a value that is not a number is ignored", _accepting(name, lambda v: not isinstance(v, int))
         )
-        yield Variant(f"input {name}: a fraction is cut off", _converting(name, _cut))
-        yield Variant(f"input {name}: a number with letters is read", _converting(name, _digits))
+        yield Variant(f"input {name}: a fraction is truncated", _converting(name, _cut))
+        yield Variant(f"input {name}: trailing letters are ignored", _converting(name, _digits))
     for name in times:
-        yield Variant(f"input {name}: what is no time is ignored", _accepting(name, lambda v: True))
-        yield Variant(f"input {name}: what is no time fails", _failing(name))
+        yield Variant(f"input {name}: an invalid time is ignored", _accepting(name, lambda v: True))
+        yield Variant(f"input {name}: an invalid time causes a server error", _failing(name))
     for name in closed:
         yield Variant(f"input {name}: an unlisted value is ignored", _accepting(name, lambda v: True))
     for name in (rules.offset, rules.limit, *times, *closed):
-        yield Variant(f"input {name}: never accepted", _refusing(name, lambda text: True))
+        yield Variant(f"input {name}: every value is refused", _refusing(name, lambda text: True))
     for name, rule in rules.filters.items():
         values = OPERATION.parameters[name].values
         if values:
-            yield Variant(f"input {name}: a listed value refused", _refusing(name, partial(_holds, values[-1])))
+            yield Variant(f"input {name}: a listed value is refused", _refusing(name, partial(_holds, values[-1])))
         elif rule.op == "eq":
-            yield Variant(f"input {name}: plain values refused", _refusing(name, lambda text: "a" in text.lower()))
+            yield Variant(f"input {name}: plain values are refused", _refusing(name, lambda text: "a" in text.lower()))
     if order:
         yield Variant(f"input {order.parameter}: refused", _refusing(order.parameter, lambda text: True))
 
@@ -399,7 +415,7 @@ def _holds(value: str, text: str) -> bool:
 
 
 def _accepting(name: str, when: Callable[[Any], bool]) -> Parts:
-    """Drop a value that the contract refuses, as if it had not been given."""
+    """Ignore an invalid value."""
 
     def check_all(listing: Listing, values: Mapping[str, Any], unknown: Sequence[str]) -> None:
         for parameter in listing.operation.parameters.values():
@@ -459,7 +475,7 @@ def _refusing(name: str, when: Callable[[str], bool]) -> Parts:
 # --- statuses, headers, bodies ---------------------------------------------------------------------------------------
 
 
-def _answers() -> Iterator[Variant]:
+def _responses() -> Iterator[Variant]:
     for status in (201, 202, 204, 206, 302):
         yield Variant(f"status: {status} for a success", _finishing(_status(status), True))
     for status in (200, 409, 422, 500, 302):
@@ -468,8 +484,8 @@ def _answers() -> Iterator[Variant]:
         "content: HTML for a success",
         _finishing(lambda a: replace(a, body=b"<html>", headers={**a.headers, "Content-Type": "text/html"}), True),
     )
-    yield Variant("content: JSON called text", _finishing(lambda a: _with(a, "Content-Type", "text/plain"), True))
-    yield Variant("content: no type", _finishing(lambda a: _with(a, "Content-Type", None), True))
+    yield Variant("content: JSON declared as text", _finishing(lambda a: _with(a, "Content-Type", "text/plain"), True))
+    yield Variant("content: no content type", _finishing(lambda a: _with(a, "Content-Type", None), True))
     yield Variant(
         "content: errors as text",
         _finishing(
@@ -477,14 +493,14 @@ def _answers() -> Iterator[Variant]:
         ),
     )
     yield Variant("content: an empty success", _finishing(lambda a: replace(a, body=b""), True))
-    yield Variant("content: JSON cut short", _finishing(lambda a: replace(a, body=a.content()[:-9]), True))
+    yield Variant("content: truncated JSON", _finishing(lambda a: replace(a, body=a.content()[:-9]), True))
     yield Variant("header: no request id", _finishing(lambda a: _with(a, "X-Request-Id", None), True))
     yield Variant("header: an empty request id", _finishing(lambda a: _with(a, "X-Request-Id", ""), True))
     yield Variant("header: always the same request id", _finishing(lambda a: _with(a, "X-Request-Id", "42"), True))
     trace = 'Traceback (most recent call last):\n  File "/srv/app/views.py", line 4, in jobs\nValueError: x'
     java = "java.lang.IllegalArgumentException: x\n\tat com.example.Jobs.list(Jobs.java:42)"
-    yield Variant("error: with a Python trace", _finishing(lambda a: _error(a, error_msg=trace), None))
-    yield Variant("error: with a Java trace", _finishing(lambda a: _error(a, error_msg=java), None))
+    yield Variant("error: with a Python stack trace", _finishing(lambda a: _error(a, error_msg=trace), None))
+    yield Variant("error: with a Java stack trace", _finishing(lambda a: _error(a, error_msg=java), None))
     yield Variant("error: without a code", _finishing(lambda a: _error(a, error_code=...), None))
     yield Variant("error: without a message", _finishing(lambda a: _error(a, error_msg=...), None))
     yield Variant("error: the code is a number", _finishing(lambda a: _error(a, error_code=3), None))
@@ -498,7 +514,7 @@ def _status(status: int) -> Callable[[Answer], Answer]:
 
 
 def _finishing(change: Callable[[Answer], Answer], success: bool | None) -> Parts:
-    """Change successes (True), or refusals of a parameter (None)."""
+    """Change successes (True) or refusals of a parameter (None)."""
 
     def finish(answer: Answer, request: Request) -> Answer:
         refused = answer.status == 400
@@ -520,13 +536,13 @@ def _error(answer: Answer, **fields: Any) -> Answer:
 # --- authentication --------------------------------------------------------------------------------------------------
 
 UNDETECTABLE_RULES = {
-    "key_is_not_locked": "a key would have to be locked to see whether keys are",
-    "what_decides_is_signed": "the recipe obliges a client to sign X-Sdk-Date only, nothing else",
-    "signed_headers_were_sent": "a signature over a header that is not there is wrong for the next rule as well",
-    "date_is_well_formed": "a date that cannot be read is refused by another rule as well",
-    "security_token_is_right": "would need a temporary key pair, and another one's security token",
-    "token_is_fresh": "would need a token that has really expired (--expired-token)",
-    "header_names_the_project": "which project X-Project-Id may name beside the one of the path is nowhere stated",
+    "key_is_not_locked": "detecting it would lock a key",
+    "what_decides_is_signed": "the signing rules oblige a client to sign X-Sdk-Date only",
+    "signed_headers_were_sent": "a signature over a missing header also breaks the next rule",
+    "date_is_well_formed": "another rule also refuses a malformed date",
+    "security_token_is_right": "needs a temporary key pair and the security token of another one",
+    "token_is_fresh": "needs a token that has really expired (METASTUDIO_EXPIRED_TOKEN)",
+    "header_names_the_project": "the API reference does not state which project X-Project-Id may name",
 }
 
 
@@ -538,36 +554,38 @@ def _auth() -> Iterator[Variant]:
             parts = parts.without("signature_is_right")
         yield Variant(f"auth: without {name}", parts, undetectable=UNDETECTABLE_RULES.get(name, ""))
     days = PARTS.with_rule("date_is_near", _near(12 * 3600))
-    yield Variant("auth: half a day is near enough", days)
+    yield Variant("auth: a date may be 12 hours off", days)
     yield Variant("auth: only a late date is refused", PARTS.with_rule("date_is_near", _near_or_early))
-    unsigned = _also_right(lambda request: replace(request, query=b""))
-    yield Variant("auth: a signature without the query will do", PARTS.with_rule("signature_is_right", unsigned))
-    other = _also_right(lambda request: replace(request, method="POST"))
-    yield Variant("auth: a signature for another method will do", PARTS.with_rule("signature_is_right", other))
-    other = _also_right(lambda request: replace(request, path=request.path + b"/x"))
-    yield Variant("auth: a signature for a path below will do", PARTS.with_rule("signature_is_right", other))
-    yield Variant("auth: without credentials everybody is somebody", PARTS, open_door=True)
-    yield Variant("auth: a refusal shows a trace", replace(PARTS, finish=_trace_in_refusal))
-    yield Variant("auth: a refusal is a success", replace(PARTS, finish=_refusal_as_success))
-    yield Variant("auth: a malformed signature fails", replace(PARTS, read_authorization=_fails_to_read))
+    unsigned = _also_accepts(lambda request: replace(request, query=b""))
+    yield Variant("auth: a signature without the query is accepted", PARTS.with_rule("signature_is_right", unsigned))
+    other = _also_accepts(lambda request: replace(request, method="POST"))
+    yield Variant("auth: a signature for another method is accepted", PARTS.with_rule("signature_is_right", other))
+    other = _also_accepts(lambda request: replace(request, path=request.path + b"/x"))
+    yield Variant("auth: a signature for a sub-path is accepted", PARTS.with_rule("signature_is_right", other))
+    yield Variant("auth: requests without credentials are accepted", PARTS, no_authentication=True)
+    yield Variant("auth: a refusal contains a stack trace", replace(PARTS, finish=_trace_in_refusal))
+    yield Variant("auth: a refusal has status 200", replace(PARTS, finish=_refusal_as_success))
+    yield Variant(
+        "auth: a malformed signature causes a server error", replace(PARTS, read_authorization=_fails_to_parse)
+    )
 
 
 def _any_key(attempt: auth.Attempt) -> None:
-    """An unknown key is taken for the first account's."""
+    """Treat an unknown key as that of the first account."""
     attempt.gate.keys.setdefault(attempt.claim.access_key, next(iter(attempt.gate.keys.values())))
 
 
 def _near(seconds: int) -> Callable[[auth.Attempt], None]:
     def date_is_near(attempt: auth.Attempt) -> None:
         signed = attempt.request.header("x-sdk-date")[0]
-        if abs((instant(_rfc3339(signed)) or 0) / NANO - attempt.gate.now()) > seconds:
+        if abs((parse_instant(_rfc3339(signed)) or 0) / NANO - attempt.gate.now()) > seconds:
             auth.date_is_near(attempt)
 
     return date_is_near
 
 
 def _near_or_early(attempt: auth.Attempt) -> None:
-    if (instant(_rfc3339(attempt.request.header("x-sdk-date")[0])) or 0) / NANO > attempt.gate.now():
+    if (parse_instant(_rfc3339(attempt.request.header("x-sdk-date")[0])) or 0) / NANO > attempt.gate.now():
         auth.date_is_near(attempt)
 
 
@@ -575,7 +593,7 @@ def _rfc3339(date: str) -> str:
     return f"{date[:4]}-{date[4:6]}-{date[6:11]}:{date[11:13]}:{date[13:]}"
 
 
-def _also_right(change: Callable[[Request], Request]) -> Callable[[auth.Attempt], None]:
+def _also_accepts(change: Callable[[Request], Request]) -> Callable[[auth.Attempt], None]:
     def signature_is_right(attempt: auth.Attempt) -> None:
         try:
             auth.signature_is_right(attempt)
@@ -594,37 +612,37 @@ def _refusal_as_success(answer: Answer, _request: Request) -> Answer:
     return replace(answer, status=200) if answer.status in (401, 403) else answer
 
 
-def _fails_to_read(value: str) -> Any:
+def _fails_to_parse(value: str) -> Any:
     found = PARTS.read_authorization(value)
     if found is None:
         raise IndexError("list index out of range")
     return found
 
 
-# --- by hand ---------------------------------------------------------------------------------------------------------
+# --- hand-written ----------------------------------------------------------------------------------------------------
 
 
 def _by_hand() -> Iterator[Variant]:
-    yield Variant("by hand: filters are joined by or", replace(PARTS, condition=_or_condition))
-    yield Variant("by hand: only the first filter counts", replace(PARTS, condition=_first_condition))
-    yield Variant("by hand: every third answer is empty", replace(PARTS, items=_every(3, lambda found: [])))
+    yield Variant("hand-written: filters are combined with OR", replace(PARTS, condition=_or_condition))
+    yield Variant("hand-written: only the first filter counts", replace(PARTS, condition=_first_condition))
+    yield Variant("hand-written: every third response is empty", replace(PARTS, items=_every(3, lambda found: [])))
     yield Variant(
-        "by hand: every seventh answer is turned round", replace(PARTS, items=_every(7, lambda found: found[::-1]))
+        "hand-written: every seventh response is reversed", replace(PARTS, items=_every(7, lambda found: found[::-1]))
     )
-    yield Variant("by hand: every tenth request fails", replace(PARTS, items=_every(10, _fail)))
-    yield Variant("by hand: items of another project come along", replace(PARTS, scope=lambda *_: []))
-    yield Variant("by hand: another project's items, one filter only", replace(PARTS, scope=_leaking))
-    yield Variant("by hand: a long text fails", replace(PARTS, check=_fails_on_long))
-    yield Variant("by hand: a quote fails", replace(PARTS, check=_fails_on_quote))
-    yield Variant("by hand: an empty list is not found", replace(PARTS, finish=_empty_is_not_found))
-    yield Variant("by hand: an empty list is null", replace(PARTS, finish=_empty_is_null))
-    yield Variant("by hand: the first filtered page is cached", replace(PARTS, items=_cached()))
-    yield Variant("by hand: tags are joined by commas", _edited(lambda item: _text_of_list(item)))
-    yield Variant("by hand: the same item stands twice in the list", replace(PARTS, items=_twice))
+    yield Variant("hand-written: every tenth request fails", replace(PARTS, items=_every(10, _fail)))
+    yield Variant("hand-written: items of another project are included", replace(PARTS, scope=lambda *_: []))
+    yield Variant("hand-written: items of another project are included when sorted", replace(PARTS, scope=_leaking))
+    yield Variant("hand-written: a long text causes a server error", replace(PARTS, check=_fails_on_long))
+    yield Variant("hand-written: a quote causes a server error", replace(PARTS, check=_fails_on_quote))
+    yield Variant("hand-written: an empty list is a 404", replace(PARTS, finish=_empty_is_not_found))
+    yield Variant("hand-written: an empty list is null", replace(PARTS, finish=_empty_is_null))
+    yield Variant("hand-written: the first filtered page is cached", replace(PARTS, items=_cached()))
+    yield Variant("hand-written: tags are joined with commas", _edited(lambda item: _text_of_list(item)))
+    yield Variant("hand-written: an item is repeated in the list", replace(PARTS, items=_twice))
 
 
 def _or_condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
-    """Two filters: the second widens the first, as with a forgotten pair of brackets."""
+    """The second filter widens the first, as with missing parentheses in SQL."""
     found = PARTS.condition(rule, column, values)
     return (
         Condition(f"1) OR ({found.sql}", found.arguments)
@@ -652,7 +670,7 @@ def _every(nth: int, change: Callable[[list[dict[str, Any]]], list[dict[str, Any
 
 
 def _fail(_found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    raise RuntimeError("out of luck")
+    raise RuntimeError("injected fault")
 
 
 def _leaking(rules: ListRules, columns: Mapping[str, Column], values: Mapping[str, Any]) -> list[Condition]:
@@ -703,11 +721,11 @@ def _twice(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
     return [*found[:-1], found[0]] if len(found) > 20 else found
 
 
-# --- servers that are right in their own way -------------------------------------------------------------------------
+# --- conforming servers ----------------------------------------------------------------------------------------------
 
 
-def lawful() -> list[Variant]:
-    """Return every server that no run may blame."""
+def conforming_servers() -> list[Variant]:
+    """Return all conforming servers, in which no run may find a breach."""
     texts = [
         n
         for n, r in RULES.filters.items()
@@ -717,18 +735,18 @@ def lawful() -> list[Variant]:
     limit = RULES.limit
     newest = Settings(newer=True)
     return [
-        Variant("correct"),
-        Variant("correct, with another population", settings=Settings(seed=7, jobs=230)),
+        Variant("conforming"),
+        Variant("conforming, with other data", settings=Settings(seed=7, jobs=230)),
         Variant("few items", settings=Settings(jobs=3)),
         Variant("one item", settings=Settings(jobs=1)),
-        Variant("more items than pages can take", settings=Settings(jobs=1100)),
+        Variant("more items than fit into many pages", settings=Settings(jobs=1100)),
         Variant("newer states, extra fields, nulls", settings=newest),
-        Variant("unknown parameters refused", replace(PARTS, check_all=_no_unknown)),
-        Variant("since later than until refused", replace(PARTS, check_all=_no_contradiction)),
-        Variant("HEAD refused", replace(PARTS, methods=lambda _: ("GET",))),
-        Variant("401 before 405", replace(PARTS, methods=lambda _: ("GET",), finish=_who_before_what)),
+        Variant("unknown parameters are refused", replace(PARTS, check_all=_no_unknown)),
+        Variant("an empty time range is refused", replace(PARTS, check_all=_no_empty_range)),
+        Variant("HEAD is refused", replace(PARTS, methods=lambda _: ("GET",))),
+        Variant("401 before 405", replace(PARTS, methods=lambda _: ("GET",), finish=_authenticate_first)),
         Variant("lax integers", replace(PARTS, convert=_lax)),
-        Variant("values trimmed", replace(PARTS, convert=lambda s, text: PARTS.convert(s, text.strip()))),
+        Variant("values are trimmed", replace(PARTS, convert=lambda s, text: PARTS.convert(s, text.strip()))),
         Variant(
             "last repeated key wins",
             replace(PARTS, choose=lambda p, t: PARTS.choose(p, t if p.is_array and not p.joined else t[-1:])),
@@ -742,59 +760,59 @@ def lawful() -> list[Variant]:
         Variant("shorter texts", replace(PARTS, check=_lengths(texts, 1, 40))),
         Variant("longer texts", replace(PARTS, check=_lengths(texts, 0, 4000))),
         Variant("any characters in texts", replace(PARTS, check=_lengths(texts, 1, 64))),
-        Variant("plain characters only in texts", replace(PARTS, check=_plain(texts))),
-        Variant("a clamp above the maximum", replace(PARTS, check=_any_size(limit), window=_clamped)),
-        Variant("larger pages allowed", replace(PARTS, check=_any_size(limit))),
+        Variant("only plain characters in texts", replace(PARTS, check=_plain(texts))),
+        Variant("limits above the maximum are clamped", replace(PARTS, check=_any_size(limit), window=_clamped)),
+        Variant("larger limits are accepted", replace(PARTS, check=_any_size(limit))),
         Variant(
-            "unlisted sort keys refused",
+            "unlisted sort keys are refused",
             replace(PARTS, check=_listed_only(RULES.order.parameter if RULES.order else "")),
         ),
         Variant(
-            "unlisted sort keys accepted",
+            "unlisted sort keys are accepted",
             replace(PARTS, check=_drop_check(RULES.order.parameter if RULES.order else "")),
         ),
-        Variant("unlisted states refused", replace(PARTS, check=_listed_only("state"))),
-        Variant("states in lower case find nothing", replace(PARTS, check=_drop_check("state"))),
+        Variant("unlisted states are refused", replace(PARTS, check=_listed_only("state"))),
+        Variant("states in lower case match nothing", replace(PARTS, check=_drop_check("state"))),
         Variant("times without a zone are UTC", replace(PARTS, convert=_zoneless)),
-        Variant("only times in UTC and whole seconds", replace(PARTS, check=_utc_only)),
-        Variant("an absent resolution is 1080P", _condition("model_resolution", _default_resolution)),
-        Variant("names match by part", _condition("name", _as_op("substring"))),
+        Variant("only UTC times in whole seconds are accepted", replace(PARTS, check=_utc_only)),
+        Variant("an absent resolution counts as 1080P", _condition("model_resolution", _default_resolution)),
+        Variant("names match substrings", _condition("name", _as_op("substring"))),
         Variant("names match in any case", _condition("name", _any_case)),
         Variant("the order without a key is descending", replace(PARTS, order=_descending_without_key)),
         Variant(
-            "the cover's address is new each time",
+            "the cover URL changes with each response",
             _edited(lambda item: _text(item, "cover_download_url", lambda v: f"{v}&t={random.random()}")),
         ),
         Variant(
-            "fractions in the answer's times",
+            "response times have fractions",
             _edited(lambda item: _text(item, "last_update_time", lambda v: v[:-1] + ".250Z")),
         ),
-        Variant("project ids masked", _edited(lambda item: _set(item, "project_id", "***"))),
-        Variant("request ids in the errors' bodies", replace(PARTS, finish=_request_id_in_errors)),
+        Variant("project IDs are masked", _edited(lambda item: _set(item, "project_id", "***"))),
+        Variant("error bodies contain request IDs", replace(PARTS, finish=_request_id_in_errors)),
         Variant(
-            "another page length by default",
+            "another default page length",
             replace(PARTS, window=lambda o, n, at: PARTS.window(o, 25 if n is None else n, at)),
         ),
-        Variant("slow", settings=Settings(latency=0.05), slow=True),
-        Variant("items added all the time", moves=_add),
-        Variant("states changing all the time", moves=_change),
-        Variant("items deleted all the time", moves=_delete),
-        Variant("items come and go", moves=_come_and_go),
-        Variant("everything changes all the time", moves=_anything()),
-        _counted_first(),
-        _read_after_chosen(),
-        Variant("now and then an error page", replace(PARTS, finish=_error_page())),
+        Variant("slow", settings=Settings(latency=0.05)),
+        Variant("items are added during the run", mutate=_add),
+        Variant("states change during the run", mutate=_change),
+        Variant("items are deleted during the run", mutate=_delete),
+        Variant("items are added and deleted during the run", mutate=_add_and_delete),
+        Variant("everything changes during the run", mutate=_anything()),
+        _counted_before_read(),
+        _read_after_selected(),
+        Variant("sometimes an HTML error page", replace(PARTS, finish=_error_page())),
         Variant(
-            "now and then a server error",
+            "sometimes a server error",
             settings=Settings(seed=3),
-            moves=None,
+            mutate=None,
             parts=replace(PARTS, items=_every(400, _fail)),
         ),
     ]
 
 
-def _who_before_what(answer: Answer, request: Request) -> Answer:
-    """Another method without credentials is refused for the want of these."""
+def _authenticate_first(answer: Answer, request: Request) -> Answer:
+    """Refuse another method without credentials with 401 instead of 405."""
     known = request.header("authorization") or request.header("x-auth-token")
     body = {"error_code": "APIGW.0301", "error_msg": "who are you?"}
     return answer if answer.status != 405 or known else replace(answer, status=401, body=body)
@@ -816,9 +834,9 @@ def _no_unknown(_listing: Listing, _values: Mapping[str, Any], unknown: Sequence
         raise RefusedError("invalid_parameter", reason="unknown")
 
 
-def _no_contradiction(_listing: Listing, values: Mapping[str, Any], _unknown: Sequence[str]) -> None:
-    low = [instant(values[n]) for n, r in RULES.filters.items() if r.op == "ge" and n in values]
-    high = [instant(values[n]) for n, r in RULES.filters.items() if r.op == "le" and n in values]
+def _no_empty_range(_listing: Listing, values: Mapping[str, Any], _unknown: Sequence[str]) -> None:
+    low = [parse_instant(values[n]) for n, r in RULES.filters.items() if r.op == "ge" and n in values]
+    high = [parse_instant(values[n]) for n, r in RULES.filters.items() if r.op == "le" and n in values]
     if low and high and (low[0] or 0) > (high[0] or 0):
         raise RefusedError("invalid_parameter", reason="since is later than until")
 
@@ -911,7 +929,7 @@ def _utc_only(parameter: Parameter, value: Any) -> None:
 
 
 def _default_resolution(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
-    return _or_absent(rule, column, values) if "1080P" in values else _right(rule, column, values)
+    return _or_absent(rule, column, values) if "1080P" in values else _conforming(rule, column, values)
 
 
 def _descending_without_key(rules: Any, columns: Any, identity: Any, key: Any, direction: Any) -> str:
@@ -926,10 +944,10 @@ IDENTITY = RULES.identity.strip("/")
 
 
 def _fresh(store: Any, number: int) -> dict[str, Any]:
-    """An item that is newer than all others, as one is that somebody has made just now."""
+    """Return an item that is newer than all others."""
     item = deepcopy(store.items()[number % 50])
     item[IDENTITY] = f"{number:032x}"
-    item["create_time"] = written((1_900_000_000 + number) * NANO)
+    item["create_time"] = format_instant((1_900_000_000 + number) * NANO)
     return item  # type: ignore[no-any-return]
 
 
@@ -951,7 +969,7 @@ def _delete(store: Any, number: int) -> None:
         store.remove(store.items()[number % 30][IDENTITY])
 
 
-def _come_and_go(store: Any, number: int) -> None:
+def _add_and_delete(store: Any, number: int) -> None:
     if number % 12 == 0:
         store.add(_fresh(store, number))
     if number % 12 == 4 and number > 12:
@@ -959,31 +977,31 @@ def _come_and_go(store: Any, number: int) -> None:
 
 
 def _anything() -> Change:
-    """An item made, another state, or an item gone, by chance but the same each time, with every third request."""
+    """With every third request, add, change or delete an item at random, with a fixed seed."""
     dice = random.Random(1)
 
-    def moves(store: Any, number: int) -> None:
+    def mutate(store: Any, number: int) -> None:
         if number % 3:
             return
         items = store.items()
-        kind = dice.choice(("made", "changed", "gone"))
+        kind = dice.choice(("added", "changed", "deleted"))
         item = dice.choice(items)
-        if kind == "made" and len(items) < 130:
+        if kind == "added" and len(items) < 130:
             store.add(_fresh(store, number))
-        elif kind == "gone" and len(items) > 80:
+        elif kind == "deleted" and len(items) > 80:
             store.remove(item[IDENTITY])
         else:
             item["state"] = dice.choice(list(OPERATION.states))
             store.replace(item[IDENTITY], item)
 
-    return moves
+    return mutate
 
 
-def _counted_first() -> Variant:
-    """The items are counted, then read: now and then one is made in between."""
+def _counted_before_read() -> Variant:
+    """Count the items, then read them; sometimes an item is added in between."""
     in_between = [""]
 
-    def moves(store: Any, number: int) -> None:
+    def mutate(store: Any, number: int) -> None:
         in_between[0] = ""
         if number % 20 == 15:
             item = _fresh(store, number)
@@ -994,29 +1012,29 @@ def _counted_first() -> Variant:
         counted = PARTS.total(count, found, window)
         return counted - any(each[IDENTITY] == in_between[0] for each in found)
 
-    settings = Settings(jobs=60)  # so that all of them are on one page, where it shows
-    return Variant("items are counted before they are read", replace(PARTS, total=total), settings, moves=moves)
+    settings = Settings(jobs=60)  # all on one page, where the difference is visible
+    return Variant("items are counted before they are read", replace(PARTS, total=total), settings, mutate=mutate)
 
 
-def _read_after_chosen() -> Variant:
-    """Items are chosen by their state, then read: now and then one has another state by then."""
-    chosen, changed = Counter[str](), list[dict[str, Any]]()
+def _read_after_selected() -> Variant:
+    """Select items by state, then read them; sometimes a state changes in between."""
+    selected, changed = Counter[str](), list[dict[str, Any]]()
 
-    def moves(store: Any, _number: int) -> None:
-        chosen["now"] = 0
+    def mutate(store: Any, _number: int) -> None:
+        selected["now"] = 0
         for item in changed:
             if any(each[IDENTITY] == item[IDENTITY] for each in store.items()):
                 store.replace(item[IDENTITY], item)
 
     def condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
-        chosen["now"] += rule.property == OPERATION.state_property
+        selected["now"] += rule.property == OPERATION.state_property
         return PARTS.condition(rule, column, values)
 
     def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
         changed.clear()
-        if chosen["now"] and found:
-            chosen["ever"] += 1
-            if chosen["ever"] % 20 == 3:
+        if selected["now"] and found:
+            selected["ever"] += 1
+            if selected["ever"] % 20 == 3:
                 item = found[len(found) // 2]
                 states = list(OPERATION.states)
                 item["state"] = states[(states.index(item["state"]) + 1) % len(states)]
@@ -1024,5 +1042,5 @@ def _read_after_chosen() -> Variant:
         return PARTS.items(found, window)
 
     return Variant(
-        "items are read after they were chosen", replace(PARTS, condition=condition, items=items), moves=moves
+        "items are read after they were selected", replace(PARTS, condition=condition, items=items), mutate=mutate
     )

@@ -1,10 +1,10 @@
-"""The score: which wrong servers are found, and by what, with plain schemathesis beside it.
+"""Score table: which faulty servers the contract tester detects, compared with plain schemathesis.
 
     python tests/tester/score.py            prints the table
     python tests/tester/score.py --write    also writes it into docs/contract-testing.md
 
-Takes half an hour or so; `--jobs N` runs N servers at a time, `--match TEXT` only some. What is printed while it runs,
-kept in a file, can be given back with `--resume FILE`: those servers are not run again.
+Takes about half an hour. `--jobs N` tests N servers in parallel, `--match TEXT` only some servers. To resume, save the
+output to a file and pass it with `--resume FILE`; servers in that file are not tested again.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import schemathesis  # noqa: E402
-from metastudio.tester.access import Access  # noqa: E402
-from metastudio.tester.http_client import Pace  # noqa: E402
-from metastudio.tester.shapes.generated import SignedAuth  # noqa: E402
+from metastudio.tester.caller import Caller  # noqa: E402
+from metastudio.tester.http_client import RateLimiter  # noqa: E402
+from metastudio.tester.shapes.schemathesis_driver import SigningAuth  # noqa: E402
 from schemathesis.engine import Status, events, from_schema  # noqa: E402
-from tester_runs import access, proven, serving  # noqa: E402
-from variants import Variant, faulty, lawful  # noqa: E402
+from tester_runs import credentials_of, proven, serving  # noqa: E402
+from variants import Variant, conforming_servers, faulty_servers  # noqa: E402
 
 PAGE = ROOT / "docs" / "contract-testing.md"
 BEGIN, END = "<!-- score: begin -->", "<!-- score: end -->"
 SUITES = ("meaning", "auth", "shapes")
 GROUPS = ("filters", "pages and totals", "order", "items and bodies", "input", "statuses, headers, errors",
-          "authentication", "by hand")  # fmt: skip
+          "authentication", "hand-written")  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Score:
-    """What became of one server: the suite that found a breach first, and whether plain schemathesis did."""
+class VariantScore:
+    """Score of one server: the first suite with a breach, and whether plain schemathesis found a failure."""
 
     name: str
     suite: str | None
@@ -57,9 +57,9 @@ def main() -> None:
     arguments = parser.parse_args()
     known = dict(_read(arguments.resume)) if arguments.resume else {}
     with multiprocessing.get_context("fork").Pool(arguments.jobs, maxtasksperchild=10) as pool:
-        scores = _all(pool, _score, faulty(), known, arguments.match)
-        blamed = _all(pool, _blame, lawful(), known, arguments.match)
-    table = "\n".join(_table(scores, blamed))
+        scores = _all(pool, _score, faulty_servers(), known, arguments.match)
+        conforming = _all(pool, _score_conforming, conforming_servers(), known, arguments.match)
+    table = "\n".join(_table(scores, conforming))
     print(table)
     if arguments.write:
         text = PAGE.read_text(encoding="utf-8")
@@ -68,7 +68,9 @@ def main() -> None:
         )
 
 
-def _all(pool: Any, score: Any, variants: Sequence[Variant], known: Mapping[str, Score], match: str) -> list[Score]:
+def _all(
+    pool: Any, score: Any, variants: Sequence[Variant], known: Mapping[str, VariantScore], match: str
+) -> list[VariantScore]:
     chosen = [each for each in variants if match in each.name]
     missing = [number for number, each in enumerate(variants) if each in chosen and each.name not in known]
     found = {**known}
@@ -79,35 +81,35 @@ def _all(pool: Any, score: Any, variants: Sequence[Variant], known: Mapping[str,
     return [replace(found[each.name], undetectable=each.undetectable) for each in chosen]
 
 
-def _read(file: Path) -> Iterator[tuple[str, Score]]:
+def _read(file: Path) -> Iterator[tuple[str, VariantScore]]:
     for line in file.read_text(encoding="utf-8").splitlines():
         row = re.fullmatch(r"(.+?)\s+(-|schemathesis)\s+([0-9.]+) s  (.+)", line)
         if row:
             suite = None if row[1] in ("-", "undetectable") else row[1]
-            yield row[4], Score(row[4], suite, row[2] == "schemathesis", "", float(row[3]))
+            yield row[4], VariantScore(row[4], suite, row[2] == "schemathesis", "", float(row[3]))
 
 
-def _score(number: int) -> Score:
-    variant, start, suite = faulty()[number], time.monotonic(), None
+def _score(number: int) -> VariantScore:
+    variant, start, suite = faulty_servers()[number], time.monotonic(), None
     for each in SUITES:
         if proven(variant, only=(each,)).breaches:
             suite = each
             break
     seconds = time.monotonic() - start
-    return Score(variant.name, suite, plain(variant), variant.undetectable, seconds)
+    return VariantScore(variant.name, suite, plain(variant), variant.undetectable, seconds)
 
 
-def _blame(number: int) -> Score:
-    variant, start = lawful()[number], time.monotonic()
+def _score_conforming(number: int) -> VariantScore:
+    variant, start = conforming_servers()[number], time.monotonic()
     report = proven(variant)
     suite = ", ".join(each.property.key for each in report.breaches) or None
-    return Score(variant.name, suite, plain(variant), "", time.monotonic() - start)
+    return VariantScore(variant.name, suite, plain(variant), "", time.monotonic() - start)
 
 
 def plain(variant: Variant) -> bool:
-    """Whether plain schemathesis, all default checks, signed, the project given, finds a failure."""
+    """Whether plain schemathesis finds a failure, with default checks, signing and the project ID."""
     with serving(variant) as sandbox:
-        known = access(sandbox)
+        known = credentials_of(sandbox)
         config = schemathesis.Config.from_dict(
             {
                 "base-url": sandbox.url,
@@ -119,7 +121,7 @@ def plain(variant: Variant) -> bool:
             }
         )
         schema = schemathesis.openapi.from_path(ROOT / "openapi.yaml", config=config)
-        schema.auth.set_from_requests(SignedAuth(Access(sandbox.project_id, known["keys"]), Pace(None)))
+        schema.auth.set_from_requests(SigningAuth(Caller(sandbox.project_id, known["keys"]), RateLimiter(None)))
         for event in from_schema(schema).execute():
             if isinstance(event, events.ScenarioFinished) and event.status is Status.FAILURE:
                 return True
@@ -129,13 +131,13 @@ def plain(variant: Variant) -> bool:
 def _group(name: str) -> str:
     starts = {
         "offset": 1, "limit": 1, "page": 1, "total": 1, "order ": 2, "order:": 2, "direction": 2, "item ": 3,
-        "body ": 3, "input ": 4, "status": 5, "content": 5, "header": 5, "error": 5, "auth": 6, "by hand": 7,
+        "body ": 3, "input ": 4, "status": 5, "content": 5, "header": 5, "error": 5, "auth": 6, "hand-written": 7,
     }  # fmt: skip
     return GROUPS[next((group for start, group in starts.items() if name.startswith(start)), 0)]
 
 
-def _table(scores: Sequence[Score], right: Sequence[Score]) -> Iterator[str]:
-    yield "| wrong servers | number | contract tester | by meaning / auth / shapes | plain schemathesis |"
+def _table(scores: Sequence[VariantScore], conforming: Sequence[VariantScore]) -> Iterator[str]:
+    yield "| faulty servers | number | contract tester | by meaning / auth / shapes | plain schemathesis |"
     yield "|---|---|---|---|---|"
     stated = [each for each in scores if not each.undetectable]
     for group in (*GROUPS, "all"):
@@ -145,15 +147,18 @@ def _table(scores: Sequence[Score], right: Sequence[Score]) -> Iterator[str]:
             found, plainly = sum(each.suite is not None for each in mine), sum(each.plain for each in mine)
             row = [group, len(mine), f"{found} ({found / len(mine):.0%})", by, f"{plainly} ({plainly / len(mine):.0%})"]
             yield f"| {' | '.join(f'**{cell}**' if group == 'all' else str(cell) for cell in row)} |"
-    ours, theirs = sum(each.suite is not None for each in right), sum(each.plain for each in right)
+    ours, theirs = sum(each.suite is not None for each in conforming), sum(each.plain for each in conforming)
     yield ""
-    yield f"Of {len(right)} right servers the contract tester blames {ours}, plain schemathesis {theirs}."
+    yield (
+        f"Of {len(conforming)} conforming servers, the contract tester finds a breach in {ours}, "
+        f"plain schemathesis in {theirs}."
+    )
     missed = [each for each in stated if each.suite is None]
     if missed:
         yield ""
-        yield f"Not found: {'; '.join(each.name for each in missed)}."
+        yield f"Not detected: {'; '.join(each.name for each in missed)}."
     yield ""
-    yield "What cannot be found:"
+    yield "Not detectable:"
     yield ""
     yield from (f"- {each.name}: {each.undetectable}." for each in scores if each.undetectable)
 

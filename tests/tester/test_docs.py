@@ -1,4 +1,4 @@
-"""docs/contract-testing.md: its example runs as it stands, and nothing is missing from it."""
+"""Tests of docs/contract-testing.md: the example runs unchanged, and the page is complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from metastudio.tester.command import contract_test
-from metastudio.tester.operation_under_test import subjects
+from metastudio.tester.operation_under_test import operations_under_test
 from metastudio.tester.relations import relations
 from metastudio.tester.shapes import properties
 
@@ -18,13 +18,13 @@ SERVER = """
 from dataclasses import replace
 from metastudio.sandbox import MAIN, PARTS, Keys, Settings, create_app
 
-somebody = replace(MAIN, project_id="p1", keys=Keys("AK", "SK"))
-parts = replace(PARTS, total=lambda count, found, window: count + WRONG)
-app = create_app(Settings(accounts=(somebody,)), parts=parts)
+account = replace(MAIN, project_id="p1", keys=Keys("AK", "SK"))
+parts = replace(PARTS, total=lambda count, found, window: count + FAULT)
+app = create_app(Settings(accounts=(account,)), parts=parts)
 """
 
 
-def test_every_option_is_explained() -> None:
+def test_every_option_is_documented() -> None:
     hidden = {"expired_token"}
     options = [
         each.opts[-1] for each in contract_test.params if each.opts[0].startswith("-") and each.name not in hidden
@@ -33,9 +33,9 @@ def test_every_option_is_explained() -> None:
     assert not [each for each in options if f"`{each}" not in PAGE and f", `{each}" not in PAGE and each != "--verbose"]
 
 
-def test_every_property_is_explained() -> None:
-    [subject] = subjects()
-    names = [each.property.id for each in relations(subject)] + [each.id for each in properties(subject)]
+def test_every_property_is_documented() -> None:
+    [tested] = operations_under_test()
+    names = [each.property.id for each in relations(tested)] + [each.id for each in properties(tested)]
     for name in names:
         general = re.sub(r"^(filter|input)\.[\w-]+", r"\1.NAME", name)
         general = re.sub(r"^order\.\w+", "order.KEY", re.sub(r"^scope\.\w+", "scope.NAME", general))
@@ -43,26 +43,26 @@ def test_every_property_is_explained() -> None:
         assert f"`{general}`" in PAGE or f"`.{last}`" in PAGE, name
 
 
-def test_every_exit_code_is_explained() -> None:
+def test_every_exit_code_is_documented() -> None:
     assert contract_test.epilog is not None
     for code in re.findall(r"^  (\d)  ", contract_test.epilog, re.MULTILINE):
         assert f"| {code} | " in PAGE
 
 
-@pytest.mark.parametrize("wrong", [False, True])
-def test_the_example_for_pytest_runs(tmp_path: Path, wrong: bool) -> None:
+@pytest.mark.parametrize("faulty", [False, True], ids=["conforming", "faulty"])
+def test_pytest_example_runs(tmp_path: Path, faulty: bool) -> None:
     code = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert code is not None
     assert len(code[1].strip().splitlines()) <= 12
     example = code[1].replace("max_examples=50", 'only=("total", "auth")')
     (tmp_path / "test_contract.py").write_text(example, encoding="utf-8")
-    (tmp_path / "my_server.py").write_text(SERVER.replace("WRONG", str(wrong)), encoding="utf-8")
+    (tmp_path / "my_server.py").write_text(SERVER.replace("FAULT", str(faulty)), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_contract.py"],
         cwd=tmp_path, env={"PYTHONPATH": str(tmp_path), "PATH": ""}, capture_output=True, text=True, timeout=120,
         check=False,
     )  # fmt: skip
-    assert done.returncode == wrong, done.stdout + done.stderr
-    if wrong:
+    assert done.returncode == faulty, done.stdout + done.stderr
+    if faulty:
         assert "breach: list_training_jobs/meaning/total" in done.stdout
         assert "curl" in done.stdout

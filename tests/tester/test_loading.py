@@ -1,4 +1,4 @@
-"""What is loaded when: help and the relations do without schemathesis."""
+"""Imports: --help and suite `meaning` do not import schemathesis."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def loaded(*arguments: str, **environment: str) -> set[str]:
     return set(done.stderr.split())
 
 
-def test_help_loads_nothing_heavy() -> None:
+def test_help_imports_nothing_slow() -> None:
     assert not loaded("--help") & {*HEAVY, "httpx", "rich", "metastudio.tester.runner"}
 
 
-def test_the_relations_do_without_schemathesis() -> None:
-    with serving(Variant("correct")) as sandbox:
+def test_relations_do_not_import_schemathesis() -> None:
+    with serving(Variant("conforming")) as sandbox:
         modules = loaded(sandbox.url, "--only", "total", **sandbox.environment)
     assert "metastudio.tester.relations.pages" in modules
     assert not modules & {"schemathesis", "hypothesis"}
 
 
-def test_every_public_name_is_there() -> None:
+def test_public_names_are_importable() -> None:
     for name in package.__all__:
         assert getattr(package, name).__name__ == name
     assert set(package.__all__) <= set(dir(package))
@@ -50,7 +50,7 @@ def test_every_public_name_is_there() -> None:
         package.nothing  # noqa: B018
 
 
-def test_a_library_that_is_missing_is_named() -> None:
+def test_missing_dependency_is_named() -> None:
     program = (
         "import runpy, sys; sys.modules['schemathesis'] = None; sys.argv = ['x', 'http://127.0.0.1:9']; "
         "runpy.run_module('metastudio.tester', run_name='__main__')"
@@ -60,5 +60,5 @@ def test_a_library_that_is_missing_is_named() -> None:
         [sys.executable, "-c", program], env=known, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
-    assert "this needs schemathesis" in done.stderr
+    assert "contract-test needs schemathesis" in done.stderr
     assert "pip install 'metastudio-client[contract]'" in done.stderr

@@ -1,4 +1,4 @@
-"""The authentication matrix: it finds who is let in, and never locks the caller's key."""
+"""The authentication matrix: it covers every security requirement and never locks the caller's key."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from metastudio.sandbox import PARTS
 from metastudio.sandbox.authentication import Gate
 from metastudio.sandbox.http import Answer, RefusedError, Request
 from metastudio.tester import Credentials, Verdict, prove
-from metastudio.tester.matrix import is_public
-from metastudio.tester.operation_under_test import subjects
+from metastudio.tester.matrix import is_vendor_host
+from metastudio.tester.operation_under_test import operations_under_test
 from metastudio.tester.reports import terminal
 from rich.console import Console
-from tester_runs import access, proven, serving
+from tester_runs import credentials_of, proven, serving
 from variants import Variant
 
 
-def test_every_way_in_is_tried_from_every_side() -> None:
-    report = proven(Variant("correct"), only=("auth",))
+def test_every_security_requirement_is_tested() -> None:
+    report = proven(Variant("conforming"), only=("auth",))
     ids = {each.property.id for each in report.results}
     assert {"none", "signature.wrong-secret", "signature.query-changed", "signature.foreign-path", "token.made-up",
             "token.expired", "signature.visitor", "token.right", "signature.right"} <= ids  # fmt: skip
     assert {each.verdict for each in report.results} == {Verdict.PASS}
 
 
-def test_without_a_token_made_up_ones_are_tried_all_the_same() -> None:
-    with serving(Variant("correct")) as sandbox:
+def test_made_up_tokens_are_tested_without_a_token() -> None:
+    with serving(Variant("conforming")) as sandbox:
         known: dict[str, Any] = {
-            **access(sandbox),
+            **credentials_of(sandbox),
             "token": None,
             "other_keys": None,
             "other_token": None,
@@ -47,11 +47,11 @@ def _fails(answer: Answer, _request: Request) -> Answer:
     return replace(answer, status=500) if answer.status in (401, 403) else answer
 
 
-@pytest.mark.parametrize("finish", [PARTS.finish, _fails], ids=["refuses", "refuses with an error of its own"])
-def test_the_callers_key_is_never_near_its_lock(finish: Any) -> None:
+@pytest.mark.parametrize("finish", [PARTS.finish, _fails], ids=["refuses", "answers refusals with 500"])
+def test_callers_key_is_never_close_to_a_lockout(finish: Any) -> None:
     failures: list[int] = []
 
-    class Watching(Gate):
+    class CountingGate(Gate):
         def note(self, access_key: str, *, success: bool) -> None:
             super().note(access_key, success=success)
             if access_key == own:
@@ -59,29 +59,31 @@ def test_the_callers_key_is_never_near_its_lock(finish: Any) -> None:
 
     with serving(Variant("watched", replace(PARTS, finish=finish))) as sandbox:
         own = sandbox.access_key
-        sandbox.app.gate.__class__ = Watching
-        report = prove(sandbox.url, only=("auth",), **access(sandbox))
+        sandbox.app.gate.__class__ = CountingGate
+        report = prove(sandbox.url, only=("auth",), **credentials_of(sandbox))
     assert max(failures) == 3
     assert failures.count(3) >= 3
     assert not report.having(Verdict.NOT_EXERCISED)
     assert bool(report.breaches) is (finish is _fails)
 
 
-def test_the_matrix_comes_last_and_a_right_request_first() -> None:
+def test_valid_request_comes_first_and_the_matrix_last() -> None:
     order: list[str] = []
 
-    def noting(answer: Answer, request: Request) -> Answer:
+    def record(answer: Answer, request: Request) -> Answer:
         order.append("refused" if answer.status in (401, 403) else "accepted")
         return answer
 
-    report = proven(Variant("noted", replace(PARTS, finish=noting)), only=("auth", "total", "status"), max_examples=1)
+    report = proven(
+        Variant("recorded", replace(PARTS, finish=record)), only=("auth", "total", "status"), max_examples=1
+    )
     assert report.exit_code == 0
     assert order[0] == "accepted"
     assert "refused" not in order[: -report.requests["auth"]]
     assert order.count("refused") > 20
 
 
-def test_a_locked_key_ends_the_matrix() -> None:
+def test_locked_key_ends_the_matrix() -> None:
     count = iter(range(1000))
 
     def locked(_attempt: object) -> None:
@@ -96,43 +98,43 @@ def test_a_locked_key_ends_the_matrix() -> None:
     assert "locked" in left[0].note
 
 
-def test_forgeries_stay_away_from_the_vendors_hosts() -> None:
-    [subject] = subjects()
-    assert is_public(subject, "metastudio.cn-north-4.myhuaweicloud.com")
-    assert is_public(subject, "metastudio.some-new-region-9.myhuaweicloud.com")
-    assert not is_public(subject, "127.0.0.1")
-    assert not is_public(subject, "myhuaweicloud.com.example.com")
+def test_vendor_hosts_are_recognised() -> None:
+    [tested] = operations_under_test()
+    assert is_vendor_host(tested, "metastudio.cn-north-4.myhuaweicloud.com")
+    assert is_vendor_host(tested, "metastudio.some-new-region-9.myhuaweicloud.com")
+    assert not is_vendor_host(tested, "127.0.0.1")
+    assert not is_vendor_host(tested, "myhuaweicloud.com.example.com")
 
 
-def test_no_forge_sends_none() -> None:
-    with serving(Variant("correct")) as sandbox:
-        report = prove(sandbox.url, only=("auth", "repeatable"), forge=False, **access(sandbox))
+def test_no_forge_sends_no_forgeries() -> None:
+    with serving(Variant("conforming")) as sandbox:
+        report = prove(sandbox.url, only=("auth", "repeatable"), forge=False, **credentials_of(sandbox))
         assert report.requests.get("auth", 0) == 0
     assert len(report.having(Verdict.NOT_EXERCISED)) > 20
     assert report.exit_code == 0
     console = Console(record=True, width=80, file=io.StringIO())
     terminal(report, console=console)
     [line] = [each for each in console.export_text().splitlines() if each.startswith("- not exercised")]
-    assert line.startswith("- not exercised (forged credentials were not asked for): auth/none, auth/token.right,")
+    assert line.startswith("- not exercised (needs forged credentials (--forge)): auth/none, auth/token.right,")
 
 
-def test_a_token_alone_is_enough_to_run() -> None:
-    with serving(Variant("correct")) as sandbox:
+def test_token_alone_is_sufficient() -> None:
+    with serving(Variant("conforming")) as sandbox:
         report = prove(sandbox.url, project_id=sandbox.project_id, token=sandbox.token, only=("auth", "total"))
     assert report.exit_code == 0
     assert any("no key pair" in note for note in report.notes)
 
 
-def test_wrong_keys_are_noticed_at_once() -> None:
-    with serving(Variant("correct")) as sandbox:
+def test_invalid_key_pair_ends_the_run_at_once() -> None:
+    with serving(Variant("conforming")) as sandbox:
         keys = Credentials(sandbox.access_key, "not-the-secret-key")
         report = prove(sandbox.url, project_id=sandbox.project_id, keys=keys)
     assert report.exit_code == 2
     assert report.requests == {"start": 1}
-    assert "does not accept the key pair" in (report.failure or "")
+    assert "refuses the key pair" in (report.failure or "")
 
 
-def test_a_wrong_clock_of_this_machine_is_no_reason_to_stop() -> None:
+def test_wrong_local_clock_is_corrected() -> None:
     from metastudio.sandbox import Settings
 
     report = proven(Variant("ahead", settings=Settings(clock_offset=7200)), only=("repeatable", "auth"))

@@ -1,4 +1,4 @@
-"""Reports: what is in them, and what never is."""
+"""Report formats: their content, and that they contain no credentials or personal data."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from click.testing import CliRunner
 from metastudio.sandbox import MAIN, OTHER, PARTS
 from metastudio.sandbox.http import Answer, Request
 from metastudio.tester import Credentials, Report, Verdict, curl, prove
-from metastudio.tester.access import Access
+from metastudio.tester.caller import Caller
 from metastudio.tester.command import contract_test
 from metastudio.tester.curl import variables
 from metastudio.tester.reports import as_json, html, junit, terminal
 from rich.console import Console
-from tester_runs import access, serving
-from variants import Variant, faulty
+from tester_runs import credentials_of, serving
+from variants import Variant, faulty_servers
 
 CONTACT, COVER, SIGNED = "someone@example.com", "https://files.example.com/c?sign=abcdef", "a" * 64
 
 
 def _echo(answer: Answer, request: Request) -> Answer:
-    """Tell everything: personal data in each item, and the caller's own credentials in what is wrong."""
+    """Put personal data into each item, and the caller's credentials into errors."""
     if answer.status == 200:
         jobs = [
             {**job, "contact": CONTACT, "cover_download_url": COVER, "state": f"{job['state'].lower()} {CONTACT}"}
@@ -48,11 +48,11 @@ def _echo(answer: Answer, request: Request) -> Answer:
 
 
 @pytest.fixture(scope="module")
-def telling() -> Report:
-    """The report on a server that tells everything it knows."""
-    with serving(Variant("tells", replace(PARTS, finish=_echo))) as sandbox:
+def leaking() -> Report:
+    """The report on a server that echoes credentials and personal data."""
+    with serving(Variant("leaking", replace(PARTS, finish=_echo))) as sandbox:
         only = ("auth", "shapes", "filter.state*", "header.*")
-        return prove(sandbox.url, only=only, max_examples=2, **access(sandbox))
+        return prove(sandbox.url, only=only, max_examples=2, **credentials_of(sandbox))
 
 
 def _printed(report: Report) -> str:
@@ -62,9 +62,9 @@ def _printed(report: Report) -> str:
 
 
 @pytest.mark.parametrize("write", [as_json, html, junit, _printed], ids=["json", "html", "junit", "terminal"])
-def test_no_secret_no_signature_nothing_personal(telling: Report, write: object) -> None:
-    assert telling.breaches
-    text = write(telling)  # type: ignore[operator]
+def test_reports_contain_no_credentials_or_personal_data(leaking: Report, write: object) -> None:
+    assert leaking.breaches
+    text = write(leaking)  # type: ignore[operator]
     secrets = [
         MAIN.keys.access_key,
         MAIN.keys.secret_key,
@@ -80,24 +80,24 @@ def test_no_secret_no_signature_nothing_personal(telling: Report, write: object)
 
 @pytest.fixture(scope="module")
 def broken() -> Report:
-    variant = next(each for each in faulty() if each.name == "create_since: bound excluded")
+    variant = next(each for each in faulty_servers() if each.name == "create_since: bound is exclusive")
     with serving(variant) as sandbox:
-        return prove(sandbox.url, only=("meaning", "auth"), skip=("filter.tag*",), **access(sandbox))
+        return prove(sandbox.url, only=("meaning", "auth"), skip=("filter.tag*",), **credentials_of(sandbox))
 
 
-def test_a_breach_says_what_an_engineer_needs(broken: Report) -> None:
+def test_breach_names_contract_line_evidence_and_command(broken: Report) -> None:
     result = broken["meaning/filter.create_since"]
     assert result.verdict is Verdict.BREACH
-    assert "create_since keeps the items whose /create_time is at least" in result.property.sentence
+    assert "create_since returns exactly the items whose /create_time is at least" in result.property.sentence
     text = (Path(__file__).parents[2] / "openapi.yaml").read_text().splitlines()
-    assert "create_since" in text[result.property.place.line - 1]
+    assert "create_since" in text[result.property.location.line - 1]
     [evidence, *_] = result.evidence
-    assert "items that create_since=" in evidence.expected
+    assert "items that match create_since=" in evidence.expected
     assert "is missing" in evidence.seen
     assert "curl" in evidence.commands[0]
 
 
-def test_junit_counts_what_ci_counts(broken: Report) -> None:
+def test_junit_counts(broken: Report) -> None:
     root = ET.fromstring(junit(broken))
     assert int(root.get("failures", "")) == len(broken.breaches) == len(root.findall(".//failure"))
     assert int(root.get("tests", "")) == len(broken.results)
@@ -108,25 +108,25 @@ def test_junit_counts_what_ci_counts(broken: Report) -> None:
     assert "curl" in (failure.text or "")
 
 
-def test_every_report_tells_what_was_exercised_how_often(broken: Report) -> None:
+def test_every_report_contains_exercised_counts(broken: Report) -> None:
     total = broken["meaning/total"].exercised
     assert total > 5
     [case] = [each for each in ET.fromstring(junit(broken)).iter("testcase") if each.get("name") == "total"]
     assert case.get("assertions") == str(total)
     assert '<property name="items in the list" value="101" />' in junit(broken)
-    assert f"title='looked at {total} times'" in html(broken)
+    assert f"title='compared {total} times'" in html(broken)
     assert "<td>items in the list</td><td>101</td>" in html(broken)
     assert f"meaning/total  pass  {total} times" in _printed(broken)
-    assert "met: 101 items in the list" in _printed(broken)
+    assert "exercised: 101 items in the list" in _printed(broken)
 
 
-def test_a_run_that_could_not_be_made_is_an_error_in_junit() -> None:
+def test_impossible_run_is_a_junit_error() -> None:
     report = prove("http://127.0.0.1:1", project_id="p")
     root = ET.fromstring(junit(report))
     assert root.get("errors") == "1"
 
 
-def test_json_is_for_programs(broken: Report) -> None:
+def test_json_report(broken: Report) -> None:
     data = json.loads(as_json(broken))
     assert data["exit_code"] == 1
     assert data["verdicts"]["breach"] == len(broken.breaches)
@@ -134,13 +134,13 @@ def test_json_is_for_programs(broken: Report) -> None:
     assert data["exercised"]["items in the list"] == 101
 
 
-def test_text_from_a_server_cannot_break_the_page(broken: Report) -> None:
+def test_html_report_escapes_server_text(broken: Report) -> None:
     hostile = replace(broken, target="<script>alert(1)</script>", notes=("</ul><script>",))
     assert "<script" not in html(hostile)
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium")
-def test_the_page_shows_every_breach(broken: Report, tmp_path: Path) -> None:
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
+def test_html_report_shows_every_breach(broken: Report, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text(html(broken), encoding="utf-8")
     done = subprocess.run(
@@ -158,14 +158,14 @@ def test_the_page_shows_every_breach(broken: Report, tmp_path: Path) -> None:
     assert all(f'id="{each}"' in shown for each in targets)
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
-def test_the_commands_of_a_report_show_the_breach_again() -> None:
-    """A server that lets in whoever has somehow signed or has a token, and fails on quotes."""
-    [failing] = [each.parts for each in faulty() if each.name == "by hand: a quote fails"]
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_commands_of_a_report_reproduce_the_breach() -> None:
+    """The server accepts every signature and token, and fails on quotes."""
+    [failing] = [each.parts for each in faulty_servers() if each.name == "hand-written: a quote causes a server error"]
     parts = failing.without("date_is_near").without("signature_is_right")
     parts = parts.without("project_is_the_callers").without("token_is_known")
     with serving(Variant("open", parts)) as sandbox:
-        report = prove(sandbox.url, only=("auth", "total"), **access(sandbox))
+        report = prove(sandbox.url, only=("auth", "total"), **credentials_of(sandbox))
         assert {"signature.date-early", "signature.foreign-project", "signature.visitor-project", "signature.any-query",
                 "token.visitor", "token.made-up", "token.changed"} <= {
                     each.property.id for each in report.breaches}  # fmt: skip
@@ -189,22 +189,24 @@ def test_the_commands_of_a_report_show_the_breach_again() -> None:
 @pytest.mark.parametrize(
     ("caller", "headers", "command"),
     [
-        (Access("p", token="t"), [], 'curl -sS -i -H "X-Auth-Token: $METASTUDIO_TOKEN" http://h/p'),
-        (Access("p"), [("X-Auth-Token", "")], "curl -sS -i -H 'X-Auth-Token;' http://h/p"),
-        (Access("p", token="t", shown_token="a\\$b"), [], 'curl -sS -i -H "X-Auth-Token: a\\$b" http://h/p'),
+        (Caller("p", token="t"), [], 'curl -sS -i -H "X-Auth-Token: $METASTUDIO_TOKEN" http://h/p'),
+        (Caller("p"), [("X-Auth-Token", "")], "curl -sS -i -H 'X-Auth-Token;' http://h/p"),
+        (Caller("p", token="t", shown_token="a\\$b"), [], 'curl -sS -i -H "X-Auth-Token: a\\$b" http://h/p'),
         (
-            Access("p", Credentials("AAAA", "SSSS")).naming("q"), [],
+            Caller("p", Credentials("AAAA", "SSSS")).with_project_header("q"), [],
             "python -m metastudio.tester.sign --project q http://h/p | curl -sS -i -K -",
         ),
-        (Access("p"), [("X-Name", "it's")], """curl -sS -i -H 'X-Name: it'"'"'s' http://h/p"""),
+        (Caller("p"), [("X-Name", "it's")], """curl -sS -i -H 'X-Name: it'"'"'s' http://h/p"""),
     ],
 )  # fmt: skip
-def test_how_a_command_shows_credentials(caller: Access, headers: list[tuple[str, str]], command: str) -> None:
+def test_command_contains_variables_for_credentials(
+    caller: Caller, headers: list[tuple[str, str]], command: str
+) -> None:
     assert curl.command("GET", "http://h/p", caller, headers=headers) == command
 
 
-def test_the_command_of_a_token_carries_a_variable() -> None:
-    variant = next(each for each in faulty() if each.name == "total: one too many")
+def test_command_with_a_token() -> None:
+    variant = next(each for each in faulty_servers() if each.name == "total: one too high")
     with serving(variant) as sandbox:
         report = prove(sandbox.url, only=("total",), project_id=sandbox.project_id, token=sandbox.token)
         command = report["meaning/total"].evidence[0].commands[0]
@@ -222,8 +224,8 @@ def _shell(command: str, environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def test_the_command_writes_reports_and_exits_by_the_verdict(tmp_path: Path) -> None:
-    variant = next(each for each in faulty() if each.name == "total: one too many")
+def test_report_files_and_exit_code(tmp_path: Path) -> None:
+    variant = next(each for each in faulty_servers() if each.name == "total: one too high")
     files = {name: tmp_path / f"report.{name}" for name in ("junit", "html", "json")}
     options = [part for name, file in files.items() for part in (f"--{name}", str(file))]
     with serving(variant) as sandbox:
@@ -235,19 +237,19 @@ def test_the_command_writes_reports_and_exits_by_the_verdict(tmp_path: Path) -> 
     assert all(file.stat().st_size > 500 for file in files.values())
 
 
-def test_the_command_says_what_is_missing() -> None:
+def test_missing_project_id_is_named() -> None:
     nothing = {"HUAWEICLOUD_SDK_PROJECT_ID": "", "HUAWEICLOUD_SDK_AK": "", "HOME": "/nonexistent"}
     done = CliRunner().invoke(contract_test, ["http://127.0.0.1:1"], env=nothing)
     assert done.exit_code == 2
     assert "--project-id" in done.output
 
 
-def test_a_report_that_cannot_be_written_is_no_breach(tmp_path: Path) -> None:
-    with serving(Variant("correct")) as sandbox:
+def test_unwritable_report_exits_with_2(tmp_path: Path) -> None:
+    with serving(Variant("conforming")) as sandbox:
         for file, sent in ((tmp_path / "none" / "report.html", False), (Path("/proc/report.html"), True)):
             done = CliRunner().invoke(
                 contract_test, [sandbox.url, "--only", "total", "--html", str(file)], env=sandbox.environment
             )
             assert done.exit_code == 2
-            assert "cannot be written" in done.output
+            assert "cannot write" in done.output
             assert ("requests" in done.output) is sent

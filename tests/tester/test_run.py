@@ -1,4 +1,4 @@
-"""How a run begins and ends: exit codes, what is said when it cannot be made, what is sent and what is not."""
+"""Runs from start to end: exit codes, runs that are not possible, selection, limits and methods sent."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from metastudio.errors import ConfigurationError
 from metastudio.sandbox import MAIN, PARTS, Settings, create_app
 from metastudio.sandbox.http import Answer as SandboxAnswer
 from metastudio.sandbox.http import Request
-from metastudio.tester import Credentials, Options, Verdict, prove, run
-from tester_runs import access, proven, serving
+from metastudio.tester import Credentials, RunOptions, Verdict, prove, run
+from tester_runs import credentials_of, proven, serving
 from variants import Variant
 
 CALLER: dict[str, Any] = {"project_id": "p1", "keys": Credentials("AKAKAKAKAK", "SKSKSKSKSK")}
 ITEM = {"job_id": "1", "name": "n", "state": "TRAINING", "project_id": "p1", "create_time": "2024-01-01T00:00:00Z"}
 
 
-def test_a_correct_server_passes_everything() -> None:
-    with serving(Variant("correct")) as sandbox:
-        report = prove(sandbox.url, max_examples=20, **access(sandbox))
+def test_conforming_server_passes() -> None:
+    with serving(Variant("conforming")) as sandbox:
+        report = prove(sandbox.url, max_examples=20, **credentials_of(sandbox))
     assert report.exit_code == 0
     assert {each.verdict for each in report.results} <= {Verdict.PASS, Verdict.NOT_STATED, Verdict.NOT_EXERCISED}
     assert {each.property.suite for each in report.results} == {"meaning", "shapes", "auth"}
@@ -41,7 +41,7 @@ def test_a_correct_server_passes_everything() -> None:
     assert report.exercised["generated successes with items"] > 30
 
 
-def test_an_application_in_process_is_tested_alike() -> None:
+def test_application_in_process() -> None:
     app = create_app(Settings())
     main = MAIN
     keys = Credentials(main.keys.access_key, main.keys.secret_key)
@@ -62,10 +62,10 @@ def test_an_application_in_process_is_tested_alike() -> None:
         (Answer(500, b"{}"), "status 500"),
     ],
 )
-def test_a_wrong_first_answer_is_a_breach(answer: Answer, seen: str) -> None:
+def test_faulty_first_response_is_a_breach(answer: Answer, seen: str) -> None:
     with serve(lambda _: answer) as server:
         report = prove(server.url, **CALLER)
-        assert len(server.received) <= 2, "the rest of the run was not worth the requests"
+        assert len(server.received) <= 2, "no further requests after a faulty first response"
     assert report.exit_code == 1
     [breach] = report.breaches
     assert seen in breach.evidence[0].seen
@@ -74,17 +74,17 @@ def test_a_wrong_first_answer_is_a_breach(answer: Answer, seen: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
+        (Answer(401, b'{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}'), "refuses the key pair"),
+        (Answer(403, b"{}"), "refuses the key pair"),
         (
-            Answer(401, b'{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}'),
-            "does not accept the key",
+            Answer(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'),
+            "refuses the key pair",
         ),
-        (Answer(403, b"{}"), "does not accept"),
-        (Answer(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'), "does not accept"),
-        (Answer(404, b"{}"), "nothing at"),
-        (Answer(503, b"{}"), "behind the gateway"),
+        (Answer(404, b"{}"), "not found"),
+        (Answer(503, b"{}"), "gateway gets no response"),
     ],
 )
-def test_a_run_that_cannot_be_made_says_so_after_two_requests(answer: Answer, said: str) -> None:
+def test_impossible_run_ends_after_two_requests(answer: Answer, said: str) -> None:
     with serve(lambda _: answer) as server:
         report = prove(server.url, **CALLER)
         assert len(server.received) <= 2
@@ -93,18 +93,18 @@ def test_a_run_that_cannot_be_made_says_so_after_two_requests(answer: Answer, sa
     assert "SKSKSKSKSK" not in (report.failure or "")
 
 
-def test_nobody_there() -> None:
+def test_connection_refused() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     report = prove(f"http://127.0.0.1:{port}", **CALLER)
     assert report.exit_code == 2
-    assert "nobody answers" in (report.failure or "")
+    assert "connection failed" in (report.failure or "")
 
 
 @contextmanager
 def raw(handle: Callable[[socket.socket], None]) -> Generator[str, None, None]:
-    """A server that does what it likes with each connection."""
+    """A server that handles each raw connection with `handle`."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -134,24 +134,24 @@ def test_not_http() -> None:
     with raw(greet) as address:
         report = prove(f"http://{address}", **CALLER)
     assert report.exit_code == 2
-    assert "does not speak HTTP" in (report.failure or "")
+    assert "is not HTTP" in (report.failure or "")
 
 
-def test_a_server_that_hangs() -> None:
+def test_hanging_server() -> None:
     with raw(lambda connection: time.sleep(0.6)) as address:
         report = prove(f"http://{address}", timeout=0.2, **CALLER)
     assert report.exit_code == 2
-    assert "no answer within" in (report.failure or "")
+    assert "no response within" in (report.failure or "")
 
 
-def test_plain_http_behind_https() -> None:
+def test_https_url_of_an_http_server() -> None:
     with serve(lambda _: Answer()) as server:
         report = prove(server.url.replace("http:", "https:"), **CALLER)
     assert report.exit_code == 2
     assert "TLS" in (report.failure or "")
 
 
-def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
+def test_untrusted_certificate(tmp_path: Path) -> None:
     import ssl
 
     authority = trustme.CA()
@@ -171,7 +171,7 @@ def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
     assert "certificate" in (report.failure or "")
 
 
-def test_empty_lists_prove_nothing() -> None:
+def test_empty_list_exits_with_3() -> None:
     report = proven(Variant("empty", settings=Settings(jobs=0)), only=("meaning",))
     assert report.nothing_seen
     assert report.exit_code == 3
@@ -179,7 +179,7 @@ def test_empty_lists_prove_nothing() -> None:
 
 
 @pytest.mark.parametrize("writes", [False, True])
-def test_nothing_is_sent_that_may_change_something_unless_asked_for(writes: bool) -> None:
+def test_methods_that_may_change_data_are_sent_only_with_writes(writes: bool) -> None:
     methods: Counter[str] = Counter()
 
     def counting(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
@@ -188,7 +188,7 @@ def test_nothing_is_sent_that_may_change_something_unless_asked_for(writes: bool
 
     counted = Variant("counted", replace(PARTS, finish=counting))
     report = proven(counted, only=("shapes", "auth", "total"), max_examples=5, writes=writes)
-    assert report.exit_code == 0, "the answers to other methods are no part of the operation"
+    assert report.exit_code == 0, "responses to other methods are not part of the operation"
     assert methods["GET"] > 300
     assert methods.keys() - {"GET", "HEAD", "OPTIONS"} == (
         {"PUT", "POST", "DELETE", "PATCH", "TRACE"} if writes else set()
@@ -197,9 +197,9 @@ def test_nothing_is_sent_that_may_change_something_unless_asked_for(writes: bool
     assert any("POST: status 405" in each for each in said) is writes
 
 
-def test_only_and_skip_choose_suites_and_properties() -> None:
-    with serving(Variant("correct")) as sandbox:
-        known = access(sandbox)
+def test_only_and_skip() -> None:
+    with serving(Variant("conforming")) as sandbox:
+        known = credentials_of(sandbox)
         some = prove(sandbox.url, only=("filter.*",), skip=("*.exact",), **known)
     ids = {each.property.id for each in some.results} - {"start"}
     assert "filter.state" in ids
@@ -209,31 +209,31 @@ def test_only_and_skip_choose_suites_and_properties() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"only": ("filter.stat",)}, "--only filter.stat: .* did you mean filter.state"),
-        ({"skip": ("no-such-thing-at-all",)}, "--skip no-such-thing-at-all: .* there are meaning, shapes, auth"),
-        ({"only": ("meaning",), "skip": ("*",)}, "leave nothing"),
+        ({"only": ("filter.stat",)}, "--only filter.stat .* did you mean filter.state"),
+        ({"skip": ("no-such-thing-at-all",)}, "--skip no-such-thing-at-all .* suites are meaning, shapes, auth"),
+        ({"only": ("meaning",), "skip": ("*",)}, "select no property"),
         ({"only": ("auth/token.right", "nothing*")}, "--only nothing"),
     ],
 )
-def test_a_name_that_nothing_has_is_an_error(options: dict[str, Any], said: str) -> None:
+def test_unknown_name_is_an_error(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         prove("http://127.0.0.1:9", **CALLER, **options)
 
 
 @pytest.mark.parametrize("name", ["start", "list", "auth/token.right", "signature.visitor", "*/total", "m*g"])
-def test_names_do_not_depend_on_the_credentials(name: str) -> None:
+def test_names_are_known_without_credentials(name: str) -> None:
     assert prove("http://127.0.0.1:1", only=(name,), **CALLER).exit_code == 2
 
 
-def test_the_same_seed_sends_the_same_requests_from_any_process() -> None:
+def test_requests_do_not_depend_on_the_process() -> None:
     sent: list[tuple[bytes, bytes]] = []
 
-    def noting(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
+    def record(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
         sent.append((request.path, request.query))
         return answer
 
     runs: list[list[tuple[bytes, bytes]]] = []
-    with serving(Variant("noted", replace(PARTS, finish=noting))) as sandbox:
+    with serving(Variant("recorded", replace(PARTS, finish=record))) as sandbox:
         for seed in ("1", "2"):
             environment = {**os.environ, **sandbox.environment, "PYTHONHASHSEED": seed}
             command = [sys.executable, "-m", "metastudio.tester", sandbox.url, "--only", "filter.tag*"]
@@ -244,23 +244,23 @@ def test_the_same_seed_sends_the_same_requests_from_any_process() -> None:
     assert runs[0] == runs[1]
 
 
-def test_time_is_kept() -> None:
+def test_max_time() -> None:
     slow = Variant("slow", settings=Settings(latency=0.02))
     report = proven(slow, only=("meaning",), max_time=1.5)
     assert report.seconds < 5
-    assert "the time was up" in report.having(Verdict.NOT_EXERCISED)[-1].note
+    assert "the time limit was reached" in report.having(Verdict.NOT_EXERCISED)[-1].note
     assert report.exit_code == 0
 
 
-def test_the_rate_is_kept() -> None:
+def test_rate_limit() -> None:
     started = time.monotonic()
-    report = proven(Variant("correct"), only=("repeatable",), rate_limit=20)
+    report = proven(Variant("conforming"), only=("repeatable",), rate_limit=20)
     sent = sum(report.requests.values())
     assert sent > 10
     assert time.monotonic() - started > (sent - 1) / 20
 
 
-def test_a_busy_server_gets_patience() -> None:
+def test_429_is_retried() -> None:
     busy: list[int] = []
 
     def answer(request: Received) -> Answer:
@@ -276,13 +276,13 @@ def test_a_busy_server_gets_patience() -> None:
     assert report["meaning/repeatable"].verdict is Verdict.PASS
 
 
-def test_a_contract_without_x_list_is_tested_for_shapes_and_authentication(tmp_path: Path) -> None:
+def test_contract_without_x_list(tmp_path: Path) -> None:
     import yaml
 
-    with serving(Variant("correct")) as sandbox:
-        from metastudio.tester.operation_under_test import subjects
+    with serving(Variant("conforming")) as sandbox:
+        from metastudio.tester.operation_under_test import operations_under_test
 
-        data = subjects()[0].document.data
+        data = operations_under_test()[0].document.data
         [path] = data["paths"].values()
         data = {
             **data,
@@ -290,14 +290,14 @@ def test_a_contract_without_x_list_is_tested_for_shapes_and_authentication(tmp_p
         }
         spec = tmp_path / "plain.yaml"
         spec.write_text(yaml.safe_dump(data, sort_keys=False))
-        report = prove(sandbox.url, spec=spec, max_examples=5, **access(sandbox))
+        report = prove(sandbox.url, spec=spec, max_examples=5, **credentials_of(sandbox))
     assert report.exit_code == 0
     assert {each.property.suite for each in report.results} == {"shapes", "auth"}
     assert any("no x-list" in note for note in report.notes)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"url": "metastudio.example.com"},
         {"url": "http://127.0.0.1/?a=b"},
@@ -307,11 +307,11 @@ def test_a_contract_without_x_list_is_tested_for_shapes_and_authentication(tmp_p
         {},
     ],
 )
-def test_options_that_cannot_work(wrong: dict[str, Any]) -> None:
+def test_invalid_options(invalid: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
-        run(Options(**{**CALLER, **wrong}))
+        run(RunOptions(**{**CALLER, **invalid}))
 
 
-def test_no_project() -> None:
+def test_missing_project_id() -> None:
     with pytest.raises(ConfigurationError, match="HUAWEICLOUD_SDK_PROJECT_ID"):
-        run(Options(url="http://127.0.0.1:9"))
+        run(RunOptions(url="http://127.0.0.1:9"))

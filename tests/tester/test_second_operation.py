@@ -1,4 +1,4 @@
-"""A list operation that the tester has never heard of is tested as its contract says, without new Python."""
+"""A list operation from another contract is tested without any Python for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def proven(parts: Parts = PARTS, **options: Any) -> Report:
         return prove(sandbox.url, spec=SPEC, project_id=sandbox.project_id, token=sandbox.token, **options)
 
 
-def test_a_right_server_passes() -> None:
+def test_conforming_server_passes() -> None:
     report = proven(max_examples=10)
     assert report.exit_code == 0, "\n".join(describe(each) for each in report.results if each.verdict is Verdict.BREACH)
     for name in ("page.joined", "total", "order.size.ascending", "order.born.default", "filter.open", "filter.rated",
@@ -39,7 +39,7 @@ def test_a_right_server_passes() -> None:
         ("not_kind", "eq"), ("language", "ne"), ("open", "ne"), ("owner", "prefix"), ("rated", "unstated"),
     ],
 )  # fmt: skip
-def test_each_kind_of_comparison_is_told_from_another(name: str, op: str) -> None:
+def test_wrong_comparison_is_a_breach(name: str, op: str) -> None:
     def condition(rule: Any, column: Any, values: Any) -> Any:
         return PARTS.condition(rule._replace(op=op) if rule.parameter == name else rule, column, values)
 
@@ -47,7 +47,7 @@ def test_each_kind_of_comparison_is_told_from_another(name: str, op: str) -> Non
     assert report.exit_code == 1
 
 
-def test_its_default_order_is_its_own() -> None:
+def test_default_order_comes_from_the_contract() -> None:
     def order(rules: Any, columns: Any, identity: Any, key: Any, direction: Any) -> str:
         return PARTS.order(rules, columns, identity, key, direction or "up")
 

@@ -1,4 +1,4 @@
-"""The tester proves itself: every wrong server is found, no right one is blamed. `--slow` takes all of them."""
+"""Every faulty server is detected and no conforming one has a breach. `--slow` runs all of them, else a sample."""
 
 from __future__ import annotations
 
@@ -6,76 +6,76 @@ import pytest
 from metastudio.tester import Report, Verdict
 from metastudio.tester.verdicts import describe
 from tester_runs import proven
-from variants import Variant, faulty, lawful
+from variants import Variant, conforming_servers, faulty_servers
 
 SUITES = ("meaning", "auth", "shapes")
-"""Cheapest first."""
+"""Fastest first."""
 
 FAULTY_SAMPLE = {
-    "create_since: bound excluded": "filter.create_since",
+    "create_since: bound is exclusive": "filter.create_since",
     "create_since: compares last_update_time": "filter.create_since",
-    "create_until: a second too loose": "filter.create_until",
-    "create_until: compares days only": "filter.create_until",
-    "create_until: ignores the zone": "filter.create_until.zones",
+    "create_until: one second too loose": "filter.create_until",
+    "create_until: compares dates only": "filter.create_until",
+    "create_until: ignores the time zone": "filter.create_until.zones",
     "state: ignored": "filter.state",
     "state: ignores case": "filter.state.exact",
-    "state: only the first value": "filter.state.several",
-    "tag: part is enough": "filter.tag.exact",
-    "tag: keeps items without it as well": "filter.tag",
-    "batch_name: wildcards": "filter.batch_name.exact",
+    "state: uses only the first value": "filter.state.several",
+    "tag: matches substrings": "filter.tag.exact",
+    "tag: also matches items without it": "filter.tag",
+    "batch_name: supports wildcards": "filter.batch_name.exact",
     "model_resolution: inverted": "filter.model_resolution",
-    "by hand: filters are joined by or": "filters.together",
+    "hand-written: filters are combined with OR": "filters.together",
     "offset: ignored": "page.joined",
-    "offset: counted from one": "page.offset",
-    "limit: clamped at half the maximum": "page.limit",
+    "offset: counts from one": "page.offset",
+    "limit: clamped to half the maximum": "page.limit",
     "page: an error after the end": "page.end",
-    "by hand: the same item stands twice in the list": "identity",
-    "total: of the page": "total",
-    "total: always of the whole list": "filters.paged",
+    "hand-written: an item is repeated in the list": "identity",
+    "total: counts the page": "total",
+    "total: ignores the filters": "filters.paged",
     "order create_time: only within the page": "order.create_time.ascending",
     "direction: ignored": "order.create_time.descending",
     "direction: descending by default": "order.create_time.default",
-    "order create_time: ties at random": "repeatable",
-    "by hand: items of another project come along": "scope.project_id",
+    "order create_time: ties in random order": "repeatable",
+    "hand-written: items of another project are included": "scope.project_id",
     "header: always the same request id": "header.X-Request-Id",
-    "auth: without credentials everybody is somebody": "auth/none",
+    "auth: requests without credentials are accepted": "auth/none",
     "auth: without signature_is_right": "signature.wrong-secret",
     "auth: without key_is_known": "signature.unknown-key",
     "auth: without date_is_near": "signature.date-late",
     "auth: only a late date is refused": "signature.date-early",
-    "auth: a signature without the query will do": "signature.query-unsigned",
+    "auth: a signature without the query is accepted": "signature.query-unsigned",
     "auth: without project_is_the_callers": "token.foreign-path",
     "auth: without token_is_known": "token.made-up",
     "status: 302 for a success": "start",
     "content: HTML for a success": "start",
     "item state: in lower case": "shapes/body",
-    "input limit: below its least is taken for absent": "input.limit",
-    "error: with a Java trace": "shapes/leak",
+    "input limit: a value below the minimum is ignored": "input.limit",
+    "error: with a Java stack trace": "shapes/leak",
 }
-"""With the property that tells."""
-LAWFUL_SAMPLE: dict[str, tuple[str, ...]] = {
+"""Faulty server to the property that detects it."""
+CONFORMING_SAMPLE: dict[str, tuple[str, ...]] = {
     "newer states, extra fields, nulls": (),
     "shorter texts": ("meaning", "shapes"),
-    "more items than pages can take": ("page.*", "order.*", "filters.*"),
-    "a clamp above the maximum": ("meaning",),
-    "an absent resolution is 1080P": ("meaning",),
-    "since later than until refused": ("meaning",),
-    "plain characters only in texts": ("meaning",),
+    "more items than fit into many pages": ("page.*", "order.*", "filters.*"),
+    "limits above the maximum are clamped": ("meaning",),
+    "an absent resolution counts as 1080P": ("meaning",),
+    "an empty time range is refused": ("meaning",),
+    "only plain characters in texts": ("meaning",),
     "404 for a foreign project": ("auth",),
-    "now and then an error page": ("shapes", "auth"),
+    "sometimes an HTML error page": ("shapes", "auth"),
     "authentication failures are 400": ("auth",),
 }
-"""With what could blame them."""
+"""Conforming server to the suites and properties that could find a breach."""
 MOVING_SAMPLE = (
-    "items added all the time",
-    "items come and go",
+    "items are added during the run",
+    "items are added and deleted during the run",
     "items are counted before they are read",
-    "items are read after they were chosen",
+    "items are read after they were selected",
 )
 
 
 def found(variant: Variant, suites: tuple[str, ...] = SUITES) -> Report:
-    """The report of the first suite that finds something, or of the last."""
+    """Return the report of the first suite with a breach, or of the last."""
     report = proven(variant, only=suites[:1], max_examples=40)
     for suite in suites[1:]:
         if report.breaches:
@@ -85,37 +85,37 @@ def found(variant: Variant, suites: tuple[str, ...] = SUITES) -> Report:
 
 
 def _named(names: object) -> list[Variant]:
-    every = {each.name: each for each in [*faulty(), *lawful()]}
+    every = {each.name: each for each in [*faulty_servers(), *conforming_servers()]}
     return [every[name] for name in names]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("variant", _named(FAULTY_SAMPLE), ids=lambda each: each.name)
-def test_a_wrong_server_is_found_by_the_property_that_tells(variant: Variant) -> None:
-    told = FAULTY_SAMPLE[variant.name]
-    report = proven(variant, only=(told,), max_examples=1)
-    assert report.exit_code == 1, f"{variant.name} was not found"
-    assert told.rpartition("/")[2] in {each.property.id for each in report.breaches}
+def test_faulty_server_is_detected_by_its_property(variant: Variant) -> None:
+    name = FAULTY_SAMPLE[variant.name]
+    report = proven(variant, only=(name,), max_examples=1)
+    assert report.exit_code == 1, f"{variant.name} was not detected"
+    assert name.rpartition("/")[2] in {each.property.id for each in report.breaches}
     for breach in report.breaches:
         assert breach.evidence[0].commands, breach.property.key
-        assert breach.property.place.line > 1
+        assert breach.property.location.line > 1
 
 
-@pytest.mark.parametrize("variant", _named(LAWFUL_SAMPLE), ids=lambda each: each.name)
-def test_a_right_server_is_not_blamed(variant: Variant) -> None:
-    report = proven(variant, max_examples=40, only=LAWFUL_SAMPLE[variant.name])
+@pytest.mark.parametrize("variant", _named(CONFORMING_SAMPLE), ids=lambda each: each.name)
+def test_conforming_server_has_no_breach(variant: Variant) -> None:
+    report = proven(variant, max_examples=40, only=CONFORMING_SAMPLE[variant.name])
     assert not report.breaches, "\n".join(describe(each) for each in report.breaches)
     assert report.exit_code == 0
 
 
 @pytest.mark.parametrize("variant", _named(MOVING_SAMPLE), ids=lambda each: each.name)
-def test_data_in_motion_is_nobodys_fault(variant: Variant) -> None:
+def test_changing_data_is_not_a_breach(variant: Variant) -> None:
     report = proven(variant, only=("meaning",))
     assert not report.breaches, "\n".join(describe(each) for each in report.breaches)
 
 
-def test_frozen_data_leaves_nothing_in_doubt() -> None:
-    """The data changes with the number of requests, so that how fast they come makes no difference."""
-    only, found = ("page.*", "total", "order.*"), [*_named(["items added all the time"]) * 2]
+def test_frozen_data_has_no_undecided_property() -> None:
+    """The data changes with the number of requests, so the speed of the machine does not matter."""
+    only, found = ("page.*", "total", "order.*"), [*_named(["items are added during the run"]) * 2]
     moving, frozen = (proven(each, only=only, freeze=freeze) for each, freeze in zip(found, (False, True), strict=True))
     assert not moving.breaches
     assert moving.having(Verdict.UNDECIDED) or any("data had changed" in each.note for each in moving.results)
@@ -123,20 +123,22 @@ def test_frozen_data_leaves_nothing_in_doubt() -> None:
     assert not any("data had changed" in each.note for each in frozen.results)
 
 
-def test_there_are_enough_servers_and_each_undetectable_one_says_why() -> None:
-    assert len([each for each in faulty() if not each.undetectable]) >= 80
-    assert len(lawful()) >= 20
-    assert all(len(each.undetectable) > 20 for each in faulty() if each.undetectable)
+def test_number_of_servers_and_reasons_of_undetectable_ones() -> None:
+    assert len([each for each in faulty_servers() if not each.undetectable]) >= 80
+    assert len(conforming_servers()) >= 20
+    assert all(len(each.undetectable) > 20 for each in faulty_servers() if each.undetectable)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", [each for each in faulty() if not each.undetectable], ids=lambda each: each.name)
-def test_every_wrong_server_is_found(variant: Variant) -> None:
+@pytest.mark.parametrize(
+    "variant", [each for each in faulty_servers() if not each.undetectable], ids=lambda each: each.name
+)
+def test_every_faulty_server_is_detected(variant: Variant) -> None:
     assert found(variant).exit_code == 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", lawful(), ids=lambda each: each.name)
-def test_no_right_server_is_blamed(variant: Variant) -> None:
+@pytest.mark.parametrize("variant", conforming_servers(), ids=lambda each: each.name)
+def test_every_conforming_server_has_no_breach(variant: Variant) -> None:
     report = proven(variant)
     assert not report.breaches, "\n".join(describe(each) for each in report.breaches)

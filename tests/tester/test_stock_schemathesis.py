@@ -1,4 +1,4 @@
-"""Plain `st run`, with the configuration and the hooks that ship: signed, against a server over HTTP."""
+"""Plain `st run` with schemathesis.toml and the signing hooks, against a server over HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from metastudio.sandbox import Sandbox
 from tester_runs import serving
-from variants import Variant, faulty
+from variants import Variant, faulty_servers
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,32 +24,32 @@ def st_run(sandbox: Sandbox, *arguments: str, **environment: str) -> subprocess.
     )  # fmt: skip
 
 
-def test_the_correct_server_passes_all_default_checks() -> None:
-    with serving(Variant("correct")) as sandbox:
+def test_conforming_server_passes_all_default_checks() -> None:
+    with serving(Variant("conforming")) as sandbox:
         done = st_run(sandbox)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert "No issues found" in done.stdout
 
 
-def test_a_run_that_sees_no_item_fails() -> None:
-    with serving(Variant("correct")) as sandbox:
+def test_run_without_an_item_fails() -> None:
+    with serving(Variant("conforming")) as sandbox:
         for item in list(sandbox.stores.values()):
             for each in item.items():
                 item.remove(each["job_id"])
         done = st_run(sandbox, "--phases", "examples")
     assert done.returncode == 1
-    assert "SomethingWasSeen" in done.stdout
+    assert "AtLeastOneItemSeen" in done.stdout
 
 
-def test_wrong_credentials_fail() -> None:
-    with serving(Variant("correct")) as sandbox:
+def test_invalid_credentials_fail() -> None:
+    with serving(Variant("conforming")) as sandbox:
         wrong = {"HUAWEICLOUD_SDK_SK": "another-secret", "METASTUDIO_TOKEN": ""}
         done = st_run(sandbox, "--phases", "examples", **wrong)
     assert done.returncode == 1
 
 
-def test_a_failure_shows_no_signature(tmp_path: Path) -> None:
-    variant = next(each for each in faulty() if each.name == "header: no request id")
+def test_failure_shows_no_signature(tmp_path: Path) -> None:
+    variant = next(each for each in faulty_servers() if each.name == "header: no request id")
     report = tmp_path / "junit.xml"
     with serving(variant) as sandbox:
         done = st_run(sandbox, "--report", "junit", "--report-junit-path", str(report), "--phases", "examples")

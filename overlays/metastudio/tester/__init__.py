@@ -1,13 +1,26 @@
-"""Proves a server against the contract, meaning included (extra `contract`).
+"""Tests a server against the contract: response structure, list semantics and authentication (extra `contract`).
 
-    from metastudio.tester import prove
+    from metastudio.tester import Credentials, prove
 
     report = prove("http://127.0.0.1:8080", project_id="...", keys=Credentials("AK", "SK"))
     report.raise_for_breaches()
 
-`prove` takes an ASGI application as well, and the keyword arguments of `Options`. docs/contract-testing.md tells what
-is looked at, and what the page leaves open. Names are loaded when they are first used: schemathesis and the validators
-cost more than all the rest.
+`prove` also takes an ASGI application, and the fields of `RunOptions` as keyword arguments. docs/contract-testing.md
+lists every property that is tested and everything that the API reference leaves open.
+
+Reading order:
+
+1. `verdicts`: properties, verdicts, evidence and the report. `options`: the settings of a run.
+2. `runner`: one run from start to end. It sends a first request (`preflight`), then runs three suites:
+   `relations` (suite `meaning`: metamorphic relations between list responses), `shapes` (statuses, headers and bodies
+   of seed requests and of requests that schemathesis generates) and `matrix` (suite `auth`: valid and forged
+   credentials).
+3. What the suites share: `operation_under_test` (an operation with its schemas), `http_client` (requests, retries,
+   rate limit), `caller` (credentials and signing), `values` (comparing values).
+4. `reports`: terminal, HTML, JUnit and JSON. `command` is the command line, `sign` signs a request for curl, `hooks`
+   adds signing to plain schemathesis.
+
+Names are imported on first use, because schemathesis and the schema validators are slow to import.
 """
 
 from __future__ import annotations
@@ -17,25 +30,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from metastudio.auth.credentials import Credentials as Credentials
-    from metastudio.tester.options import Options as Options
+    from metastudio.tester.options import RunOptions as RunOptions
     from metastudio.tester.runner import prove as prove
     from metastudio.tester.runner import run as run
+    from metastudio.tester.verdicts import ContractLocation as ContractLocation
     from metastudio.tester.verdicts import Evidence as Evidence
-    from metastudio.tester.verdicts import Place as Place
     from metastudio.tester.verdicts import Property as Property
+    from metastudio.tester.verdicts import PropertyResult as PropertyResult
     from metastudio.tester.verdicts import Report as Report
-    from metastudio.tester.verdicts import Result as Result
     from metastudio.tester.verdicts import Suite as Suite
     from metastudio.tester.verdicts import Verdict as Verdict
 
-_HOME = {
+_MODULES = {
+    "ContractLocation": "metastudio.tester.verdicts",
     "Credentials": "metastudio.auth.credentials",
     "Evidence": "metastudio.tester.verdicts",
-    "Options": "metastudio.tester.options",
-    "Place": "metastudio.tester.verdicts",
     "Property": "metastudio.tester.verdicts",
+    "PropertyResult": "metastudio.tester.verdicts",
     "Report": "metastudio.tester.verdicts",
-    "Result": "metastudio.tester.verdicts",
+    "RunOptions": "metastudio.tester.options",
     "Suite": "metastudio.tester.verdicts",
     "Verdict": "metastudio.tester.verdicts",
     "prove": "metastudio.tester.runner",
@@ -43,13 +56,13 @@ _HOME = {
 }
 
 __all__ = [
+    "ContractLocation",
     "Credentials",
     "Evidence",
-    "Options",
-    "Place",
     "Property",
+    "PropertyResult",
     "Report",
-    "Result",
+    "RunOptions",
     "Suite",
     "Verdict",
     "prove",
@@ -58,8 +71,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
+    if name in _MODULES:
+        value = getattr(import_module(_MODULES[name]), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'metastudio.tester' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""`python -m metastudio.tester URL`."""
+"""Runs the command as `python -m metastudio.tester URL`."""
 
 from metastudio.tester.command import contract_test
 

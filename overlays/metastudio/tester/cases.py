@@ -1,4 +1,4 @@
-"""The cases of the authentication matrix: each way in that the contract declares, from every side."""
+"""The cases of the authentication matrix, for each security requirement of the contract."""
 
 from __future__ import annotations
 
@@ -8,66 +8,86 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from metastudio.contract.operation import Parameter
-from metastudio.tester.access import PROJECT, RIGHT, Access, Tamper
-from metastudio.tester.forgeries import FORGERIES, made_up
-from metastudio.tester.operation_under_test import Subject
+from metastudio.tester.caller import PROJECT, UNTAMPERED, Caller, Tampering
+from metastudio.tester.forgeries import FORGERIES, fake_like
+from metastudio.tester.operation_under_test import OperationUnderTest
 
 _ANY_TEXT = "a b+c*d~e/f,g&h=%41 ü"
 
 
 @dataclass(frozen=True)
-class Case:
-    """One request of the matrix. `let_in` says whether it must be; `own_key` whether it may lock the caller's key.
+class AuthCase:
+    """One request of the matrix.
 
-    `or_else` are other statuses that are as right.
+    Args:
+        id: property ID.
+        sentence: the requirement in words.
+        caller: whose credentials the request carries.
+        path: path with its parameters filled in.
+        accepted: whether the server must accept the request.
+        tampering: changes that make the signature invalid.
+        may_lock_key: whether the request counts as a failure of the caller's key.
+        forgery: name of the forged signature.
+        query: query to send instead of the default one.
+        headers: further headers.
+        also_accepted: further conforming statuses.
     """
 
     id: str
     sentence: str
-    access: Access
+    caller: Caller
     path: str
-    let_in: bool = False
-    tamper: Tamper | Callable[[Access, str], Tamper] = RIGHT
-    own_key: bool = False
+    accepted: bool = False
+    tampering: Tampering | Callable[[Caller, str], Tampering] = UNTAMPERED
+    may_lock_key: bool = False
     forgery: str | None = None
     query: Sequence[tuple[str, str]] = ()
     headers: Sequence[tuple[str, str]] = ()
-    or_else: tuple[int, ...] = ()
+    also_accepted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
-class Cases:
-    """All cases of one operation, for a caller and perhaps another one. `path_for` gives its path for a project."""
+class AuthCases:
+    """The cases of one operation.
 
-    subject: Subject
-    caller: Access
+    Args:
+        tested: the operation.
+        caller: the caller.
+        path_for: returns the path for a project ID.
+        has_query: whether requests carry a query.
+        other: a second caller, for the tenant isolation check.
+        expired_token: a token that is no longer valid.
+    """
+
+    tested: OperationUnderTest
+    caller: Caller
     path_for: Callable[[str], str]
     has_query: bool
-    other: Access | None = None
+    other: Caller | None = None
     expired_token: str | None = None
 
-    def __iter__(self) -> Iterator[Case]:
+    def __iter__(self) -> Iterator[AuthCase]:
         caller, path = self.caller, self.path_for(self.caller.project_id)
-        yield Case("none", "A request without credentials is refused.", Access(caller.project_id), path)
-        ways = [{name.lower() for name in way} for way in self.subject.ways_in]
-        for way in ways:
-            if "authorization" in way and len(way) > 1:
+        yield AuthCase("none", "A request without credentials is refused.", Caller(caller.project_id), path)
+        requirements = [{name.lower() for name in requirement} for requirement in self.tested.security_requirements]
+        for requirement in requirements:
+            if "authorization" in requirement and len(requirement) > 1:
                 yield from self._signed(caller, path)
-            elif len(way) == 1:
+            elif len(requirement) == 1:
                 yield from self._token(caller, path)
 
-    def _token(self, caller: Access, path: str) -> Iterator[Case]:
+    def _token(self, caller: Caller, path: str) -> Iterator[AuthCase]:
         bearer = replace(caller, keys=None)
         if caller.token is not None:
-            yield Case("token.right", "A right token is let in.", bearer, path, let_in=True)
+            yield AuthCase("token.right", "A valid token is accepted.", bearer, path, accepted=True)
             changed = caller.token[:-1] + ("A" if caller.token[-1] != "A" else "B")
             changed_one = replace(bearer, token=changed, shown_token=f"${{METASTUDIO_TOKEN%?}}{changed[-1]}")
-            yield Case("token.changed", "A token with one character changed is refused.", changed_one, path)
+            yield AuthCase("token.changed", "A token with one character changed is refused.", changed_one, path)
             yield from self._foreign("token", bearer)
-        yield Case(
+        yield AuthCase(
             "token.made-up",
             "A made-up token is refused.",
-            _bearing(bearer, made_up(caller.token or "a1b2" * 8)),
+            _bearing(bearer, fake_like(caller.token or "a1b2" * 8)),
             path,
         )
         claim = base64.b64encode(
@@ -77,65 +97,73 @@ class Cases:
         sentence = (
             "An expired token is refused."
             if self.expired_token
-            else "A token that says of itself that it is expired is refused."
+            else "A token with an expiry date in the past is refused."
         )
         bearer_of_expired = _bearing(bearer, expired, "$METASTUDIO_EXPIRED_TOKEN" if self.expired_token else None)
-        yield Case("token.expired", sentence, bearer_of_expired, path)
-        yield Case(
+        yield AuthCase("token.expired", sentence, bearer_of_expired, path)
+        yield AuthCase(
             "token.empty",
             "An empty token is refused.",
-            Access(caller.project_id),
+            Caller(caller.project_id),
             path,
             headers=[(caller.token_header, "")],
         )
 
-    def _signed(self, caller: Access, path: str) -> Iterator[Case]:
+    def _signed(self, caller: Caller, path: str) -> Iterator[AuthCase]:
         if caller.keys is None:
             return
-        signer = caller.as_key()
-        text = next((each.name for each in self.subject.operation.parameters.values() if _takes_any_text(each)), None)
-        yield Case("signature.right", "A right signature is let in.", signer, path, let_in=True)
+        signer = caller.with_key_only()
+        text = next((each.name for each in self.tested.operation.parameters.values() if _takes_any_text(each)), None)
+        yield AuthCase("signature.right", "A valid signature is accepted.", signer, path, accepted=True)
         if text is not None:
-            sentence = "A right signature over a query with any characters is let in, or the query itself refused."
-            yield Case(
+            sentence = "A valid signature over a query with special characters is accepted, or the query is refused."
+            yield AuthCase(
                 "signature.any-query",
                 sentence,
                 signer,
                 path,
-                let_in=True,
+                accepted=True,
                 query=[(text, _ANY_TEXT)],
-                or_else=(400,),
+                also_accepted=(400,),
             )
         for name, forgery in FORGERIES.items():
             if name.startswith("query-") and not self.has_query:
                 continue
             sentence = f"A request {forgery.sentence} is refused."
-            yield Case(f"signature.{name}", sentence, signer, path, False, forgery.tamper, forgery.own_key, name)
+            yield AuthCase(
+                f"signature.{name}", sentence, signer, path, False, forgery.tampering, forgery.may_lock_key, name
+            )
         yield from self._foreign("signature", signer)
 
-    def _foreign(self, way: str, caller: Access) -> Iterator[Case]:
-        """The path of another project, with the caller's credentials, and the other way round."""
-        other = self.other or Access(made_up(caller.project_id))
-        whose = "another caller's project" if self.other else "a project that is not the caller's"
+    def _foreign(self, scheme: str, caller: Caller) -> Iterator[AuthCase]:
+        """Cases of tenant isolation: each caller with the project of the other."""
+        other = self.other or Caller(fake_like(caller.project_id))
+        whose = "the project of the second caller" if self.other else "a project that is not the caller's"
         path = self.path_for(other.project_id)
-        yield Case(f"{way}.foreign-path", f"The path of {whose} is refused.", caller, path)
-        if way == "signature":
-            sentence = f"The path of {whose} is refused, when {PROJECT} names it too."
-            yield Case(f"{way}.foreign-project", sentence, caller.naming(other.project_id), path)
-        if self.other is not None and (self.other.keys if way == "signature" else self.other.token):
-            visitor = self.other.as_key() if way == "signature" else self.other.as_token()
+        yield AuthCase(f"{scheme}.foreign-path", f"A request to {whose} is refused.", caller, path)
+        if scheme == "signature":
+            sentence = f"A request to {whose} is refused, also with its ID in {PROJECT}."
+            yield AuthCase(f"{scheme}.foreign-project", sentence, caller.with_project_header(other.project_id), path)
+        if self.other is not None and (self.other.keys if scheme == "signature" else self.other.token):
+            stranger = self.other.with_key_only() if scheme == "signature" else self.other.with_token_only()
             own = self.path_for(caller.project_id)
-            yield Case(
-                f"{way}.other-caller", "Another caller is let into that one's own project.", visitor, path, let_in=True
+            yield AuthCase(
+                f"{scheme}.other-caller",
+                "The second caller is accepted in its own project.",
+                stranger,
+                path,
+                accepted=True,
             )
-            yield Case(f"{way}.visitor", "Another caller is refused the caller's project.", visitor, own)
-            if way == "signature":
-                sentence = f"Another caller is refused the caller's project, when {PROJECT} names it too."
-                yield Case(f"{way}.visitor-project", sentence, visitor.naming(caller.project_id), own)
+            yield AuthCase(f"{scheme}.visitor", "The second caller is refused in the caller's project.", stranger, own)
+            if scheme == "signature":
+                sentence = f"The second caller is refused in the caller's project, also with its ID in {PROJECT}."
+                yield AuthCase(
+                    f"{scheme}.visitor-project", sentence, stranger.with_project_header(caller.project_id), own
+                )
 
 
-def _bearing(caller: Access, token: str, shown: str | None = None) -> Access:
-    """The caller with another token, which is no secret unless a variable stands for it."""
+def _bearing(caller: Caller, token: str, shown: str | None = None) -> Caller:
+    """The caller with another token. `shown` is the variable that holds it; without one the token is no secret."""
     return replace(caller, token=token, shown_token=shown or re.sub(r'([$`"\\])', r"\\\1", token))
 
 

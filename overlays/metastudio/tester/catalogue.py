@@ -1,4 +1,4 @@
-"""Which properties a run looks at, and whether `only` and `skip` name any of them."""
+"""The properties of a run, and validation of `only` and `skip`."""
 
 from __future__ import annotations
 
@@ -11,77 +11,83 @@ from fnmatch import fnmatchcase
 from metastudio.auth.credentials import Credentials
 from metastudio.errors import ConfigurationError
 from metastudio.tester import shapes
-from metastudio.tester.access import Access
-from metastudio.tester.http_client import Probe
-from metastudio.tester.matrix import Matrix, path_of
-from metastudio.tester.operation_under_test import Subject
-from metastudio.tester.options import Options
+from metastudio.tester.caller import Caller
+from metastudio.tester.http_client import HttpClient
+from metastudio.tester.matrix import AuthMatrix, expand_path
+from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.options import RunOptions
 from metastudio.tester.relations import relations
 from metastudio.tester.target import path_values
 from metastudio.tester.verdicts import Property, Suite
 
 
-def whole_list(subject: Subject) -> Property:
-    """Return the property that comes before all relations."""
-    sentence = "The whole list can be read, page by page."
-    return Property(subject.name, Suite.MEANING, "list", sentence, subject.place("/x-list/page"))
+def list_property(tested: OperationUnderTest) -> Property:
+    """Return the property `list`, tested before all relations."""
+    sentence = "The complete list can be read page by page."
+    return Property(tested.name, Suite.MEANING, "list", sentence, tested.location("/x-list/page"))
 
 
-def start(subject: Subject) -> Property:
-    """Return the property that comes before everything."""
-    sentence = "A plain request is answered with the success that the contract declares."
-    return Property(subject.name, Suite.SHAPES, "start", sentence, subject.place("/responses"))
+def start_property(tested: OperationUnderTest) -> Property:
+    """Return the property `start`, tested first."""
+    sentence = "A plain request gets a success response that the contract declares."
+    return Property(tested.name, Suite.SHAPES, "start", sentence, tested.location("/responses"))
 
 
-def matrix_of(options: Options, subject: Subject, probe: Probe) -> Matrix:
-    """Return the matrix for an operation, with the callers that are known."""
+def auth_matrix(options: RunOptions, tested: OperationUnderTest, http: HttpClient) -> AuthMatrix:
+    """Return the authentication matrix of an operation."""
 
     def path_for(project: str) -> str:
-        return path_of(subject, {**path_values(options, subject), "project_id": project})
+        return expand_path(tested, {**path_values(options, tested), "project_id": project})
 
-    query = [(subject.rules.limit, "1")] if subject.is_list else list(shapes.a_right_query(subject))
-    other = options.other(probe.access)
-    return Matrix(subject, probe, path_for, query, other=other, expired_token=options.expired_token)
-
-
-def auth_properties(options: Options, subject: Subject, probe: Probe) -> list[Property]:
-    """Return the properties of the matrix that are wanted."""
-    return [each for each in matrix_of(options, subject, probe).properties() if options.wants(each)]
+    query = [(tested.rules.limit, "1")] if tested.is_list else list(shapes.valid_query(tested))
+    other = options.other_caller(http.caller)
+    return AuthMatrix(tested, http, path_for, query, other=other, expired_token=options.expired_token)
 
 
-def properties(options: Options, subject: Subject, probe: Probe, *, auth: bool = True) -> Iterator[Property]:
-    """Yield the properties of an operation that are wanted."""
-    yield from (each for each in _by_contract(subject) if options.wants(each))
+def auth_properties(options: RunOptions, tested: OperationUnderTest, http: HttpClient) -> list[Property]:
+    """Return the selected properties of the authentication matrix."""
+    return [each for each in auth_matrix(options, tested, http).properties() if options.selects(each)]
+
+
+def properties(
+    options: RunOptions, tested: OperationUnderTest, http: HttpClient, *, auth: bool = True
+) -> Iterator[Property]:
+    """Yield the selected properties of an operation; `auth` includes the authentication matrix."""
+    yield from (each for each in _by_contract(tested) if options.selects(each))
     if auth:
-        yield from auth_properties(options, subject, probe)
+        yield from auth_properties(options, tested, http)
 
 
-def check_names(options: Options, chosen: Sequence[Subject], probe: Probe) -> None:
-    """Raise ConfigurationError for a name that no property has, whatever the credentials, or if nothing is left."""
-    somebody = Access("a", Credentials("AAAA", "SSSS"), "token")
-    anybody = copy(probe)
-    anybody.access = replace(somebody, token_header=probe.access.token_header)
+def check_selection(options: RunOptions, chosen: Sequence[OperationUnderTest], http: HttpClient) -> None:
+    """Check `only` and `skip` against every property, including those that the given credentials cannot exercise.
+
+    Raises:
+        ConfigurationError: a pattern matches no property, or no property is selected.
+    """
+    any_caller = Caller("a", Credentials("AAAA", "SSSS"), "token")
+    full_client = copy(http)
+    full_client.caller = replace(any_caller, token_header=http.caller.token_header)
     known = replace(
-        options, only=(), skip=(), other_project_id="b", other_keys=somebody.keys, other_token=somebody.token
+        options, only=(), skip=(), other_project_id="b", other_keys=any_caller.keys, other_token=any_caller.token
     )
     every = [
-        *(start(each) for each in chosen),
-        *(whole_list(each) for each in chosen if each.is_list),
-        *(each for subject in chosen for each in properties(known, subject, anybody)),
+        *(start_property(each) for each in chosen),
+        *(list_property(each) for each in chosen if each.is_list),
+        *(each for tested in chosen for each in properties(known, tested, full_client)),
     ]
     names = [name for each in every for name in (str(each.suite), each.id, f"{each.suite}/{each.id}")]
     for option, patterns in (("only", options.only), ("skip", options.skip)):
         for pattern in patterns:
-            is_suite = any(fnmatchcase(suite, pattern) for suite in Suite)  # one that this contract may not have
-            if not is_suite and not any(replace(options, only=(pattern,), skip=()).wants(each) for each in every):
+            is_suite = any(fnmatchcase(suite, pattern) for suite in Suite)  # a suite may be empty for this contract
+            if not is_suite and not any(replace(options, only=(pattern,), skip=()).selects(each) for each in every):
                 alike = get_close_matches(pattern, names, 1)
-                hint = f"did you mean {alike[0]}?" if alike else f"there are {', '.join(Suite)}, and properties of each"
-                raise ConfigurationError(f"--{option} {pattern}: no suite or property is called so; {hint}")
-    if not any(options.wants(each) for each in every):
-        raise ConfigurationError("--only and --skip leave nothing to look at that the contract has")
+                hint = f"did you mean {alike[0]}?" if alike else f"suites are {', '.join(Suite)}"
+                raise ConfigurationError(f"--{option} {pattern} matches no suite or property; {hint}")
+    if not any(options.selects(each) for each in every):
+        raise ConfigurationError("--only and --skip select no property of this contract")
 
 
-def _by_contract(subject: Subject) -> Iterator[Property]:
-    if subject.is_list:
-        yield from (each.property for each in relations(subject))
-    yield from shapes.properties(subject)
+def _by_contract(tested: OperationUnderTest) -> Iterator[Property]:
+    if tested.is_list:
+        yield from (each.property for each in relations(tested))
+    yield from shapes.properties(tested)

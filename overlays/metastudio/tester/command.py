@@ -1,4 +1,4 @@
-"""The command `contract-test`; also `python -m metastudio.tester`."""
+"""The command `metastudio contract-test`, also `python -m metastudio.tester`."""
 
 from __future__ import annotations
 
@@ -12,100 +12,106 @@ from metastudio.errors import ConfigurationError, CredentialsError
 
 EXIT_CODES = """\b
 Exit codes:
-  0  no breach; what is undecided, not exercised or not stated never changes that
+  0  no breach; undecided, not exercised and not stated properties do not count
   1  the server breaks the contract
-  2  the run could not be made: unreachable, not HTTP, the credentials refused, wrong options
-  3  no answer held a single item: nothing was proven"""
+  2  the run was not possible: server unreachable, not HTTP, credentials refused, invalid options
+  3  no response contained an item, so nothing was tested"""
 
 
 @click.command(
     "contract-test",
     epilog=EXIT_CODES,
-    short_help="Prove a server against the contract.",
-    help="Prove the server at URL against the contract: shapes, meaning and authentication.\n\n"
-    "The key pair, the token and the project come from the environment or the credentials file, as everywhere; "
-    "those of another caller, for the tenant check, from METASTUDIO_OTHER_AK, METASTUDIO_OTHER_SK, "
-    "METASTUDIO_OTHER_TOKEN and METASTUDIO_OTHER_PROJECT_ID. Without --writes, nothing is sent but GET, HEAD and "
-    "OPTIONS.",
+    short_help="Test a server against the contract.",
+    help="Test the server at URL against the contract: response structure, list semantics and authentication.\n\n"
+    "The key pair, the token and the project ID come from the environment or the credentials file, as for every "
+    "metastudio command. The tenant isolation check needs a second caller: METASTUDIO_OTHER_AK, METASTUDIO_OTHER_SK, "
+    "METASTUDIO_OTHER_TOKEN and METASTUDIO_OTHER_PROJECT_ID. Without --writes, only GET, HEAD and OPTIONS requests are "
+    "sent.",
 )
 @click.argument("url", envvar="METASTUDIO_BASE_URL", metavar="URL")
-@click.option("--project-id", metavar="ID", help="The project whose list is asked for.")
-@click.option("--other-project-id", metavar="ID", help="A project of the other caller.")
+@click.option("--project-id", metavar="ID", help="Project ID in the request path.")
+@click.option("--other-project-id", metavar="ID", help="Project ID of the second caller.")
 @click.option("--expired-token", envvar="METASTUDIO_EXPIRED_TOKEN", hidden=True)
-@click.option("--spec", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another contract.")
-@click.option("--path", "path_values", multiple=True, metavar="NAME=VALUE", help="Value of another path parameter.")
-@click.option("--only", multiple=True, metavar="NAME", help="Suites or properties: meaning, shapes, auth, 'filter.*'.")
-@click.option("--skip", multiple=True, metavar="NAME", help="Suites or properties to leave out.")
-@click.option("--rate-limit", type=float, metavar="N", help="Requests per second at most.")
-@click.option("--max-time", type=float, metavar="SECONDS", help="End after so long; the rest is not exercised.")
-@click.option("--max-examples", type=click.IntRange(min=1), default=50, show_default=True, help="Random requests.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed draws the same requests.")
-@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait for an answer.")
-@click.option("--freeze", is_flag=True, help="Pin the list to what is there now, if it changes all the time.")
-@click.option("--writes", is_flag=True, help="Send methods that may change something too. POST may create tasks.")
-@click.option("--forge/--no-forge", default=None, help="Send forged credentials. Default: not to public hosts.")
-@click.option("--ca-bundle", type=click.Path(exists=True, path_type=Path), help="Certificates to trust.")
-@click.option("--insecure", is_flag=True, help="Check no certificate.")
-@click.option("--allow-http", is_flag=True, help="Send credentials over plain http to another machine.")
+@click.option(
+    "--spec",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Contract to test against (default: the packaged one).",
+)
+@click.option("--path", "path_values", multiple=True, metavar="NAME=VALUE", help="Value of a further path parameter.")
+@click.option("--only", multiple=True, metavar="NAME", help="Run only these: meaning, shapes, auth, 'filter.*'.")
+@click.option("--skip", multiple=True, metavar="NAME", help="Suites or properties to skip.")
+@click.option("--rate-limit", type=float, metavar="N", help="Maximum requests per second.")
+@click.option("--max-time", type=float, metavar="SECONDS", help="Stop after this time; the rest is not exercised.")
+@click.option(
+    "--max-examples", type=click.IntRange(min=1), default=50, show_default=True, help="Random requests to generate."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the generated requests.")
+@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait for a response.")
+@click.option("--freeze", is_flag=True, help="Test only items that exist now.")
+@click.option("--writes", is_flag=True, help="Also send methods that may change data. POST may create tasks.")
+@click.option("--forge/--no-forge", default=None, help="Send forged credentials. Default: not to the vendor's hosts.")
+@click.option("--ca-bundle", type=click.Path(exists=True, path_type=Path), help="CA certificates to trust.")
+@click.option("--insecure", is_flag=True, help="Skip certificate verification.")
+@click.option("--allow-http", is_flag=True, help="Allow sending credentials over plain http.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page of HTML.")
-@click.option("--json", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
-@click.option("-v", "--verbose", is_flag=True, help="Show properties that hold as well.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML report.")
+@click.option("--json", type=click.Path(dir_okay=False, path_type=Path), help="Write a JSON report.")
+@click.option("-v", "--verbose", is_flag=True, help="Show passing properties too.")
 def contract_test(**given: Any) -> None:
-    """Run, report, and exit with the report's code."""
+    """Run the tests, write the reports and exit with the exit code of the report."""
     files = {name: given[name] for name in ("junit", "html", "json") if given[name] is not None}
     for file in files.values():
         if not file.absolute().parent.is_dir():
-            _cannot(f"{file} cannot be written: there is no directory {file.parent}")
+            _fail(f"cannot write {file}: directory {file.parent} does not exist")
     try:
         from metastudio.contract import ContractError
         from metastudio.tester import reports
         from metastudio.tester.runner import run
 
         try:
-            options = _options(given)
-            with reports.progress() as told:
-                report = run(options, told)
+            options = _run_options(given)
+            with reports.progress() as report_progress:
+                report = run(options, report_progress)
         except (ConfigurationError, CredentialsError, ContractError) as error:
-            _cannot(str(error))
+            _fail(str(error))
     except KeyboardInterrupt:
-        click.echo("interrupted: nothing is reported", err=True)
+        click.echo("interrupted; no report was written", err=True)
         sys.exit(130)
     except ModuleNotFoundError as error:
         if (error.name or "metastudio").startswith("metastudio"):
             raise
-        _cannot(f"this needs {error.name}, which is not installed: pip install 'metastudio-client[contract]'")
-    unwritten = 0
+        _fail(f"contract-test needs {error.name}, which is not installed: pip install 'metastudio-client[contract]'")
+    write_error = 0
     writers = {"junit": reports.junit, "html": reports.html, "json": reports.as_json}
     for name, file in files.items():
         try:
             file.write_text(writers[name](report), encoding="utf-8")
         except OSError as error:
-            click.echo(f"error: {file} cannot be written: {error.strerror}", err=True)
-            unwritten = 2
+            click.echo(f"error: cannot write {file}: {error.strerror}", err=True)
+            write_error = 2
     reports.terminal(report, verbose=given["verbose"])
-    sys.exit(report.exit_code or unwritten)
+    sys.exit(report.exit_code or write_error)
 
 
-def _cannot(why: str) -> NoReturn:
-    click.echo(f"error: {why}", err=True)
+def _fail(message: str) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
     sys.exit(2)
 
 
-def _options(given: dict[str, Any]) -> Any:
-    from metastudio.tester.options import Options, found_credentials, other_credentials
+def _run_options(given: dict[str, Any]) -> Any:
+    from metastudio.tester.options import RunOptions, credentials_from_environment, other_credentials_from_environment
 
-    keys, token, project = found_credentials()
-    other_keys, other_token, other_project = other_credentials()
+    keys, token, project = credentials_from_environment()
+    other_keys, other_token, other_project = other_credentials_from_environment()
     path_values: dict[str, str] = {}
     for each in given["path_values"]:
         name, equals, value = each.partition("=")
         if not equals:
-            raise ConfigurationError(f"--path {each} is not NAME=VALUE")
+            raise ConfigurationError(f"--path {each}: write it as NAME=VALUE")
         path_values[name] = value
     passed = ("url", "spec", "expired_token", "rate_limit", "max_time", "max_examples", "seed", "timeout", "freeze",
               "writes", "forge", "allow_http", "only", "skip")  # fmt: skip
-    return Options(
+    return RunOptions(
         project_id=given["project_id"] or project,
         keys=keys,
         token=token,

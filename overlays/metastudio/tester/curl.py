@@ -1,7 +1,7 @@
-"""Requests as commands for a shell. Credentials stand in them as variables only.
+"""Requests as shell commands, with credentials as environment variables.
 
-A token is a header of its own. A signature belongs to one request and one moment, so a command makes it afresh:
-`python -m metastudio.tester.sign URL` prints the headers in the form of a configuration of curl.
+A signature is valid for one request and some minutes only, so the command signs again: `python -m
+metastudio.tester.sign URL` prints the signed headers as a curl configuration.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from metastudio import redaction
 from metastudio.auth.signature import canonical_query, query_pairs
-from metastudio.tester.access import Access
+from metastudio.tester.caller import Caller
 
 SIGNER = "python -m metastudio.tester.sign"
 _KEYS = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_PROJECT_ID")
@@ -21,7 +21,7 @@ _OTHER_KEYS = ("METASTUDIO_OTHER_AK", "METASTUDIO_OTHER_SK", "METASTUDIO_OTHER_P
 
 
 def variables(commands: Iterable[str]) -> str:
-    """Say which variables of the environment commands read, "" for none."""
+    """Return a sentence that names the environment variables the commands read, "" for none."""
     names: dict[str, None] = {}
     for command in commands:
         if command.startswith(SIGNER):
@@ -34,36 +34,42 @@ def variables(commands: Iterable[str]) -> str:
 def command(
     method: str,
     url: str,
-    who: Access,
+    caller: Caller,
     *,
     headers: Iterable[tuple[str, str]] = (),
     case: str | None = None,
     generated: bool = False,
 ) -> str:
-    """Return the command for a request of somebody.
+    """Return the shell command of a request.
 
-    `case` names a forged signature; `generated` says that headers were made up, so that nobody's data is in them.
+    Args:
+        method: HTTP method.
+        url: URL with the query.
+        caller: whose credentials the request carries.
+        headers: further headers.
+        case: name of the forged signature; None for a valid one.
+        generated: whether the headers are generated, and so contain no personal data to mask.
     """
     verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
     shown = [part for header in headers for part in ("-H", shlex.quote(_header(*header, generated)))]
-    if who.keys is not None:
-        options = [*who.signer_options, *(["--case", case] if case else [])]
+    if caller.keys is not None:
+        options = [*caller.signer_options, *(["--case", case] if case else [])]
         options += ["--method", method] if method != "GET" else []
         signer = " ".join([SIGNER, *options, shlex.quote(_masked(url))])
         return " ".join([signer, "|", "curl -sS -i", *verb, *shown, "-K -"])
-    if who.token is not None:
-        shown.append(f'-H "{who.token_header}: {who.shown_token}"')
+    if caller.token is not None:
+        shown.append(f'-H "{caller.token_header}: {caller.shown_token}"')
     return " ".join(["curl -sS -i", *verb, *shown, shlex.quote(_masked(url))])
 
 
 def _header(name: str, value: str, generated: bool) -> str:
     if not value:
-        return f"{name};"  # so curl sends a header without a value, instead of none
+        return f"{name};"  # the form in which curl sends an empty header
     return f"{name}: {value if generated else _shown(name, value)}"
 
 
 def _masked(url: str) -> str:
-    """The URL as it was sent, but for values of parameters that tell something about a person or open a door."""
+    """The URL with sensitive parameter values masked."""
     parts = urlsplit(url)
     pairs = query_pairs(parts.query)
     masked = [(name, _shown(name, value)) for name, value in pairs]

@@ -1,7 +1,7 @@
-"""Requests that must be refused: what is wrong with each, by name.
+"""Forged signatures, by name. A server must refuse each of them.
 
-The names are also the cases of `python -m metastudio.tester.sign --case NAME`, so that a command of a report sends
-the same forgery again.
+The names are also the values of `python -m metastudio.tester.sign --case NAME`, so that the commands of a report can
+repeat a forgery.
 """
 
 from __future__ import annotations
@@ -14,88 +14,95 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from metastudio.auth.credentials import Credentials
-from metastudio.tester.access import AUTHORIZATION, DATE, Access, Tamper
+from metastudio.tester.caller import AUTHORIZATION, DATE, Caller, Tampering
 
-_PROBE = "X-Metastudio-Probe"
+_EXTRA_HEADER = "X-Metastudio-Probe"
 
 
 @dataclass(frozen=True)
 class Forgery:
-    """A signature that is wrong in one way. `own_key` when it names the caller's access key, which it may lock."""
+    """A signature that is invalid in one way.
+
+    Args:
+        sentence: completes the sentence "A request ... is refused."
+        tampering: returns the change for a caller and a URL.
+        may_lock_key: whether it names the caller's access key, so that repeating it may lock the key.
+    """
 
     sentence: str
-    tamper: Callable[[Access, str], Tamper]
-    own_key: bool = True
+    tampering: Callable[[Caller, str], Tampering]
+    may_lock_key: bool = True
 
 
-def _keys(access: Access) -> Credentials:
-    assert access.keys is not None
-    return access.keys
+def _keys(caller: Caller) -> Credentials:
+    assert caller.keys is not None
+    return caller.keys
 
 
-def _other_secret(access: Access, _: str) -> Tamper:
-    keys = _keys(access)
-    return Tamper(keys=Credentials(keys.access_key, made_up(keys.secret_key), keys.security_token))
+def _other_secret(caller: Caller, _: str) -> Tampering:
+    keys = _keys(caller)
+    return Tampering(keys=Credentials(keys.access_key, fake_like(keys.secret_key), keys.security_token))
 
 
-def _other_key(access: Access, _: str) -> Tamper:
-    keys = _keys(access)
-    return Tamper(keys=Credentials(made_up(keys.access_key), keys.secret_key, keys.security_token))
+def _other_key(caller: Caller, _: str) -> Tampering:
+    keys = _keys(caller)
+    return Tampering(keys=Credentials(fake_like(keys.access_key), keys.secret_key, keys.security_token))
 
 
-def _edit(edit: Callable[[str], str]) -> Callable[[Access, str], Tamper]:
-    return lambda _access, _url: Tamper(authorization=edit)
+def _edit(edit: Callable[[str], str]) -> Callable[[Caller, str], Tampering]:
+    return lambda _caller, _url: Tampering(edit_authorization=edit)
 
 
-def _late(**by: float) -> Callable[[Access, str], Tamper]:
-    return lambda _access, _url: Tamper(late=timedelta(**by))
+def _date_shift(**by: float) -> Callable[[Caller, str], Tampering]:
+    return lambda _caller, _url: Tampering(date_shift=timedelta(**by))
 
 
 FORGERIES: Mapping[str, Forgery] = {
     "wrong-secret": Forgery("signed with another secret", _other_secret),
-    "unknown-key": Forgery("signed with a key that nobody has", _other_key, own_key=False),
-    "date-early": Forgery("dated a day ago", _late(days=-1)),
-    "date-late": Forgery("dated a day ahead", _late(days=1)),
-    "date-hour-early": Forgery("dated an hour ago", _late(hours=-1)),
-    "date-hour-late": Forgery("dated an hour ahead", _late(hours=1)),
-    "date-missing": Forgery("without its date", lambda *_: Tamper(without=(DATE,))),
-    "date-unsigned": Forgery("whose date the signature does not cover", lambda *_: Tamper(unsigned=(DATE,))),
+    "unknown-key": Forgery("signed with an unknown access key", _other_key, may_lock_key=False),
+    "date-early": Forgery("dated a day early", _date_shift(days=-1)),
+    "date-late": Forgery("dated a day late", _date_shift(days=1)),
+    "date-hour-early": Forgery("dated an hour early", _date_shift(hours=-1)),
+    "date-hour-late": Forgery("dated an hour late", _date_shift(hours=1)),
+    "date-missing": Forgery("without a date", lambda *_: Tampering(removed_headers=(DATE,))),
+    "date-unsigned": Forgery("with a date that is not signed", lambda *_: Tampering(unsigned_headers=(DATE,))),
     "header-changed": Forgery(
-        "with a signed header that was changed afterwards", lambda *_: Tamper(swapped={_PROBE: ("signed", "changed")})
+        "with a signed header changed afterwards",
+        lambda *_: Tampering(replaced_headers={_EXTRA_HEADER: ("signed", "changed")}),
     ),
     "header-missing": Forgery(
-        "with a signed header that was taken out",
-        lambda *_: Tamper(swapped={_PROBE: ("signed", "")}, without=(_PROBE,)),
+        "with a signed header removed",
+        lambda *_: Tampering(replaced_headers={_EXTRA_HEADER: ("signed", "")}, removed_headers=(_EXTRA_HEADER,)),
     ),
-    "query-unsigned": Forgery("whose query the signature does not cover", lambda *_: Tamper(signed_query="")),
+    "query-unsigned": Forgery("with a query that is not signed", lambda *_: Tampering(signed_query="")),
     "query-changed": Forgery(
-        "whose query was changed afterwards", lambda _, url: Tamper(signed_query=urlsplit(url).query + "0")
+        "with a query changed afterwards", lambda _, url: Tampering(signed_query=urlsplit(url).query + "0")
     ),
     "path-changed": Forgery(
-        "whose path was changed afterwards", lambda _, url: Tamper(signed_path=urlsplit(url).path + "/x")
+        "with a path changed afterwards", lambda _, url: Tampering(signed_path=urlsplit(url).path + "/x")
     ),
-    "method-changed": Forgery("whose method was changed afterwards", lambda *_: Tamper(signed_method="POST")),
+    "method-changed": Forgery("with a method changed afterwards", lambda *_: Tampering(signed_method="POST")),
     "signature-empty": Forgery("with an empty signature", _edit(lambda v: v.rpartition("=")[0] + "=")),
     "signature-cut": Forgery("with half a signature", _edit(lambda v: v[:-32])),
-    "signature-zero": Forgery("with a signature of zeros", _edit(lambda v: v[:-64] + "0" * 64)),
-    "authorization-bare": Forgery("whose Authorization only names the algorithm", _edit(lambda v: v.split(" ")[0])),
+    "signature-zero": Forgery("with an all-zero signature", _edit(lambda v: v[:-64] + "0" * 64)),
+    "authorization-bare": Forgery("with only the algorithm in Authorization", _edit(lambda v: v.split(" ")[0])),
     "authorization-garbage": Forgery(
-        "whose Authorization is no signature at all", _edit(lambda _: "Basic Z3Vlc3Q6Z3Vlc3Q="), own_key=False
+        "with Basic credentials in Authorization", _edit(lambda _: "Basic Z3Vlc3Q6Z3Vlc3Q="), may_lock_key=False
     ),
     "authorization-missing": Forgery(
-        "without its Authorization", lambda *_: Tamper(without=(AUTHORIZATION,)), own_key=False
+        "without Authorization", lambda *_: Tampering(removed_headers=(AUTHORIZATION,)), may_lock_key=False
     ),
 }
 
 
-def made_up(like: str) -> str:
-    """Return a text of the same form that is another one: each letter and digit replaced, the same ones each time."""
-    dice = random.Random(len(like))  # noqa: S311 - a shape, no secret
-    digits = "0123456789abcdef" if set(like) <= set(string.hexdigits.lower()) else string.digits
+def fake_like(text: str) -> str:
+    """Return a text of the same form with every letter and digit replaced. The result is deterministic."""
+    dice = random.Random(len(text))  # noqa: S311 - a fake, no secret
+    digits = "0123456789abcdef" if set(text) <= set(string.hexdigits.lower()) else string.digits
 
     def other(character: str) -> str:
         kinds = (string.ascii_uppercase, digits if character in digits else string.ascii_lowercase, string.digits)
         kind = next((each for each in kinds if character in each), character)
         return dice.choice([each for each in kind if each != character] or [character])
 
-    return "".join(other(character) for character in like)
+    return "".join(other(character) for character in text)

@@ -1,6 +1,6 @@
-"""The HTTP side: sends requests, waits where it must, keeps what came back, and says clearly why nothing did.
+"""Sends requests with a rate limit, retries and timeouts, and explains transport errors.
 
-Redirects are never followed. A server that hangs ends in a timeout, one that asks for patience (429) gets it.
+Redirects are never followed. A 429 is retried after its Retry-After.
 """
 
 from __future__ import annotations
@@ -19,26 +19,30 @@ import httpx
 
 from metastudio.auth.signature import canonical_query
 from metastudio.tester import curl
-from metastudio.tester.access import RIGHT, Access, Tamper, spelled
+from metastudio.tester.caller import UNTAMPERED, Caller, Tampering, canonical_url
 from metastudio.tester.verdicts import Stopwatch
 from metastudio.tester.watchdog import Watchdog
 
-NO_JSON = object()
-"""The value of an answer's body that is not JSON."""
-TIME_IS_UP = "the time was up"
-WHOLE_ANSWER = 3
-"""How many times longer than for its next byte a whole answer is waited for."""
-_PATIENCE, _LONGEST_WAIT = 5, 30.0
+NOT_JSON = object()
+"""Stands for the JSON of a body that is not JSON."""
+TIME_LIMIT_REACHED = "the time limit was reached"
+RESPONSE_TIMEOUT_FACTOR = 3
+"""Total timeout of a response, as a multiple of the timeout for its next byte."""
+HeaderList = Sequence[tuple[str, str]]
+_MAX_429_RETRIES, _MAX_WAIT = 5, 30.0
 
 
 class CannotRunError(Exception):
-    """The run cannot begin, or go on. The message says why and what to do."""
+    """The run cannot start or continue. The message names the reason and the remedy."""
 
 
-class NoAnswerError(Exception):
-    """One request got no whole answer: `slow` when it took too long, otherwise the connection broke.
+class NoResponseError(Exception):
+    """A request got no complete response.
 
-    `command` is the request for a shell.
+    Args:
+        message: the reason.
+        command: the request as a shell command.
+        slow: whether it timed out; otherwise the connection failed.
     """
 
     def __init__(self, message: str, command: str, *, slow: bool) -> None:
@@ -47,13 +51,13 @@ class NoAnswerError(Exception):
         self.slow = slow
 
 
-class TimeIsUpError(Exception):
-    """The time that the run may take is over."""
+class TimeLimitError(Exception):
+    """The time limit of the run is reached."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back. `command` is the request for a shell."""
+class HttpResponse:
+    """An HTTP response, with the request as a shell command."""
 
     method: str
     url: str
@@ -65,32 +69,37 @@ class Answer:
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON, `NO_JSON` where it is not."""
+        """The body as JSON, `NOT_JSON` if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
-            return NO_JSON
+            return NOT_JSON
 
     @property
     def is_json(self) -> bool:
         """Whether the body is JSON."""
-        return self.json is not NO_JSON
+        return self.json is not NOT_JSON
 
 
 @dataclass
 class Traffic:
-    """What was sent, and what deserves to be counted."""
+    """Counts of requests and responses, and the failures that did not recur."""
 
     sent: Counter[str] = field(default_factory=Counter[str])
     statuses: Counter[int] = field(default_factory=Counter[int])
-    stumbles: list[Answer] = field(default_factory=list[Answer])
-    """Server errors that did not come back when the request was sent once more."""
-    silences: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    """Why there was no answer, and the command, for requests that were answered when they were sent once more."""
+    transient_errors: list[HttpResponse] = field(default_factory=list[HttpResponse])
+    """Server errors that did not recur when the request was retried."""
+    missing_responses: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Reason and command of requests that got a response only when retried."""
 
 
-class Pace:
-    """Keeps requests apart: at most `per_second` of them, None for as fast as they go."""
+class RateLimiter:
+    """Spaces requests evenly.
+
+    Args:
+        per_second: maximum requests per second; None for no limit.
+        sleep: sleeps for a number of seconds.
+    """
 
     def __init__(self, per_second: float | None, sleep: Callable[[float], None] = time.sleep) -> None:
         self._gap = 1 / per_second if per_second else 0.0
@@ -99,7 +108,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Wait until the next request may go out."""
+        """Wait until the next request may be sent."""
         if not self._gap:
             return
         with self._lock:
@@ -110,15 +119,15 @@ class Pace:
             self._sleep(at - now)
 
 
-class Probe:
-    """Sends requests to one server for one suite."""
+class HttpClient:
+    """Sends requests to one server and counts them for the current suite."""
 
     def __init__(
         self,
         base_url: str,
         client: httpx.Client,
-        access: Access,
-        pace: Pace,
+        caller: Caller,
+        rate_limiter: RateLimiter,
         stopwatch: Stopwatch,
         traffic: Traffic,
         *,
@@ -126,14 +135,14 @@ class Probe:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.client = client
-        self.access = access
-        self.pace = pace
+        self.caller = caller
+        self.rate_limiter = rate_limiter
         self.stopwatch = stopwatch
         self.traffic = traffic
         self.suite = "start"
         self._sleep = sleep
         self._timeouts = 0
-        self._watchdog = Watchdog(WHOLE_ANSWER * (client.timeout.read or _LONGEST_WAIT))
+        self._watchdog = Watchdog(RESPONSE_TIMEOUT_FACTOR * (client.timeout.read or _MAX_WAIT))
 
     def send(
         self,
@@ -141,99 +150,112 @@ class Probe:
         query: Iterable[tuple[str, str]] = (),
         *,
         method: str = "GET",
-        headers: Sequence[tuple[str, str]] = (),
-        access: Access | None = None,
-        tamper: Tamper = RIGHT,
+        headers: HeaderList = (),
+        caller: Caller | None = None,
+        tampering: Tampering = UNTAMPERED,
         case: str | None = None,
-        again: bool = True,
-    ) -> Answer:
-        """Send a request and return its answer, whatever its status.
+        retry: bool = True,
+    ) -> HttpResponse:
+        """Send a request and return the response, whatever its status.
 
-        After a server error, or no answer, it is sent `again`: what does not come back is counted and forgotten. Raises
-        NoAnswerError, TimeIsUpError, or CannotRunError once the server has stopped to answer.
+        Args:
+            path: path below the base URL.
+            query: parameters by name.
+            method: HTTP method.
+            headers: further headers.
+            caller: sends with these credentials instead of the client's own.
+            tampering: forges the signature.
+            case: name of the forgery, for the shell command.
+            retry: retry once after a server error or a missing response. Failures that do not recur are only counted.
+
+        Raises:
+            NoResponseError: there was no complete response.
+            TimeLimitError: the time limit of the run is reached.
+            CannotRunError: three requests in a row timed out.
         """
-        who = access or self.access
-        url = spelled(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
-        shown = curl.command(method, url, who, headers=headers, case=case)
+        sender = caller or self.caller
+        url = canonical_url(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
+        shown = curl.command(method, url, sender, headers=headers, case=case)
         try:
-            answer = self._send(method, url, headers, who, tamper, shown)
-        except NoAnswerError as error:
-            if not again:
+            response = self._send(method, url, headers, sender, tampering, shown)
+        except NoResponseError as error:
+            if not retry:
                 raise
-            answer = self._send(method, url, headers, who, tamper, shown)
-            self.traffic.silences.append((str(error), shown))
-        if answer.status >= 500 and again:
-            stumbled, answer = answer, self._send(method, url, headers, who, tamper, shown)
-            if answer.status < 500:
-                self.traffic.stumbles.append(stumbled)
-        self.traffic.statuses[answer.status] += 1
-        return answer
+            response = self._send(method, url, headers, sender, tampering, shown)
+            self.traffic.missing_responses.append((str(error), shown))
+        if response.status >= 500 and retry:
+            failed, response = response, self._send(method, url, headers, sender, tampering, shown)
+            if response.status < 500:
+                self.traffic.transient_errors.append(failed)
+        self.traffic.statuses[response.status] += 1
+        return response
 
     def _send(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], access: Access, tamper: Tamper, shown: str
-    ) -> Answer:
-        answer = self._once(method, url, headers, access, tamper, shown)
-        for attempt in range(_PATIENCE):
-            if answer.status != httpx.codes.TOO_MANY_REQUESTS:
+        self, method: str, url: str, headers: HeaderList, caller: Caller, tampering: Tampering, shown: str
+    ) -> HttpResponse:
+        response = self._send_once(method, url, headers, caller, tampering, shown)
+        for attempt in range(_MAX_429_RETRIES):
+            if response.status != httpx.codes.TOO_MANY_REQUESTS:
                 break
-            self._sleep(self._asked_for(answer, attempt))
-            answer = self._once(method, url, headers, access, tamper, shown)
-        return answer
+            self._sleep(self._retry_delay(response, attempt))
+            response = self._send_once(method, url, headers, caller, tampering, shown)
+        return response
 
-    def _once(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], access: Access, tamper: Tamper, shown: str
-    ) -> Answer:
-        self.pace.wait()
+    def _send_once(
+        self, method: str, url: str, headers: HeaderList, caller: Caller, tampering: Tampering, shown: str
+    ) -> HttpResponse:
+        self.rate_limiter.wait()
         if self.stopwatch.is_over:
-            raise TimeIsUpError
+            raise TimeLimitError
         self.traffic.sent[self.suite] += 1
         request = self.client.build_request(
-            method, "http://placeholder/", headers=list(headers), extensions={"trace": self._watchdog.notice}
+            method, "http://placeholder/", headers=list(headers), extensions={"trace": self._watchdog.trace}
         )
         request.url = httpx.URL(url)
         request.headers["Host"] = request.url.netloc.decode("ascii")
-        request.headers.update(access.headers(method, url, tamper))
+        request.headers.update(caller.headers(method, url, tampering))
         start = time.monotonic()
         try:
-            with self._watchdog.watching():
-                response = self.client.send(request)
+            with self._watchdog.watch():
+                received = self.client.send(request)
         except httpx.DecodingError:
-            raise NoAnswerError("the body is not encoded as its Content-Encoding says", shown, slow=False) from None
+            raise NoResponseError("the body does not match its Content-Encoding", shown, slow=False) from None
         except httpx.TransportError as error:
-            if not isinstance(error, httpx.TimeoutException) and not self._watchdog.has_bitten:
-                raise NoAnswerError(reason(error), shown, slow=False) from None
+            if not isinstance(error, httpx.TimeoutException) and not self._watchdog.has_fired:
+                raise NoResponseError(describe_failure(error), shown, slow=False) from None
             self._timeouts += 1
             if self._timeouts >= 3:
-                raise CannotRunError("the server does not answer in time any more: three requests in a row") from None
-            whole = "whole " if self._watchdog.has_bitten else ""
-            raise NoAnswerError(f"no {whole}answer within {time.monotonic() - start:.0f} s", shown, slow=True) from None
+                raise CannotRunError("the server stopped responding: three requests in a row timed out") from None
+            what = "no complete response" if self._watchdog.has_fired else "no response"
+            waited = f"{time.monotonic() - start:.0f} s"
+            raise NoResponseError(f"{what} within {waited}", shown, slow=True) from None
         self._timeouts = 0
-        return Answer(
-            method, url, response.status_code, response.headers, response.content, time.monotonic() - start, shown
+        return HttpResponse(
+            method, url, received.status_code, received.headers, received.content, time.monotonic() - start, shown
         )
 
-    def _asked_for(self, answer: Answer, attempt: int) -> float:
+    def _retry_delay(self, response: HttpResponse, attempt: int) -> float:
         try:
-            wait = float(answer.headers.get("Retry-After", ""))
+            wait = float(response.headers.get("Retry-After", ""))
         except ValueError:
             wait = 2.0**attempt * random.uniform(0.5, 1)  # noqa: S311 - spreads requests, no secret
-        wait = min(max(wait, 0.0), _LONGEST_WAIT)
+        wait = min(max(wait, 0.0), _MAX_WAIT)
         left = self.stopwatch.left
         if left is not None and wait > left:
-            raise TimeIsUpError
+            raise TimeLimitError
         return wait
 
 
-def reason(error: Exception) -> str:
-    """Say why there was no answer, so that it helps."""
+def describe_failure(error: Exception) -> str:
+    """Explain a transport error, with its remedy."""
     text = str(error) or type(error).__name__
     low = text.lower()
     if "certificate" in low or "ssl" in low or "tls" in low:
         return f"the TLS connection failed: {text}; check the URL (http or https?) and the certificate (--ca-bundle)"
     if isinstance(error, httpx.ConnectError):
-        return f"nobody answers there: {text}; check the address, and that the server runs"
+        return f"connection failed: {text}; check the address and that the server is running"
     if isinstance(error, httpx.RemoteProtocolError):
-        return f"what answers does not speak HTTP, or stopped in the middle: {text}"
+        return f"the response is not HTTP or is incomplete: {text}"
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return f"that is no URL of a server: {text}; write http://host or https://host"
-    return f"the connection broke: {text}; check the URL (http or https?), and what the server's log says of it"
+        return f"not a server URL: {text}; write http://host or https://host"
+    return f"the connection was closed: {text}; check the URL (http or https?) and the log of the server"

@@ -1,4 +1,4 @@
-"""What is tested: the operations of a contract, each with its place in the file and its schemas."""
+"""The operations of a contract under test, each with its location in the file and its schemas."""
 
 from __future__ import annotations
 
@@ -13,26 +13,32 @@ from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import join
 from metastudio.contract.operation import ListRules, Operation
-from metastudio.tester.verdicts import Place
+from metastudio.tester.verdicts import ContractLocation
 
 
-class Schemas:
-    """Parts of a document by their pointer, references followed; what was looked up once is remembered."""
+class SchemaResolver:
+    """Resolves JSON pointers in a document, following references. Results are cached."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
         self._known: dict[str, tuple[Any, str]] = {}
 
-    def at(self, pointer: str) -> tuple[Any, str]:
-        """Return what a pointer leads to, and that one's own pointer."""
+    def resolve(self, pointer: str) -> tuple[Any, str]:
+        """Return the value at a pointer after following references, and its own pointer."""
         if pointer not in self._known:
             self._known[pointer] = self._document.resolve(self._document.at(pointer), pointer)
         return self._known[pointer]
 
 
 @dataclass(frozen=True)
-class Subject:
-    """One operation of the contract. `pointer` is its place in the document."""
+class OperationUnderTest:
+    """One operation of the contract.
+
+    Args:
+        document: the contract.
+        pointer: JSON pointer of the operation.
+        operation: the compiled operation.
+    """
 
     document: Document
     pointer: str
@@ -40,51 +46,51 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """The operation's id."""
+        """The operation ID."""
         return self.operation.id
 
     @property
     def rules(self) -> ListRules:
-        """What the list means. Only for operations that have `x-list`."""
+        """The `x-list` rules. Only for list operations."""
         assert self.operation.list_rules is not None
         return self.operation.list_rules
 
     @property
     def is_list(self) -> bool:
-        """Whether the contract says what the answer means."""
+        """Whether the operation is a GET with `x-list`."""
         return self.operation.list_rules is not None and self.operation.method == "GET"
 
-    def place(self, below_operation: str, source: str = "page") -> Place:
-        """Return the place of something of this operation, such as `/x-list/total`."""
-        return self.at(f"{self.pointer}{below_operation}", source)
+    def location(self, below_operation: str, source: str = "page") -> ContractLocation:
+        """Return the location of a part of this operation, such as `/x-list/total`."""
+        return self.location_at(f"{self.pointer}{below_operation}", source)
 
-    def at(self, pointer: str, source: str = "page") -> Place:
-        """Return a place in the document by its whole pointer."""
-        return Place(self.document.path.name, self.document.position(pointer)[0], pointer, source)
+    def location_at(self, pointer: str, source: str = "page") -> ContractLocation:
+        """Return the location of a JSON pointer in the document."""
+        return ContractLocation(self.document.path.name, self.document.position(pointer)[0], pointer, source)
 
     @cached_property
-    def schemas(self) -> Schemas:
-        """The schemas of the document."""
-        return Schemas(self.document)
+    def resolver(self) -> SchemaResolver:
+        """Resolves schemas of the document."""
+        return SchemaResolver(self.document)
 
     @cached_property
     def item_schema(self) -> str:
-        """The pointer of the schema of an item."""
+        """JSON pointer of the item schema."""
         body = success_schema(self.document, self.pointer)
         return below(self.document, body[1], f"{self.rules.items}/*") or "" if body else ""
 
     def property_schema(self, pointer: str) -> Mapping[str, Any]:
-        """Return the schema of a property of an item, without references and prose."""
+        """Return the schema of an item property, with references resolved and descriptions removed."""
         found = below(self.document, self.item_schema, pointer)
         return plain(self.document, found) if found else {}
 
     @cached_property
-    def parameter_places(self) -> Mapping[tuple[str, str], str]:
-        """The pointer of each parameter, by where it goes and its name."""
+    def parameter_pointers(self) -> Mapping[tuple[str, str], str]:
+        """JSON pointer of each parameter, by its location (`query`, `header`, `path`) and name."""
         return {(raw["in"], raw["name"]): at for at, raw in parameters(self.document, self.pointer)}
 
     def response(self, status: int) -> tuple[str, Mapping[str, Any]] | None:
-        """Return the declared response to a status and its pointer, None where there is none."""
+        """Return the JSON pointer and declaration of the response for a status, None if it is undeclared."""
         responses = self.document.at(f"{self.pointer}/responses") or {}
         for name in (str(status), f"{status // 100}XX", "default"):
             if name in responses:
@@ -93,39 +99,44 @@ class Subject:
         return None
 
     @cached_property
-    def ways_in(self) -> tuple[tuple[str, ...], ...]:
-        """The header names of each way to authenticate that the contract declares; empty where none is needed."""
+    def security_requirements(self) -> tuple[tuple[str, ...], ...]:
+        """Header names of each security requirement; empty if no authentication is needed."""
         required = self.document.at(self.pointer).get("security", self.document.data.get("security", []))
         schemes = self.document.at("/components/securitySchemes") or {}
         found: list[tuple[str, ...]] = []
-        for way in required:
+        for requirement in required:
             resolved = [
-                self.document.resolve(schemes[name], join(["components", "securitySchemes", name])) for name in way
+                self.document.resolve(schemes[name], join(["components", "securitySchemes", name]))
+                for name in requirement
             ]
             found.append(tuple(str(each.get("name", "Authorization")) for each, _ in resolved))
         return tuple(found)
 
     @property
-    def security_place(self) -> Place:
-        """Where the contract says how to authenticate."""
+    def security_location(self) -> ContractLocation:
+        """Location of the security requirements."""
         own = self.document.at(f"{self.pointer}/security")
-        return self.at(f"{self.pointer}/security" if own is not None else "/security")
+        return self.location_at(f"{self.pointer}/security" if own is not None else "/security")
 
 
-def subjects(spec: Path | None = None) -> tuple[Subject, ...]:
-    """Read the contract, by default the packaged one, and return its operations.
+def operations_under_test(spec: Path | None = None) -> tuple[OperationUnderTest, ...]:
+    """Return the operations of a contract.
 
-    Raises ContractError when it cannot be read or is wrong.
+    Args:
+        spec: path of the contract; None for the packaged one.
+
+    Raises:
+        ContractError: the contract is unreadable or invalid.
     """
     if spec is None:
         with resources.as_file(resources.files("metastudio_client") / "openapi.yaml") as packaged:
-            return tuple(_subjects(packaged))
-    return tuple(_subjects(spec))
+            return tuple(_operations_under_test(packaged))
+    return tuple(_operations_under_test(spec))
 
 
-def _subjects(path: Path) -> Iterator[Subject]:
+def _operations_under_test(path: Path) -> Iterator[OperationUnderTest]:
     document = load(path)
     check(document)
     compiled = compile_contract(document).operations
     for pointer, raw in operations(document):
-        yield Subject(document, pointer, compiled[raw["operationId"]])
+        yield OperationUnderTest(document, pointer, compiled[raw["operationId"]])

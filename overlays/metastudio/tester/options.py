@@ -1,4 +1,4 @@
-"""What a run is told."""
+"""Settings of a run, and credentials from the environment."""
 
 from __future__ import annotations
 
@@ -14,38 +14,42 @@ from metastudio.auth import credentials as chain
 from metastudio.auth.credentials import Credentials
 from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError
-from metastudio.tester.access import Access
+from metastudio.tester.caller import Caller
 from metastudio.tester.verdicts import Property
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a run is told. Either `url` or `app` says what is tested.
+class RunOptions:
+    """Settings of a run. Give either `url` or `app`.
 
     Args:
-        url: where the server's paths begin, http or https.
+        url: base URL of the server, http or https.
         app: an ASGI application, tested in this process.
-        project_id: the project whose list is asked for.
-        keys: a key pair; with `token` too, both ways in are tested. Without either, only an open server can be.
-        token: a token.
-        other_project_id, other_keys, other_token: another caller with another project, for the tenant check.
-        expired_token: a token that is no longer valid, for the matrix.
-        spec: the contract, by default the packaged one.
-        path_values: values of path parameters other than the project.
-        rate_limit: requests per second at most, None for as fast as they go.
-        max_time: seconds that the run may take; what is not reached by then is not exercised.
-        max_examples: how many requests schemathesis draws at random, besides those that it works out.
-        seed: the same seed draws the same requests.
-        only, skip: suites and properties by name, `*` being anything, such as `meaning` or `filter.*`.
-        writes: send methods that may change something as well.
-        freeze: pin the list to what was there at the start, by a filter of its times.
-        forge: send forged credentials; None for yes, except to the vendor's public hosts.
-        timeout: seconds to wait for an answer.
-        verify: whether to check certificates, or a file of those to trust.
+        project_id: project ID in the request path.
+        keys: key pair of the caller. With `token` too, both security schemes are tested; without either, only a server
+            that needs no authentication can be tested.
+        token: token of the caller.
+        other_project_id: project ID of a second caller, for the tenant isolation check.
+        other_keys: key pair of the second caller.
+        other_token: token of the second caller.
+        expired_token: a token that is no longer valid, for the authentication matrix.
+        spec: path of the contract; None for the packaged one.
+        path_values: values of path parameters other than the project ID.
+        rate_limit: maximum requests per second; None for no limit.
+        max_time: maximum duration of the run in seconds. Properties not reached by then are not exercised.
+        max_examples: number of requests that schemathesis draws at random, besides the deterministic ones.
+        seed: seed of the generated requests.
+        only: suites and properties to run by name, with `*` as wildcard, such as `meaning` or `filter.*`.
+        skip: suites and properties to skip, in the same form.
+        writes: also send methods that may change data.
+        freeze: restrict the list to the items that exist at the start, with a filter on their times.
+        forge: send forged credentials; None sends them except to the vendor's public hosts.
+        timeout: seconds to wait for the next byte of a response.
+        verify: whether to verify certificates, or the path of a CA bundle.
         allow_http: send credentials over plain http to another machine.
 
     Raises:
-        ConfigurationError: they cannot work.
+        ConfigurationError: the settings are invalid.
     """
 
     url: str | None = None
@@ -74,23 +78,23 @@ class Options:
 
     def __post_init__(self) -> None:
         if (self.url is None) == (self.app is None):
-            raise ConfigurationError("say what is to be tested: a URL, or an application in this process")
+            raise ConfigurationError("give either url or app: the server to test")
         if self.url is not None and not re.match(r"https?://[^/?#@\s]+", self.url):
-            raise ConfigurationError(f"{self.url!r} is no URL of a server: write http://host or https://host")
+            raise ConfigurationError(f"url {self.url!r} is not a server URL: write http://host or https://host")
         if self.url is not None:
             require_https(self.url, allow_http=self.allow_http)
         if self.url is not None and re.search(r"[?#]", self.url):
-            raise ConfigurationError("leave the query out of the URL: it is where the server's paths begin")
+            raise ConfigurationError(f"url {self.url!r} must not contain a query or a fragment")
         for name, value in (("rate_limit", self.rate_limit), ("max_time", self.max_time), ("timeout", self.timeout)):
             if value is not None and not 0 < value < float("inf"):
-                raise ConfigurationError(f"{name} is a number above 0, not {value}")
+                raise ConfigurationError(f"{name} must be a finite number above 0, not {value}")
         if self.max_examples < 1:
-            raise ConfigurationError(f"max_examples is 1 or more, not {self.max_examples}")
+            raise ConfigurationError(f"max_examples must be at least 1, not {self.max_examples}")
         if (self.other_keys or self.other_token) and not self.other_project_id:
-            raise ConfigurationError("the other caller needs a project of its own: give other_project_id")
+            raise ConfigurationError("the second caller needs its own project: set other_project_id")
 
-    def wants(self, property_: Property) -> bool:
-        """Whether a property is among those to be looked at."""
+    def selects(self, property_: Property) -> bool:
+        """Whether `only` and `skip` select a property."""
         names = (
             str(property_.suite),
             property_.id,
@@ -104,26 +108,33 @@ class Options:
 
         return (not self.only or named(self.only)) and not named(self.skip)
 
-    def access(self, token_header: str) -> Access:
-        """Return the caller. Raises ConfigurationError without a project."""
-        if not self.project_id:
-            raise ConfigurationError("no project: give --project-id, or set HUAWEICLOUD_SDK_PROJECT_ID")
-        return Access(self.project_id, self.keys, self.token, token_header)
+    def caller(self, token_header: str) -> Caller:
+        """Return the caller.
 
-    def other(self, caller: Access) -> Access | None:
-        """Return the other caller, who has the same clock; None where there is none."""
+        Raises:
+            ConfigurationError: there is no project ID.
+        """
+        if not self.project_id:
+            raise ConfigurationError("no project ID: give --project-id or set HUAWEICLOUD_SDK_PROJECT_ID")
+        return Caller(self.project_id, self.keys, self.token, token_header)
+
+    def other_caller(self, caller: Caller) -> Caller | None:
+        """Return the second caller, with the clock of the first; None if there is none."""
         if not self.other_project_id:
             return None
-        return Access(
+        return Caller(
             self.other_project_id, self.other_keys, self.other_token, caller.token_header, caller.clock,
             ("--other",), "$METASTUDIO_OTHER_TOKEN",
         )  # fmt: skip
 
 
-def found_credentials(environ: Mapping[str, str] = os.environ) -> tuple[Credentials | None, str | None, str | None]:
-    """Return the key pair, the token and the project of the environment, or of the vendor's credentials file.
+def credentials_from_environment(
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[Credentials | None, str | None, str | None]:
+    """Return the key pair, token and project ID from the environment or the vendor's credentials file.
 
-    Raises CredentialsError where they are incomplete or cannot be read.
+    Raises:
+        CredentialsError: they are incomplete or unreadable.
     """
     source = chain.from_environment(environ) or chain.from_file(environ)
     keys = source.provide() if source else None
@@ -131,10 +142,13 @@ def found_credentials(environ: Mapping[str, str] = os.environ) -> tuple[Credenti
     return keys, environ.get("METASTUDIO_TOKEN") or None, project
 
 
-def other_credentials(environ: Mapping[str, str] = os.environ) -> tuple[Credentials | None, str | None, str | None]:
-    """Return the same of the other caller: METASTUDIO_OTHER_AK, _SK, _TOKEN and _PROJECT_ID.
+def other_credentials_from_environment(
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[Credentials | None, str | None, str | None]:
+    """Return the key pair, token and project ID of the second caller: METASTUDIO_OTHER_AK, _SK, _TOKEN, _PROJECT_ID.
 
-    Raises CredentialsError for a key that cannot be one.
+    Raises:
+        CredentialsError: a key is malformed.
     """
     access_key, secret_key = environ.get("METASTUDIO_OTHER_AK"), environ.get("METASTUDIO_OTHER_SK")
     keys = Credentials(access_key, secret_key) if access_key and secret_key else None

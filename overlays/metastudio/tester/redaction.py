@@ -1,4 +1,4 @@
-"""The last net before a report: no credential and nothing personal leaves a run."""
+"""Removes credentials and personal data from a report."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from metastudio import redaction
-from metastudio.tester.verdicts import Evidence, Report, Result
+from metastudio.tester.verdicts import Evidence, PropertyResult, Report
 
 _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]+")
 
 
 class Redactor:
-    """Blots out known secrets everywhere, and in what a server said also what looks like one."""
+    """Masks the secrets of a run, and sensitive-looking text in server responses.
+
+    Args:
+        secrets: texts to mask everywhere.
+    """
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = sorted({each for each in secrets if each}, key=len, reverse=True)
@@ -22,29 +26,29 @@ class Redactor:
         """Return the report without secrets."""
         return replace(
             report,
-            target=self.text(report.target),
-            notes=tuple(self.said(each) for each in report.notes),
-            failure=self.text(report.failure) if report.failure else None,
+            target=self.redact(report.target),
+            notes=tuple(self.mask(each) for each in report.notes),
+            failure=self.redact(report.failure) if report.failure else None,
             results=tuple(self._result(each) for each in report.results),
         )
 
-    def text(self, text: str) -> str:
-        """Blot out the secrets of this run, and signatures."""
+    def redact(self, text: str) -> str:
+        """Mask the secrets of this run and all signatures."""
         for secret in self._secrets:
             text = text.replace(secret, redaction.MASK)
         return _SIGNATURE.sub(rf"\1{redaction.MASK}", text)
 
-    def said(self, text: str) -> str:
-        """Blot out whatever looks sensitive as well: what a server says may hold anything."""
-        return redaction.mask(self.text(text))
+    def mask(self, text: str) -> str:
+        """Mask everything that looks sensitive as well. Use this for text from a server."""
+        return redaction.mask(self.redact(text))
 
-    def _result(self, result: Result) -> Result:
+    def _result(self, result: PropertyResult) -> PropertyResult:
         return replace(
             result,
-            note=self.said(result.note),
-            observations=tuple(self.said(each) for each in result.observations),
+            note=self.mask(result.note),
+            observations=tuple(self.mask(each) for each in result.observations),
             evidence=tuple(
-                Evidence(self.said(e.expected), self.said(e.seen), tuple(self.text(c) for c in e.commands))
+                Evidence(self.mask(e.expected), self.mask(e.seen), tuple(self.redact(c) for c in e.commands))
                 for e in result.evidence
             ),
         )

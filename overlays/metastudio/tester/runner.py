@@ -1,4 +1,4 @@
-"""One run: a first look, then the three suites, operation by operation, the matrix last."""
+"""One run: the first request, the suites `meaning` and `shapes` per operation, then the authentication matrix."""
 
 from __future__ import annotations
 
@@ -11,230 +11,276 @@ from urllib.parse import urlsplit
 
 from metastudio.errors import ConfigurationError
 from metastudio.tester import matrix, shapes
-from metastudio.tester.catalogue import auth_properties, check_names, matrix_of, properties, whole_list
-from metastudio.tester.http_client import TIME_IS_UP, CannotRunError, NoAnswerError, Pace, Probe, TimeIsUpError, Traffic
-from metastudio.tester.matrix import path_of
-from metastudio.tester.operation_under_test import Subject, subjects
-from metastudio.tester.options import Options
+from metastudio.tester.catalogue import auth_matrix, auth_properties, check_selection, list_property, properties
+from metastudio.tester.http_client import (
+    TIME_LIMIT_REACHED,
+    CannotRunError,
+    HttpClient,
+    NoResponseError,
+    RateLimiter,
+    TimeLimitError,
+    Traffic,
+)
+from metastudio.tester.matrix import expand_path
+from metastudio.tester.operation_under_test import OperationUnderTest, operations_under_test
+from metastudio.tester.options import RunOptions
+from metastudio.tester.preflight import preflight
 from metastudio.tester.redaction import Redactor
-from metastudio.tester.relations import Bench, judge, relations
-from metastudio.tester.relations.list_client import Snapshot, UnexpectedError
-from metastudio.tester.shapes import Plan, Shapes
-from metastudio.tester.start import look
+from metastudio.tester.relations import ListClient, judge, relations
+from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponseError
+from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
-from metastudio.tester.values import is_time, written
-from metastudio.tester.verdicts import Evidence, Property, Report, Result, Stopwatch, Suite, Verdict
+from metastudio.tester.values import format_instant, is_time
+from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Report, Stopwatch, Suite, Verdict
 
 Progress = Callable[[str, int], None]
-"""Told the name of what is looked at and how many requests have been sent."""
+"""Called with the current step and the number of requests sent so far."""
 
 
 @dataclass
-class _Run:
-    """What a run collects."""
+class _RunState:
+    """Options, client and collected results of a run."""
 
-    options: Options
-    probe: Probe
+    options: RunOptions
+    http: HttpClient
     redactor: Redactor
     progress: Progress
-    results: list[Result] = field(default_factory=list[Result])
-    met: Counter[str] = field(default_factory=Counter[str])
+    results: list[PropertyResult] = field(default_factory=list[PropertyResult])
+    exercised: Counter[str] = field(default_factory=Counter[str])
     notes: list[str] = field(default_factory=list[str])
     failure: str | None = None
     seen: bool = False
 
-    def leave_out(self, properties: Iterable[Property], why: str) -> None:
-        self.results += [Result(each, Verdict.NOT_EXERCISED, note=why) for each in properties]
+    def skip(self, properties: Iterable[Property], reason: str) -> None:
+        self.results += [PropertyResult(each, Verdict.NOT_EXERCISED, note=reason) for each in properties]
 
-    def leave_out_the_rest(self, properties: Iterable[Property], why: str) -> None:
+    def skip_rest(self, properties: Iterable[Property], reason: str) -> None:
         done = {each.property.key for each in self.results}
-        self.leave_out([each for each in properties if each.key not in done], why)
+        self.skip([each for each in properties if each.key not in done], reason)
 
-    def told(self, what: str) -> None:
-        self.progress(what, sum(self.probe.traffic.sent.values()))
+    def report_progress(self, what: str) -> None:
+        self.progress(what, sum(self.http.traffic.sent.values()))
 
 
-def run(options: Options, progress: Progress = lambda _what, _sent: None) -> Report:
-    """Test a server. Whatever it does, there is a report; read its `exit_code`.
+def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> Report:
+    """Test a server.
 
-    Raises ConfigurationError for options that cannot work, ContractError for a wrong contract.
+    Args:
+        options: settings of the run.
+        progress: called with the current step and the number of requests sent so far.
+
+    Returns:
+        The report, whatever the server does. Read its `exit_code`.
+
+    Raises:
+        ConfigurationError: the options are invalid.
+        ContractError: the contract is unreadable or invalid.
     """
-    everything = subjects(options.spec)
+    everything = operations_under_test(options.spec)
     chosen = [each for each in everything if each.operation.method == "GET" or options.writes]
     if not chosen:
-        raise ConfigurationError("the contract has no GET operation; --writes tests the others too")
-    if any(options.wants(each) for subject in chosen for each in shapes.properties(subject)):
-        import_module("metastudio.tester.shapes.generated")  # what is missing is said before anything is sent
+        raise ConfigurationError("the contract has no GET operation; --writes also tests the other operations")
+    if any(options.selects(each) for tested in chosen for each in shapes.properties(tested)):
+        import_module("metastudio.tester.shapes.schemathesis_driver")  # fails early if it is not installed
     stopwatch, traffic = Stopwatch(options.max_time), Traffic()
     header = token_header(chosen)
-    access = options.access(header)
-    other = options.other(access)
-    redactor = Redactor([*access.secrets, *(other.secrets if other else ()), options.expired_token or ""])
+    caller = options.caller(header)
+    other = options.other_caller(caller)
+    redactor = Redactor([*caller.secrets, *(other.secrets if other else ()), options.expired_token or ""])
     with client_for(options) as client:
         base = base_url(options)
-        probe = Probe(base, client, access, Pace(options.rate_limit), stopwatch, traffic)
-        it = _Run(options, probe, redactor, progress)
-        check_names(options, chosen, probe)
-        left_out = len(everything) - len(chosen)
-        if left_out:
-            it.notes.append(f"{left_out} operations that may change something were left out; --writes tests them too")
+        http = HttpClient(base, client, caller, RateLimiter(options.rate_limit), stopwatch, traffic)
+        state = _RunState(options, http, redactor, progress)
+        check_selection(options, chosen, http)
+        skipped = len(everything) - len(chosen)
+        if skipped:
+            state.notes.append(f"{skipped} operations that may change data were skipped; --writes also tests them")
         for check in (_operation, _matrix):
-            for subject in chosen:
-                if it.failure is None:
-                    _guarded(it, subject, check)
-        if it.failure is not None and it.results:
-            for subject in chosen:
-                it.leave_out_the_rest(properties(options, subject, probe), "the run ended before")
-    for count, what in ((len(traffic.stumbles), "a server error"), (len(traffic.silences), "no answer")):
+            for tested in chosen:
+                if state.failure is None:
+                    _run_check(state, tested, check)
+        if state.failure is not None and state.results:
+            for tested in chosen:
+                state.skip_rest(properties(options, tested, http), "the run ended early")
+    for count, what in (
+        (len(traffic.transient_errors), "a server error"),
+        (len(traffic.missing_responses), "no response"),
+    ):
         if count:
-            it.notes.append(f"{count} requests had {what} and were answered well when they were sent once more")
+            state.notes.append(f"{count} requests got {what} and succeeded when retried")
     report = Report(
-        target=base if options.url else f"an application in this process ({type(options.app).__name__})",
+        target=base if options.url else f"application in this process ({type(options.app).__name__})",
         contract=str(chosen[0].document.path.name),
         started=stopwatch.started,
         seconds=stopwatch.seconds,
-        results=tuple(it.results),
+        results=tuple(state.results),
         requests=dict(traffic.sent),
-        exercised=dict(it.met),
-        notes=tuple(it.notes),
-        failure=it.failure,
-        nothing_seen=not it.seen and it.failure is None,
+        exercised=dict(state.exercised),
+        notes=tuple(state.notes),
+        failure=state.failure,
+        nothing_seen=not state.seen and state.failure is None,
     )
     return redactor.report(report)
 
 
 def prove(target: Any, *, progress: Progress = lambda _what, _sent: None, **options: Any) -> Report:
-    """Test a server at a URL, or an ASGI application in this process. The keyword arguments are those of Options."""
+    """Test a server or an application.
+
+    Args:
+        target: base URL of the server, or an ASGI application, tested in this process.
+        progress: called with the current step and the number of requests sent so far.
+        options: the other fields of `RunOptions`.
+
+    Returns:
+        The report.
+
+    Raises:
+        ConfigurationError: the options are invalid.
+        ContractError: the contract is unreadable or invalid.
+    """
     where: dict[str, Any] = {"url": target} if isinstance(target, str) else {"app": target}
-    return run(Options(**where, **options), progress)
+    return run(RunOptions(**where, **options), progress)
 
 
-def _guarded(it: _Run, subject: Subject, check: Callable[[_Run, Subject], None]) -> None:
+def _run_check(
+    state: _RunState, tested: OperationUnderTest, check: Callable[[_RunState, OperationUnderTest], None]
+) -> None:
     try:
-        check(it, subject)
+        check(state, tested)
     except CannotRunError as error:
-        it.failure = str(error)
-    except NoAnswerError as error:
-        it.failure = f"the server stopped answering: {error}"
-    except TimeIsUpError:
-        it.notes.append(f"{TIME_IS_UP} before everything was looked at")
+        state.failure = str(error)
+    except NoResponseError as error:
+        state.failure = f"the server stopped responding: {error}"
+    except TimeLimitError:
+        state.notes.append(f"{TIME_LIMIT_REACHED} before every property was tested")
 
 
-def _operation(it: _Run, subject: Subject) -> None:
-    values = path_values(it.options, subject)
-    path, always = path_of(subject, values), shapes.required_query(subject)
-    it.probe.suite = "start"
-    it.told("first look")
-    bench = Bench(subject, it.probe, path, values, dict(always)) if subject.is_list else None
-    first = look(subject, it.probe, path, always, bench, it.notes)
-    it.results.append(first)
+def _operation(state: _RunState, tested: OperationUnderTest) -> None:
+    values = path_values(state.options, tested)
+    path, query = expand_path(tested, values), shapes.required_query(tested)
+    state.http.suite = "start"
+    state.report_progress("first request")
+    list_client = ListClient(tested, state.http, path, values, dict(query)) if tested.is_list else None
+    first = preflight(tested, state.http, path, query, list_client, state.notes)
+    state.results.append(first)
     if first.verdict is Verdict.BREACH:
-        it.seen = True
-        it.leave_out(properties(it.options, subject, it.probe), "the first answer was wrong already")
+        state.seen = True
+        state.skip(properties(state.options, tested, state.http), "the first response broke the contract")
         return
     snapshot = None
     try:
-        snapshot = _meaning(it, bench) if bench else None
-        if bench is None:
-            it.notes.append(f"{subject.name} has no x-list in the contract: shapes and authentication only, no meaning")
-            it.seen = True
-        _shapes(it, subject, path, values, bench, snapshot)
-    except TimeIsUpError:
-        it.leave_out_the_rest(properties(it.options, subject, it.probe, auth=False), TIME_IS_UP)
+        snapshot = _meaning(state, list_client) if list_client else None
+        if list_client is None:
+            state.notes.append(
+                f"{tested.name} has no x-list in the contract: only shapes and authentication are tested"
+            )
+            state.seen = True
+        _shapes(state, tested, path, values, list_client, snapshot)
+    except TimeLimitError:
+        state.skip_rest(properties(state.options, tested, state.http, auth=False), TIME_LIMIT_REACHED)
         raise
 
 
-def _meaning(it: _Run, bench: Bench) -> Snapshot | None:
-    wanted = [each for each in relations(bench.subject) if it.options.wants(each.property)]
-    it.probe.suite = Suite.MEANING
-    whole = whole_list(bench.subject)
+def _meaning(state: _RunState, list_client: ListClient) -> Snapshot | None:
+    wanted = [each for each in relations(list_client.tested) if state.options.selects(each.property)]
+    state.http.suite = Suite.MEANING
+    whole = list_property(list_client.tested)
     try:
-        snapshot = bench.snapshot()
-        if it.options.freeze:
-            snapshot = _freeze(it, bench, snapshot)
-    except UnexpectedError as error:
-        evidence = Evidence("a page of the list", error.what, (error.answer.command,))
-        it.results.append(Result(whole, Verdict.BREACH, 1, evidence=(evidence,)))
-        it.leave_out([each.property for each in wanted], "the list cannot be read")
+        snapshot = list_client.snapshot()
+        if state.options.freeze:
+            snapshot = _freeze(state, list_client, snapshot)
+    except UnexpectedResponseError as error:
+        evidence = Evidence("a page of the list", error.what, (error.response.command,))
+        state.results.append(PropertyResult(whole, Verdict.BREACH, 1, evidence=(evidence,)))
+        state.skip([each.property for each in wanted], "the list is unreadable")
         return None
-    it.results += [Result(whole, Verdict.PASS, 1)] if it.options.wants(whole) else []
-    it.seen = it.seen or bool(snapshot.items)
-    it.met["items in the list"] += len(snapshot.items)
-    for pointer in bench.pointers:
-        values = {value for item in snapshot.items.values() for value in item.facts[pointer]}
-        it.met[f"different {pointer} in the list"] += len(values)
-    if not snapshot.whole:
-        it.notes.append(f"the list is longer than {len(snapshot.items)} items: what needs the whole list was left out")
+    state.results += [PropertyResult(whole, Verdict.PASS, 1)] if state.options.selects(whole) else []
+    state.seen = state.seen or bool(snapshot.items)
+    state.exercised["items in the list"] += len(snapshot.items)
+    for pointer in list_client.pointers:
+        values = {value for item in snapshot.items.values() for value in item.values[pointer]}
+        state.exercised[f"different {pointer} in the list"] += len(values)
+    if not snapshot.complete:
+        state.notes.append(
+            f"the list has more than {len(snapshot.items)} items: comparisons with the complete list were skipped"
+        )
     for relation in wanted:
-        it.told(f"meaning: {relation.property.id}")
-        it.results.append(judge(relation, bench, snapshot))
-    it.met["pages with items"] += sum(bool(page.items) for page in bench.pages)
+        state.report_progress(f"meaning: {relation.property.id}")
+        state.results.append(judge(relation, list_client, snapshot))
+    state.exercised["pages with items"] += sum(bool(page.items) for page in list_client.pages)
     return snapshot
 
 
-def _freeze(it: _Run, bench: Bench, snapshot: Snapshot) -> Snapshot:
-    for name, rule in bench.rules.filters.items():
-        schema = bench.schema(rule.property) if rule.property else {}
+def _freeze(state: _RunState, list_client: ListClient, snapshot: Snapshot) -> Snapshot:
+    for name, rule in list_client.rules.filters.items():
+        schema = list_client.schema(rule.property) if rule.property else {}
         if rule.property and rule.op == "le" and is_time(schema):
             times = [
-                value for item in snapshot.items.values() for value in item.facts[rule.property] if value is not None
+                value for item in snapshot.items.values() for value in item.values[rule.property] if value is not None
             ]
             if times:
-                bench.pinned = {**bench.pinned, name: written(max(times))}
-                return bench.snapshot()
-    it.notes.append("nothing to freeze the list by: the contract has no filter for times up to a moment, or no item")
+                list_client.fixed_query = {**list_client.fixed_query, name: format_instant(max(times))}
+                return list_client.snapshot()
+    state.notes.append("--freeze has no effect: the contract has no `le` filter on a time, or no item has that time")
     return snapshot
 
 
 def _shapes(
-    it: _Run, subject: Subject, path: str, values: dict[str, str], bench: Bench | None, snapshot: Snapshot | None
+    state: _RunState,
+    tested: OperationUnderTest,
+    path: str,
+    values: dict[str, str],
+    list_client: ListClient | None,
+    snapshot: Snapshot | None,
 ) -> None:
-    wanted = [each for each in shapes.properties(subject) if it.options.wants(each)]
+    wanted = [each for each in shapes.properties(tested) if state.options.selects(each)]
     if not wanted:
         return
-    it.probe.suite = Suite.SHAPES
-    options, sent = it.options, it.probe.traffic.sent
-    plan = Plan(
-        it.probe.base_url, it.probe.access, values, options.max_examples, options.seed, options.timeout,
-        options.writes, lambda: it.probe.stopwatch.is_over, options.verify, options.app,
+    state.http.suite = Suite.SHAPES
+    options, sent = state.options, state.http.traffic.sent
+    settings = GenerationSettings(
+        state.http.base_url, state.http.caller, values, options.max_examples, options.seed, options.timeout,
+        options.writes, lambda: state.http.stopwatch.is_over, options.verify, options.app,
     )  # fmt: skip
-    suite = Shapes(subject, it.probe, path, bench, snapshot)
-    it.told("shapes")
+    suite = ShapesSuite(tested, state.http, path, list_client, snapshot)
+    state.report_progress("shapes")
     try:
-        for _ in suite.run(plan, lambda: sent.update([str(Suite.SHAPES)])):
-            it.told("shapes")
+        for _ in suite.run(settings, lambda: sent.update([str(Suite.SHAPES)])):
+            state.report_progress("shapes")
     finally:
-        it.results += [each for each in suite.results() if it.options.wants(each.property)]
-    it.met.update({f"generated {what}": count for what, count in suite.met.items()})
-    if suite.trouble and not any(each.verdict is Verdict.BREACH for each in it.results):
-        it.failure = f"schemathesis could not test {subject.name}: {'; '.join(dict.fromkeys(suite.trouble))}"
+        state.results += [each for each in suite.results() if state.options.selects(each.property)]
+    state.exercised.update({f"generated {what}": count for what, count in suite.exercised.items()})
+    if suite.problems and not any(each.verdict is Verdict.BREACH for each in state.results):
+        state.failure = f"schemathesis could not test {tested.name}: {'; '.join(dict.fromkeys(suite.problems))}"
 
 
-def _matrix(it: _Run, subject: Subject) -> None:
-    example = Property(subject.name, Suite.AUTH, "*", "", subject.security_place)
-    if it.options.skip and not it.options.wants(example):
+def _matrix(state: _RunState, tested: OperationUnderTest) -> None:
+    example = Property(tested.name, Suite.AUTH, "*", "", tested.security_location)
+    if state.options.skip and not state.options.selects(example):
         return
-    if it.options.only and not any(it.options.wants(each) for each in auth_properties(it.options, subject, it.probe)):
+    if state.options.only and not any(
+        state.options.selects(each) for each in auth_properties(state.options, tested, state.http)
+    ):
         return
-    if any(each.property.id == "start" and each.verdict is Verdict.BREACH for each in it.results):
+    if any(each.property.id == "start" and each.verdict is Verdict.BREACH for each in state.results):
         return
-    host = urlsplit(it.probe.base_url).hostname or ""
-    if subject.operation.method != "GET":
-        it.notes.append(f"{subject.name}: {subject.operation.method} is not sent to see who is let in")
+    host = urlsplit(state.http.base_url).hostname or ""
+    if tested.operation.method != "GET":
+        state.notes.append(f"{tested.name}: authentication is tested for GET only, not for {tested.operation.method}")
         return
-    if matrix.open_operation(subject):
-        it.notes.append(f"{subject.name} lets everybody in, by the contract: no authentication to test")
+    if matrix.needs_no_credentials(tested):
+        state.notes.append(f"{tested.name} needs no authentication by the contract, so none was tested")
         return
-    if it.options.forge is False or (it.options.forge is None and matrix.is_public(subject, host)):
-        it.notes.append("forged credentials were not sent; --forge sends them (wrong signatures may lock a key)")
-        it.leave_out(auth_properties(it.options, subject, it.probe), "forged credentials were not asked for")
+    if state.options.forge is False or (state.options.forge is None and matrix.is_vendor_host(tested, host)):
+        state.notes.append("forged credentials were not sent; --forge sends them (invalid signatures may lock a key)")
+        state.skip(auth_properties(state.options, tested, state.http), "needs forged credentials (--forge)")
         return
-    it.probe.suite = Suite.AUTH
-    if it.probe.access.keys is None:
-        it.notes.append("no key pair was given: signatures were not tested")
-    if it.probe.access.token is None:
-        it.notes.append("no token was given: of tokens only made-up ones were tested")
-    for result in matrix_of(it.options, subject, it.probe).run():
-        it.told(f"auth: {result.property.id}")
-        if it.options.wants(result.property):
-            it.results.append(result)
+    state.http.suite = Suite.AUTH
+    if state.http.caller.keys is None:
+        state.notes.append("no key pair given: signatures were not tested")
+    if state.http.caller.token is None:
+        state.notes.append("no token given: only made-up tokens were tested")
+    for result in auth_matrix(state.options, tested, state.http).run():
+        state.report_progress(f"auth: {result.property.id}")
+        if state.options.selects(result.property):
+            state.results.append(result)

@@ -1,6 +1,6 @@
-"""Values of items: found by pointers, made comparable, written as parameters.
+"""Values of items: selected by JSON pointer, compared, formatted as query parameters.
 
-Times are compared as instants, whatever zone and fraction they are written with (RFC 3339).
+RFC 3339 times are compared as instants, independent of zone and fraction.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _TIME = re.compile(
 )
 
 
-def pick(value: Any, pointer: str) -> list[Any]:
-    """Return what a JSON pointer names in a value, `*` being any element. Absent and null give nothing."""
+def values_at(value: Any, pointer: str) -> list[Any]:
+    """Return the values at a JSON pointer, with `*` for every array element. Skip absent values and null."""
     found = [value]
     for token in _tokens(pointer):
         if token == "*":  # noqa: S105 - a JSON pointer's token, no secret
@@ -33,8 +33,8 @@ def pick(value: Any, pointer: str) -> list[Any]:
 _tokens = lru_cache(maxsize=256)(split)
 
 
-def instant(text: Any) -> int | None:
-    """Return a time as nanoseconds since 1970, or None for what RFC 3339 does not allow."""
+def parse_instant(text: Any) -> int | None:
+    """Return an RFC 3339 time as nanoseconds since 1970, None if it is malformed."""
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         return None
@@ -54,8 +54,8 @@ def instant(text: Any) -> int | None:
     return None if second > 60 else whole * NANO + int((found[7] or "0").ljust(9, "0"))
 
 
-def written(moment: int, offset_minutes: int = 0) -> str:
-    """Write nanoseconds since 1970 as RFC 3339, in the zone that is so many minutes ahead of UTC."""
+def format_instant(moment: int, offset_minutes: int = 0) -> str:
+    """Format nanoseconds since 1970 as RFC 3339, in the zone `offset_minutes` ahead of UTC."""
     zone = timezone(timedelta(minutes=offset_minutes))
     when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=moment // NANO)
     fraction = f".{moment % NANO:09d}".rstrip("0") if moment % NANO else ""
@@ -64,19 +64,19 @@ def written(moment: int, offset_minutes: int = 0) -> str:
 
 
 def comparable(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Return a value in the form that its schema's values are compared in, None where it has none."""
+    """Return a value in comparable form: an instant for a time (None if malformed), else the value itself."""
     if is_time(schema):
-        return instant(value)
+        return parse_instant(value)
     return value
 
 
 def is_time(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema is that of a time."""
+    """Whether a schema describes a time."""
     return schema.get("format") == "date-time" or any(is_time(each) for each in schema.get("anyOf", []))
 
 
-def wire(value: Any) -> str:
-    """Write a value of an item as a query parameter."""
+def query_text(value: Any) -> str:
+    """Format a value of an item as a query parameter."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

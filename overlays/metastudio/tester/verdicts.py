@@ -1,24 +1,28 @@
-"""What a run says about a server: properties, a verdict on each, and the evidence."""
+"""The result of a run: properties, a verdict on each, and the evidence."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+MAX_SHOWN_BREACHES = 3
+"""Maximum number of breaches reported per property."""
+NOTHING_SEEN = "no response contained an item, so nothing was tested"
+
 
 class Verdict(StrEnum):
-    """What was found out about one property. Only a breach makes a run fail."""
+    """Verdict on one property. Only a breach makes a run fail."""
 
     PASS = "pass"  # noqa: S105 - no password
     BREACH = "breach"
     UNDECIDED = "undecided"
-    """The data changed, or the server stumbled, whenever it was looked at."""
+    """The data changed, or the server returned a transient error, at every attempt."""
     NOT_EXERCISED = "not exercised"
-    """There was too little data, time or permission to look."""
+    """Too little data, time or permission to test it."""
     NOT_STATED = "not stated"
-    """The page leaves it open, or the contract decided it on its own: observed, not blamed."""
+    """The API reference leaves it open, or the contract chose it: observed, never a breach."""
 
 
 class Suite(StrEnum):
@@ -30,8 +34,15 @@ class Suite(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where in the contract a property comes from, and who says so: page, decision or unstated."""
+class ContractLocation:
+    """Where the contract states a property.
+
+    Args:
+        file: name of the contract file.
+        line: line number.
+        pointer: JSON pointer.
+        source: `page` (the vendor's API reference), `decision` (a choice of this contract) or `unstated`.
+    """
 
     file: str
     line: int
@@ -44,28 +55,36 @@ class Place:
 
 @dataclass(frozen=True)
 class Property:
-    """One thing that a server must do.
+    """One requirement on a server.
 
-    `id` is its name within the operation, such as `filter.state`; `sentence` says it to the engineer of a server.
+    Args:
+        operation: operation ID.
+        suite: the suite that tests it.
+        id: name within the suite, such as `filter.state`.
+        sentence: the requirement in words.
+        location: where the contract states it.
     """
 
     operation: str
     suite: Suite
     id: str
     sentence: str
-    place: Place
+    location: ContractLocation
 
     @property
     def key(self) -> str:
-        """The name that is unique in a run."""
+        """Unique name in a run: `operation/suite/id`."""
         return f"{self.operation}/{self.suite}/{self.id}"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What shows a breach: the requests as commands for a shell, what had to come back, and what came.
+    """Evidence of a breach. It contains no credentials: the commands read them from environment variables.
 
-    No credential stands in it: the commands read them from variables of the environment.
+    Args:
+        expected: the expected response.
+        seen: the actual response.
+        commands: the requests as shell commands.
     """
 
     expected: str
@@ -74,11 +93,16 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Result:
+class PropertyResult:
     """The verdict on one property.
 
-    `exercised` counts the comparisons that were made. `note` says why there is no clear verdict, `observations` what
-    was seen where nothing is stated.
+    Args:
+        property: the property.
+        verdict: the verdict.
+        exercised: number of comparisons made.
+        note: reason for the verdict, if it is not obvious.
+        evidence: evidence of a breach.
+        observations: behaviour observed where the contract states nothing.
     """
 
     property: Property
@@ -89,24 +113,37 @@ class Result:
     observations: tuple[str, ...] = ()
 
     def assert_holds(self) -> None:
-        """Raise AssertionError for a breach, with its evidence. The other verdicts pass."""
+        """Fail on a breach; every other verdict passes.
+
+        Raises:
+            AssertionError: the property is broken. The message contains the evidence.
+        """
         if self.verdict is Verdict.BREACH:
             raise AssertionError(describe(self))
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a run found out.
+    """The report of a run.
 
-    `requests` counts what was sent, by suite; `exercised` what the run met, by name; `notes` are remarks on the whole
-    run; `failure` says why the run could not begin or had to stop, `nothing_seen` that no answer held an item.
+    Args:
+        target: the server or application.
+        contract: name of the contract file.
+        started: start of the run, in seconds since 1970.
+        seconds: duration of the run.
+        results: one result per property.
+        requests: number of requests sent, by suite.
+        exercised: counts of the data that the run saw, by name.
+        notes: remarks about the whole run.
+        failure: why the run could not start or stopped early; None otherwise.
+        nothing_seen: whether no response contained an item.
     """
 
     target: str
     contract: str
     started: float
     seconds: float
-    results: tuple[Result, ...]
+    results: tuple[PropertyResult, ...]
     requests: Mapping[str, int] = field(default_factory=dict[str, int])
     exercised: Mapping[str, int] = field(default_factory=dict[str, int])
     notes: tuple[str, ...] = ()
@@ -115,7 +152,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: no breach; 1: a breach; 2: the run could not be made; 3: no answer held a single item."""
+        """0: no breach; 1: a breach; 2: the run was not possible; 3: no response contained an item."""
         if self.breaches:
             return 1
         if self.failure is not None:
@@ -123,39 +160,47 @@ class Report:
         return 3 if self.nothing_seen else 0
 
     @property
-    def breaches(self) -> tuple[Result, ...]:
-        """What the server does against the contract."""
+    def breaches(self) -> tuple[PropertyResult, ...]:
+        """The results with the verdict breach."""
         return self.having(Verdict.BREACH)
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """All commands of the evidence."""
+        """The commands of all evidence."""
         return tuple(each for result in self.results for evidence in result.evidence for each in evidence.commands)
 
-    def having(self, verdict: Verdict) -> tuple[Result, ...]:
-        """Return the results with this verdict."""
+    def having(self, verdict: Verdict) -> tuple[PropertyResult, ...]:
+        """Return the results with a verdict."""
         return tuple(each for each in self.results if each.verdict is verdict)
 
-    def __getitem__(self, name: str) -> Result:
-        """Return a result by `suite/id`, or by `operation/suite/id`. Raises KeyError."""
+    def __getitem__(self, name: str) -> PropertyResult:
+        """Return a result by `suite/id` or `operation/suite/id`. Raise KeyError if there is none."""
         found = [each for each in self.results if each.property.key in (name, f"{each.property.operation}/{name}")]
         if not found:
             raise KeyError(name)
         return found[0]
 
     def raise_for_breaches(self) -> None:
-        """Raise AssertionError where the exit code would not be 0, with everything that was found."""
+        """Fail unless the exit code is 0.
+
+        Raises:
+            AssertionError: the message contains every breach, or why the run was not possible.
+        """
         if self.exit_code == 1:
             raise AssertionError("\n\n".join(describe(each) for each in self.breaches))
         if self.failure is not None:
             raise AssertionError(f"the server could not be tested: {self.failure}")
         if self.nothing_seen:
-            raise AssertionError("no answer held a single item: nothing was proven")
+            raise AssertionError(NOTHING_SEEN)
 
 
-def describe(result: Result) -> str:
-    """Return a result as plain text, one line for each thing."""
-    lines = [f"{result.verdict}: {result.property.key}", f"  {result.property.sentence}", f"  {result.property.place}"]
+def describe(result: PropertyResult) -> str:
+    """Return a result as plain text of several lines."""
+    lines = [
+        f"{result.verdict}: {result.property.key}",
+        f"  {result.property.sentence}",
+        f"  {result.property.location}",
+    ]
     if result.note:
         lines.append(f"  {result.note}")
     for evidence in result.evidence:
@@ -165,14 +210,12 @@ def describe(result: Result) -> str:
     return "\n".join(lines)
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the verdict that says most: a breach before all, then a pass, then what is in doubt."""
-    order = (Verdict.BREACH, Verdict.UNDECIDED, Verdict.PASS, Verdict.NOT_STATED, Verdict.NOT_EXERCISED)
-    return min(verdicts, key=order.index, default=Verdict.NOT_EXERCISED)
-
-
 class Stopwatch:
-    """The time a run may take. `limit` is in seconds, None for as long as it needs."""
+    """Measures the duration of a run.
+
+    Args:
+        limit: maximum duration in seconds; None for no limit.
+    """
 
     def __init__(self, limit: float | None) -> None:
         self.started = time.time()
@@ -186,10 +229,10 @@ class Stopwatch:
 
     @property
     def left(self) -> float | None:
-        """Seconds left, not below 0; None without a limit."""
+        """Remaining seconds, at least 0; None without a limit."""
         return None if self._limit is None else max(0.0, self._limit - self.seconds)
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is up."""
+        """Whether the time limit is reached."""
         return self.left == 0.0

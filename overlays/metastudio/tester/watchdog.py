@@ -1,4 +1,4 @@
-"""Ends an exchange that takes too long, however steadily its bytes drip in: httpx bounds each wait, not their sum."""
+"""A total timeout for a request. The timeouts of httpx apply to each read, so a slow trickle of bytes never ends."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from typing import Any
 
 
 class Watchdog:
-    """Watches the exchanges of one client, one after the other, each for so many seconds.
+    """Closes the connection of a request that takes too long. Handles one request at a time.
 
-    Give `notice` to httpx as the extension `trace` of each request: it tells of connections being made.
+    Pass `trace` to httpx as the extension `trace` of each request; it reports the connection in use.
+
+    Args:
+        seconds: total timeout of a request.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.has_bitten = False
-        """Whether the last exchange took too long."""
+        self.has_fired = False
+        """Whether the last request took too long."""
         self._socket: socket.socket | None = None
 
-    def notice(self, event: str, info: Mapping[str, Any]) -> None:
-        """Remember the connection that is being used."""
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Store the socket of the connection in use."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._socket = info["return_value"].get_extra_info("socket")
 
     @contextmanager
-    def watching(self) -> Generator[None]:
-        """Break the connection unless the exchange within is over in time."""
-        self.has_bitten = False
-        timer = threading.Timer(self.seconds, self._bite)
+    def watch(self) -> Generator[None]:
+        """Close the connection if the block does not finish in time."""
+        self.has_fired = False
+        timer = threading.Timer(self.seconds, self._fire)
         timer.daemon = True
         timer.start()
         try:
@@ -38,8 +41,8 @@ class Watchdog:
         finally:
             timer.cancel()
 
-    def _bite(self) -> None:
-        self.has_bitten = True
+    def _fire(self) -> None:
+        self.has_fired = True
         if self._socket is not None:
-            with suppress(OSError):  # it may be closed by now
+            with suppress(OSError):  # it may be closed already
                 self._socket.shutdown(socket.SHUT_RDWR)

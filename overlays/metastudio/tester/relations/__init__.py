@@ -1,11 +1,15 @@
-"""What a list means, as relations between answers, compiled from `x-list` and the schema of the answer.
+"""Suite `meaning`: metamorphic relations between responses of a list, compiled from `x-list` and the response schema.
 
-The comparisons are written here in Python, apart from those of the sandbox in SQL, or both would err alike. Values
-come from the server's own list, so that nothing has to be known of it beforehand; while it changes nothing is blamed.
+The filter comparisons are written in Python, separate from the SQL of the sandbox, so that both do not share an error.
+Sample values come from the list of the server. A difference that a change of the list can explain is not a breach.
+
+Reading order: `list_client` (pages, items, snapshots), `judge` (from comparisons to a verdict), `pages`, `orders`,
+`items`, then `filters` with `sample_values` (values to ask for), `filter_oracle` (expected items) and
+`filter_assertions` (comparison).
 """
 
 from metastudio.tester.relations.compile import relations
 from metastudio.tester.relations.judge import judge
-from metastudio.tester.relations.list_client import Bench
+from metastudio.tester.relations.list_client import ListClient
 
-__all__ = ["Bench", "judge", "relations"]
+__all__ = ["ListClient", "judge", "relations"]

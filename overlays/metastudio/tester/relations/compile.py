@@ -1,16 +1,16 @@
-"""All relations of one list operation."""
+"""Compiles the relations of a list operation."""
 
 from __future__ import annotations
 
-from metastudio.tester.operation_under_test import Subject
+from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations import filters, items, orders, pages
 from metastudio.tester.relations.judge import Relation
 
 
-def relations(subject: Subject) -> tuple[Relation, ...]:
-    """Compile what the contract says of a list into relations.
+def relations(tested: OperationUnderTest) -> tuple[Relation, ...]:
+    """Return the relations of a list operation.
 
-    Those that look at every answer stand last, so that they see all.
+    Relations over all responses of the run come last.
     """
-    everything = [*pages.relations(subject), *orders.relations(subject), *filters.relations(subject)]
-    return (*everything, *items.relations(subject))
+    everything = [*pages.relations(tested), *orders.relations(tested), *filters.relations(tested)]
+    return (*everything, *items.relations(tested))

@@ -1,4 +1,4 @@
-"""Asks with filters, and compares what is kept with what should be."""
+"""Sends filters and compares the returned items with the expected ones."""
 
 from __future__ import annotations
 
@@ -7,107 +7,138 @@ from typing import Any
 
 from metastudio import redaction
 from metastudio.tester.relations import sample_values
-from metastudio.tester.relations.filter_oracle import keeps
-from metastudio.tester.relations.judge import Check
-from metastudio.tester.relations.list_client import Bench, Item, Query, Snapshot, Walk, texts
+from metastudio.tester.relations.filter_oracle import matches
+from metastudio.tester.relations.judge import RelationCheck
+from metastudio.tester.relations.list_client import (
+    AS_EXPECTED,
+    ListClient,
+    ListItem,
+    PagedListing,
+    Query,
+    Snapshot,
+    raw_values,
+)
 
-Asked = Mapping[str, Sequence[Any]]
-"""Filters and the values that they are asked with."""
+FilterValues = Mapping[str, Sequence[Any]]
+"""Filter values by parameter name."""
 
 
-def expected(bench: Bench, snapshot: Snapshot, asked: Asked) -> tuple[set[str], set[str]]:
-    """Return who must be kept, and who may be."""
+def expected(client: ListClient, snapshot: Snapshot, given: FilterValues) -> tuple[set[str], set[str]]:
+    """Return the identities that must match the filters, and those that may match."""
 
-    def test(item: Item) -> bool | None:
-        verdicts = [_keeps(bench, name, item, values) for name, values in asked.items()]
+    def test(item: ListItem) -> bool | None:
+        verdicts = [_matches(client, name, item, values) for name, values in given.items()]
         return False if False in verdicts else None if None in verdicts else True
 
-    return snapshot.keeping(test)
+    return snapshot.select(test)
 
 
-def _keeps(bench: Bench, name: str, item: Item, values: Sequence[Any]) -> bool | None:
-    rule = bench.rules.filters[name]
-    return keeps(rule, bench.schema(rule.property or ""), item, values)
+def _matches(client: ListClient, name: str, item: ListItem, values: Sequence[Any]) -> bool | None:
+    rule = client.rules.filters[name]
+    return matches(rule, client.schema(rule.property or ""), item, values)
 
 
-def query_of(bench: Bench, asked: Asked) -> Query:
-    """Return the parameters that ask with filters."""
-    parameters = bench.subject.operation.parameters
-    return {name: sample_values.asked(parameters[name], values) for name, values in asked.items()}
+def filter_query(client: ListClient, given: FilterValues) -> Query:
+    """Return the query parameters of filters."""
+    parameters = client.tested.operation.parameters
+    return {name: sample_values.query_value(parameters[name], values) for name, values in given.items()}
 
 
-def compare(
-    bench: Bench, snapshot: Snapshot, check: Check, asked: Asked, *, may_refuse: bool, more: Query | None = None
-) -> Walk | None:
-    """Ask with filters and compare what is kept with what should be. Return the walk, None where it was refused."""
-    query = {**query_of(bench, asked), **(more or {})}
+def check_filter(
+    client: ListClient,
+    snapshot: Snapshot,
+    check: RelationCheck,
+    given: FilterValues,
+    *,
+    may_refuse: bool,
+    more: Query | None = None,
+) -> PagedListing | None:
+    """Send filters and compare the returned items with the expected ones.
+
+    Args:
+        client: the list.
+        snapshot: the unfiltered list.
+        check: receives the comparisons.
+        given: the filters.
+        may_refuse: whether the server may refuse the values.
+        more: further query parameters.
+
+    Returns:
+        The filtered list, None if it was refused.
+    """
+    query = {**filter_query(client, given), **(more or {})}
     shown = "&".join(f"{name}={_shown(name, value)}" for name, value in query.items())
-    answer = bench.first(query)
-    if may_refuse and 400 <= answer.status < 500:
-        check.observe(f"{shown}: refused with {answer.status}")
+    response = client.send_first(query)
+    if may_refuse and 400 <= response.status < 500:
+        check.observe(f"{shown}: refused with status {response.status}")
         return None
-    walk = bench.walk(query, first=answer)
-    strays = [item for item in walk.items if any(_keeps(bench, name, item, v) is False for name, v in asked.items())]
-    strays = _without_defaults(bench, strays, asked, check)
+    listing = client.fetch_all(query, first=response)
+    strays = [
+        item for item in listing.items if any(_matches(client, name, item, v) is False for name, v in given.items())
+    ]
+    strays = _without_defaults(client, strays, given, check)
     first = strays[0] if strays else None
     check.holds(
-        first is None, f"only items that {shown} keeps", _describe(bench, first, asked) if first else "just that",
-        *[page.answer for page in walk.pages if first in page.items][:1], telling=True,
+        first is None, f"only items that match {shown}", _describe(client, first, given) if first else AS_EXPECTED,
+        *[page.response for page in listing.pages if first in page.items][:1], probable=True,
     )  # fmt: skip
-    if not snapshot.whole or not walk.whole:
-        return walk
-    must, may = expected(bench, snapshot, asked)
-    missing = must - set(walk.identities)
+    if not snapshot.complete or not listing.complete:
+        return listing
+    must, may = expected(client, snapshot, given)
+    missing = must - set(listing.identities)
     check.holds(
-        not missing, f"all {len(must)} items that {shown} keeps",
-        f"{len(must) - len(missing)} of them; item {min(missing, default='')} is missing", *walk.answers,
+        not missing, f"all {len(must)} items that match {shown}",
+        f"{len(must) - len(missing)} of them; item {min(missing, default='')} is missing", *listing.responses,
     )  # fmt: skip
-    extra = len(set(walk.identities) & may) + len({each.identity for each in walk.items} - must - may)
-    if walk.total is not None:
+    extra = len(set(listing.identities) & may) + len({each.identity for each in listing.items} - must - may)
+    if listing.total is not None:
         low, high = len(must), len(must) + max(len(may), extra)
-        fine = low <= walk.total <= high
-        check.holds(fine, f"a total of {low}", f"a total of {walk.total}", *walk.answers[:1])
-        same = walk.total == len(set(walk.identities))
-        check.holds(same, f"as many items on all pages as the total, {walk.total}",
-                    f"{len(set(walk.identities))} items", *walk.answers)  # fmt: skip
-    return walk
+        fine = low <= listing.total <= high
+        check.holds(fine, f"total {low}", f"total {listing.total}", *listing.responses[:1])
+        same = listing.total == len(set(listing.identities))
+        check.holds(same, f"as many items on all pages as the total {listing.total}",
+                    f"{len(set(listing.identities))} items", *listing.responses)  # fmt: skip
+    return listing
 
 
-def is_sure(bench: Bench, name: str, value: Any) -> bool:
-    """Whether a server must accept a value that an item has."""
-    return sample_values.must_be_accepted(bench.subject.operation.parameters[name], value)
+def must_accept(client: ListClient, name: str, value: Any) -> bool:
+    """Whether a server must accept a value of an item."""
+    return sample_values.must_accept_value(client.tested.operation.parameters[name], value)
 
 
-def is_refusable(bench: Bench, asked: Asked) -> bool:
+def may_be_refused(client: ListClient, given: FilterValues) -> bool:
     """Whether a server may refuse one of the values."""
-    return not all(is_sure(bench, name, value) for name, values in asked.items() for value in values)
+    return not all(must_accept(client, name, value) for name, values in given.items() for value in values)
 
 
-def _without_defaults(bench: Bench, strays: list[Item], asked: Asked, check: Check) -> list[Item]:
-    """Leave out items that lack the property, where the server may take its absence for the value asked for.
+def _without_defaults(
+    client: ListClient, strays: list[ListItem], given: FilterValues, check: RelationCheck
+) -> list[ListItem]:
+    """Drop items without the property if the server may treat absence as the value given for.
 
-    The page speaks of defaults that its own examples do not show (facts 5.2), so for a property with listed values
-    this is nobody's fault as long as one value only is meant by absence.
+    The API reference names defaults that its examples do not show
+    (docs/service-notes.md#contradictions-in-the-reference-page). So for a property with listed values, absence may
+    stand for one value.
     """
-    for name, values in asked.items():
-        rule = bench.rules.filters[name]
-        listed = bench.subject.operation.parameters[name].values
+    for name, values in given.items():
+        rule = client.rules.filters[name]
+        listed = client.tested.operation.parameters[name].values
         if rule.op == "eq" and listed and len(values) == 1 and values[0] in listed:
-            absent = [item for item in strays if not item.facts[rule.property or ""]]
-            meant = bench.absent_means.setdefault(name, values[0]) if absent else None
-            if absent and meant == values[0]:
+            absent = [item for item in strays if not item.values[rule.property or ""]]
+            default = client.assumed_defaults.setdefault(name, values[0]) if absent else None
+            if absent and default == values[0]:
                 check.observe(
-                    f"{name}={values[0]} keeps items without {rule.property} too, as if that were its default"
+                    f"{name}={values[0]} also matches items without {rule.property}, as if it were the default"
                 )
                 strays = [item for item in strays if item not in absent]
     return strays
 
 
-def _describe(bench: Bench, item: Item, asked: Asked) -> str:
+def _describe(client: ListClient, item: ListItem, given: FilterValues) -> str:
     parts = []
-    for name in asked:
-        pointer = bench.rules.filters[name].property or ""
-        values = list(texts(item, pointer))
+    for name in given:
+        pointer = client.rules.filters[name].property or ""
+        values = list(raw_values(item, pointer))
         parts.append(f"{pointer} {_shown(pointer.rpartition('/')[2], values[:3]) if values else 'absent'}")
     return f"item {item.identity} with {', '.join(parts)}"
 

@@ -1,6 +1,6 @@
-"""What a filter keeps: the tester's own reading of each `op` of `x-list`, in Python.
+"""The expected result of a filter: each `op` of `x-list`, evaluated in Python.
 
-Three answers: kept, not kept, and None where the contract does not tell.
+The result is True, False, or None if the contract does not specify it.
 """
 
 from __future__ import annotations
@@ -9,20 +9,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metastudio.contract.operation import Filter
-from metastudio.tester.relations.list_client import Item
+from metastudio.tester.relations.list_client import ListItem
 from metastudio.tester.values import comparable
 
 _ORDERED = {"ge": (0, 1), "gt": (1,), "le": (0, -1), "lt": (-1,)}
 
 
-def keeps(rule: Filter, schema: Mapping[str, Any], item: Item, wanted: Sequence[Any]) -> bool | None:
-    """Whether a filter keeps an item, for the values that were asked for (any of them is enough).
+def matches(rule: Filter, schema: Mapping[str, Any], item: ListItem, wanted: Sequence[Any]) -> bool | None:
+    """Whether an item matches a filter.
 
-    An item without the value is kept by no comparison. Whether `ne` keeps it is open, and so is the case of
-    `substring` and `prefix`, and whether an empty list exists.
+    An item without the property matches no comparison. Unspecified are: such an item with `ne`, the letter case of
+    `substring` and `prefix`, and an empty array with `exists`.
+
+    Args:
+        rule: the filter.
+        schema: schema of the property.
+        item: the item.
+        wanted: filter values, of which one must match.
+
+    Returns:
+        True or False, None if the contract does not specify it.
     """
     assert rule.property is not None
-    have = item.facts[rule.property]
+    have = item.values[rule.property]
     asked = [comparable(each, schema) for each in wanted]
     if rule.op == "exists":
         return _exists(have, asked)

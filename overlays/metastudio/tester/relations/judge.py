@@ -1,9 +1,9 @@
-"""From comparisons to a verdict, for data that may change while one looks.
+"""From comparisons to a verdict, for data that may change during the run.
 
-What one answer shows of itself is certain, or at least telling. What several show together is only held against a
-server when the list was the same before and after them, twice. An item that came and went in between leaves no trace in
-either look at the list, but it does in the answers: where one of them shows an item that the list does not have, or a
-larger total, the same must be seen three times over, at other moments.
+A violation in a single response is certain, or at least probable. A violation across several responses counts only if
+the list was the same before and after, twice. An item that was added and deleted in between does not appear in either
+snapshot, but it appears in the responses: if one of them contains an item that the snapshot does not have, or a larger
+total, the same violation must appear three times.
 """
 
 from __future__ import annotations
@@ -11,170 +11,194 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from metastudio.tester.http_client import Answer, NoAnswerError
-from metastudio.tester.relations.list_client import Bench, Snapshot, UnexpectedError
-from metastudio.tester.verdicts import Evidence, Property, Result, Verdict
+from metastudio.tester.http_client import HttpResponse, NoResponseError
+from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
+from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, Property, PropertyResult, Verdict
 
 ATTEMPTS = 5
-"""How often a relation that did not hold is looked at again."""
+"""How often a violated relation is checked again."""
 TWICE, THRICE = 2, 3
-SHOWN = 3
-"""Breaches of one property that are shown."""
-COMMANDS = 6
+MAX_SHOWN_COMMANDS = 6
 
 
 @dataclass(frozen=True)
-class Violation:
-    """Something that should not be. `certain` when one answer shows it of itself.
+class RelationViolation:
+    """A comparison that failed.
 
-    It is `telling` when one answer shows it that was put together from several readings of the server's data: a change
-    may have come in between, now and then, but not time and again.
+    Args:
+        expected: the expected result.
+        seen: the actual result.
+        responses: the compared responses.
+        certain: whether a single response proves it.
+        probable: whether a single response shows it, but a server that reads its data several times per response could
+            produce it when data changes in between. This does not happen repeatedly.
     """
 
     expected: str
     seen: str
-    answers: tuple[Answer | NoAnswerError, ...]
+    responses: tuple[HttpResponse | NoResponseError, ...]
     certain: bool
-    telling: bool = False
+    probable: bool = False
 
     def evidence(self) -> Evidence:
-        """Return it with its requests as commands."""
-        commands = tuple(dict.fromkeys(each.command for each in self.answers))
-        return Evidence(self.expected, self.seen, commands[:COMMANDS])
+        """Return the violation as evidence, with the requests as commands."""
+        commands = tuple(dict.fromkeys(each.command for each in self.responses))
+        return Evidence(self.expected, self.seen, commands[:MAX_SHOWN_COMMANDS])
 
 
 @dataclass
-class Check:
-    """Collects what a relation finds out in one look."""
+class RelationCheck:
+    """Collects the comparisons of one check of a relation."""
 
     exercised: int = 0
-    violations: list[Violation] = field(default_factory=list[Violation])
+    violations: list[RelationViolation] = field(default_factory=list[RelationViolation])
     skipped: list[str] = field(default_factory=list[str])
     observed: list[str] = field(default_factory=list[str])
-    signs: bool = False
-    """Whether an answer showed something that the list did not have before."""
+    saw_change: bool = False
+    """Whether a response contradicted the snapshot."""
 
     @property
     def is_certain(self) -> bool:
-        """Whether one answer was enough to see it."""
+        """Whether a single response proves a violation."""
         return any(each.certain for each in self.violations)
 
     @property
-    def is_telling(self) -> bool:
-        """Whether one answer was enough, unless a change came just then."""
-        return any(each.telling for each in self.violations)
+    def is_probable(self) -> bool:
+        """Whether a single response shows a violation that only a change at that moment could explain."""
+        return any(each.probable for each in self.violations)
 
     @property
     def fingerprint(self) -> frozenset[tuple[str, ...]]:
-        """What was seen, to be compared with another look."""
-        return frozenset((each.seen, *(answer.command for answer in each.answers)) for each in self.violations)
+        """Identifies the violations, to compare them with those of another check."""
+        return frozenset((each.seen, *(response.command for response in each.responses)) for each in self.violations)
 
     def holds(
         self,
-        so: bool,
+        condition: bool,
         expected: str,
         seen: str,
-        *answers: Answer | NoAnswerError,
+        *responses: HttpResponse | NoResponseError,
         certain: bool = False,
-        telling: bool = False,
+        probable: bool = False,
     ) -> bool:
-        """Count a comparison, and keep it where it does not hold."""
-        self.exercised += 1
-        if not so:
-            self.violations.append(Violation(expected, seen, answers, certain, telling))
-        return so
+        """Record a comparison.
 
-    def skip(self, why: str) -> None:
-        """Say what could not be looked at."""
-        self.skipped.append(why)
+        Args:
+            condition: whether it holds.
+            expected: the expected result.
+            seen: the actual result.
+            responses: the compared responses.
+            certain: whether a single response proves a violation.
+            probable: whether a single response shows a violation, unless data changed at that moment.
+
+        Returns:
+            The condition.
+        """
+        self.exercised += 1
+        if not condition:
+            self.violations.append(RelationViolation(expected, seen, responses, certain, probable))
+        return condition
+
+    def skip(self, reason: str) -> None:
+        """Record why something could not be tested."""
+        self.skipped.append(reason)
 
     def observe(self, what: str) -> None:
-        """Say what was seen where nothing is stated."""
+        """Record behaviour that the contract does not specify."""
         self.observed.append(what)
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A property, and how to look whether it holds. With `stated` false there is nothing to hold to."""
+    """A property and the function that checks it. With `stated` false the check only observes."""
 
     property: Property
-    look: Callable[[Bench, Snapshot, Check], None]
+    verify: Callable[[ListClient, Snapshot, RelationCheck], None]
     stated: bool = True
 
 
-def judge(relation: Relation, bench: Bench, before: Snapshot) -> Result:
-    """Look whether a relation holds, again and again where that is in doubt."""
-    first = _look(relation, bench, before)
+def judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyResult:
+    """Check a relation, repeatedly if the data may have changed.
+
+    Args:
+        relation: the relation.
+        client: the list.
+        before: the list before the check.
+    """
+    first = _check_once(relation, client, before)
     if not first.violations:
-        return _result(relation, first, _peaceful(relation, first))
+        return _result(relation, first, _verdict_without_violations(relation, first))
     if first.is_certain:
         return _result(relation, first, Verdict.BREACH)
     try:
-        return _again(relation, bench, before, first)
-    except UnexpectedError as error:
-        seen = Violation("a page of the list", error.what, (error.answer,), certain=True)
-        return _result(relation, Check(first.exercised, [*first.violations, seen]), Verdict.BREACH)
+        return _recheck(relation, client, before, first)
+    except UnexpectedResponseError as error:
+        seen = RelationViolation("a page of the list", error.what, (error.response,), certain=True)
+        return _result(relation, RelationCheck(first.exercised, [*first.violations, seen]), Verdict.BREACH)
 
 
-def _again(relation: Relation, bench: Bench, before: Snapshot, first: Check) -> Result:
-    failures, telling, moved = 0, int(first.is_telling), first.signs
+def _recheck(relation: Relation, client: ListClient, before: Snapshot, first: RelationCheck) -> PropertyResult:
+    failures, probable, data_changed = 0, int(first.is_probable), first.saw_change
     shown: list[frozenset[tuple[str, ...]]] = []
     last = first
     for attempt in range(ATTEMPTS):
-        for _ in range(attempt):  # so that what comes and goes in step with the requests gets out of step
-            bench.ask({bench.rules.limit: "1"})
-        now = bench.snapshot()
-        last = _look(relation, bench, now)
+        for _ in range(attempt):  # shifts the checks against changes that happen every n requests
+            client.fetch_page({client.rules.limit: "1"})
+        now = client.snapshot()
+        last = _check_once(relation, client, now)
         if last.is_certain:
             return _result(relation, last, Verdict.BREACH)
-        after = bench.snapshot()
+        after = client.snapshot()
         still = after.same_as(now)
-        moved = moved or last.signs or not still or not now.same_as(before)
+        data_changed = data_changed or last.saw_change or not still or not now.same_as(before)
         before = after
         if not last.violations:
-            if moved:
-                return _result(relation, last, Verdict.PASS, "looked at again after the data had changed")
+            if data_changed:
+                return _result(relation, last, Verdict.PASS, "checked again after the data had changed")
             continue
-        telling += last.is_telling
-        if still and not last.signs:
-            # The first look counts as well, when the list is still the one that it had.
-            failures += 1 if moved or last.fingerprint != first.fingerprint else TWICE
+        probable += last.is_probable
+        if still and not last.saw_change:
+            # The first check counts as well if the list has not changed since.
+            failures += 1 if data_changed or last.fingerprint != first.fingerprint else TWICE
             first = last
         elif still:
             shown.append(last.fingerprint)
-        if failures >= TWICE or telling == THRICE or (len(shown) >= THRICE and len(set(shown[-THRICE:])) == 1):
+        if failures >= TWICE or probable == THRICE or (len(shown) >= THRICE and len(set(shown[-THRICE:])) == 1):
             return _result(relation, last, Verdict.BREACH)
-    if not moved:
-        # Nothing ever changed, and yet the same questions had different answers.
-        return _result(relation, first, Verdict.BREACH, "not every time, although the data never changed")
-    return _result(relation, Check(exercised=last.exercised), Verdict.UNDECIDED, "the data changed at each look")
+    if not data_changed:
+        # The data never changed, so the server responds inconsistently.
+        return _result(relation, first, Verdict.BREACH, "not at every check, although the data never changed")
+    return _result(
+        relation, RelationCheck(exercised=last.exercised), Verdict.UNDECIDED, "the data changed during every check"
+    )
 
 
-def _look(relation: Relation, bench: Bench, snapshot: Snapshot) -> Check:
-    check, mark = Check(), len(bench.pages)
+def _check_once(relation: Relation, client: ListClient, snapshot: Snapshot) -> RelationCheck:
+    check, mark = RelationCheck(), len(client.pages)
     try:
-        relation.look(bench, snapshot, check)
-    except UnexpectedError as error:
-        what = "a page of the list, for a request that the contract allows"
-        check.holds(False, what, error.what, error.answer, certain=True)
-    except NoAnswerError as error:
-        check.holds(False, "an answer", str(error), error, certain=not error.slow)
-    check.signs = any(snapshot.is_contradicted_by(page) for page in bench.pages[mark:])
+        relation.verify(client, snapshot, check)
+    except UnexpectedResponseError as error:
+        what = "a page of the list, as the request is valid"
+        check.holds(False, what, error.what, error.response, certain=True)
+    except NoResponseError as error:
+        check.holds(False, "a response", str(error), error, certain=not error.slow)
+    check.saw_change = any(snapshot.is_contradicted_by(page) for page in client.pages[mark:])
     return check
 
 
-def _peaceful(relation: Relation, check: Check) -> Verdict:
+def _verdict_without_violations(relation: Relation, check: RelationCheck) -> Verdict:
     if not relation.stated:
         return Verdict.NOT_STATED
     return Verdict.PASS if check.exercised else Verdict.NOT_EXERCISED
 
 
-def _result(relation: Relation, check: Check, verdict: Verdict, note: str = "") -> Result:
-    return Result(
+def _result(relation: Relation, check: RelationCheck, verdict: Verdict, note: str = "") -> PropertyResult:
+    shown = check.violations[:MAX_SHOWN_BREACHES] if verdict is Verdict.BREACH else []
+    return PropertyResult(
         property=relation.property,
         verdict=verdict,
         exercised=check.exercised,
         note=note or "; ".join(dict.fromkeys(check.skipped)),
-        evidence=tuple(each.evidence() for each in check.violations[:SHOWN]) if verdict is Verdict.BREACH else (),
+        evidence=tuple(each.evidence() for each in shown),
         observations=tuple(dict.fromkeys(check.observed)),
     )

@@ -1,4 +1,4 @@
-"""Asks one list operation, reads its pages, and remembers what every answer must keep to."""
+"""Client of one list operation: pages, items and snapshots of the list."""
 
 from __future__ import annotations
 
@@ -9,125 +9,147 @@ from functools import cached_property
 from typing import Any
 
 from metastudio.contract.operation import ListRules
-from metastudio.tester.http_client import Answer, Probe
-from metastudio.tester.operation_under_test import Subject
-from metastudio.tester.values import instant, is_time, pick
+from metastudio.tester.http_client import HttpClient, HttpResponse
+from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.values import is_time, parse_instant, values_at
 
-LONGEST_LIST = 3000
-"""Items of a list that is compared whole; of a longer one the run says that it was not."""
-LOOKS = 6
-"""How often the list is looked at, at most, until it adds up."""
+MAX_COMPARED_ITEMS = 3000
+"""Maximum length of a list that is compared completely."""
+MAX_SNAPSHOT_READS = 6
+"""How often the list is read until its items match its total."""
 Query = Mapping[str, str | tuple[str, ...]]
-"""Parameters by name; several texts where the contract repeats the key for each value of an array."""
+"""Query parameters by name; a tuple repeats the parameter."""
 
 
-class UnexpectedError(Exception):
-    """A request that the contract allows was not answered with a page. `what` says what came instead."""
+AS_EXPECTED = "as expected"
 
-    def __init__(self, answer: Answer, what: str) -> None:
+
+class UnexpectedResponseError(Exception):
+    """A valid request got something else than a page; `what` describes it."""
+
+    def __init__(self, response: HttpResponse, what: str) -> None:
         super().__init__(what)
-        self.answer = answer
+        self.response = response
         self.what = what
 
 
 @dataclass(frozen=True)
-class Item:
-    """An item of the list: its identity, and the values that `x-list` speaks of, by pointer."""
+class ListItem:
+    """An item of the list.
+
+    Args:
+        identity: its identity as JSON.
+        values: values of the properties in `x-list`, by JSON pointer. Times are instants.
+        raw: the item as JSON.
+    """
 
     identity: str
-    facts: Mapping[str, tuple[Any, ...]]
+    values: Mapping[str, tuple[Any, ...]]
     raw: Any
 
 
 @dataclass(frozen=True)
-class Page:
-    """One answer: its items, the total it names (None where the contract has none), and how it came."""
+class ListPage:
+    """One page: its items, its total (None if the contract has none) and the response."""
 
-    items: tuple[Item, ...]
+    items: tuple[ListItem, ...]
     total: int | None
-    answer: Answer
+    response: HttpResponse
 
     @cached_property
     def identities(self) -> tuple[str, ...]:
-        """Who is on the page, in its order."""
+        """The identities on the page, in order."""
         return tuple(each.identity for each in self.items)
 
 
 @dataclass(frozen=True)
-class Walk:
-    """All pages of a list, one after the other. `whole` is false where the list was too long."""
+class PagedListing:
+    """All pages of a list. `complete` is false if the list is too long."""
 
-    pages: tuple[Page, ...]
-    whole: bool
+    pages: tuple[ListPage, ...]
+    complete: bool
 
     @cached_property
-    def items(self) -> tuple[Item, ...]:
+    def items(self) -> tuple[ListItem, ...]:
         """The items of all pages, in order."""
         return tuple(item for page in self.pages for item in page.items)
 
     @cached_property
     def identities(self) -> tuple[str, ...]:
-        """Who is in the list, in its order."""
+        """The identities of all items, in order."""
         return tuple(each.identity for each in self.items)
 
     @property
     def total(self) -> int | None:
-        """The total that the first page names."""
+        """The total of the first page."""
         return self.pages[0].total
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
-        """How it came."""
-        return tuple(each.answer for each in self.pages)
+    def responses(self) -> tuple[HttpResponse, ...]:
+        """The responses of all pages."""
+        return tuple(each.response for each in self.pages)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The list at one moment."""
+    """The list at one moment. `complete` is false if the list is too long."""
 
-    items: Mapping[str, Item]
+    items: Mapping[str, ListItem]
     total: int | None
-    whole: bool
-    answers: tuple[Answer, ...] = field(compare=False)
+    complete: bool
+    responses: tuple[HttpResponse, ...] = field(compare=False)
 
-    def keeping(self, test: Callable[[Item], bool | None]) -> tuple[set[str], set[str]]:
-        """Return who passes a test for certain, and who may or may not (None)."""
+    def select(self, test: Callable[[ListItem], bool | None]) -> tuple[set[str], set[str]]:
+        """Return the identities for which the test is true, and those for which it is None."""
         verdicts = {name: test(item) for name, item in self.items.items()}
         return {n for n, v in verdicts.items() if v}, {n for n, v in verdicts.items() if v is None}
 
-    def is_contradicted_by(self, page: Page) -> bool:
-        """Whether a page shows that the list is another one by now: an unknown or changed item, or a larger total."""
+    def is_contradicted_by(self, page: ListPage) -> bool:
+        """Whether a page shows that the list changed: an unknown or changed item, or a larger total."""
         if page.total is not None and self.total is not None and page.total > self.total:
             return True
-        return any(i.identity not in self.items or i.facts != self.items[i.identity].facts for i in page.items)
+        return any(i.identity not in self.items or i.values != self.items[i.identity].values for i in page.items)
 
     def same_as(self, other: Snapshot) -> bool:
-        """Whether nothing changed that a relation looks at."""
-        return self.total == other.total and {n: i.facts for n, i in self.items.items()} == {
-            n: i.facts for n, i in other.items.items()
+        """Whether the compared values and the total are the same."""
+        return self.total == other.total and {n: i.values for n, i in self.items.items()} == {
+            n: i.values for n, i in other.items.items()
         }
 
 
-class Bench:
-    """One list operation of one server. `path` has its parameters filled in, `pinned` is sent with every request."""
+class ListClient:
+    """Client of one list operation.
+
+    Args:
+        tested: the operation.
+        http: the client.
+        path: path of the operation, parameters filled in.
+        values: values of the path parameters.
+        fixed_query: query parameters of every request.
+    """
 
     def __init__(
-        self, subject: Subject, probe: Probe, path: str, values: Mapping[str, str], pinned: Mapping[str, str]
+        self,
+        tested: OperationUnderTest,
+        http: HttpClient,
+        path: str,
+        values: Mapping[str, str],
+        fixed_query: Mapping[str, str],
     ) -> None:
-        self.subject = subject
-        self.rules: ListRules = subject.rules
-        self.probe = probe
+        self.tested = tested
+        self.rules: ListRules = tested.rules
+        self.http = http
         self.path = path
         self.path_values = values
-        self.pinned = dict(pinned)
-        self.pages: list[Page] = []
-        self.absent_means: dict[str, str] = {}
-        self._schemas = {pointer: subject.property_schema(pointer) for pointer in self.pointers}
+        self.fixed_query = dict(fixed_query)
+        self.pages: list[ListPage] = []
+        self.assumed_defaults: dict[str, str] = {}
+        self._schemas = {pointer: tested.property_schema(pointer) for pointer in self.pointers}
         self._times = {pointer for pointer, schema in self._schemas.items() if is_time(schema)}
 
     @cached_property
     def pointers(self) -> tuple[str, ...]:
-        """The properties of an item that relations look at."""
+        """JSON pointers of the item properties that relations compare."""
         rules = self.rules
         found = [*rules.scope.values(), *(rules.order.keys.values() if rules.order else ())]
         found += [each.property for each in rules.filters.values() if each.property]
@@ -135,114 +157,120 @@ class Bench:
 
     @cached_property
     def page_length(self) -> int:
-        """The longest page that the contract promises; where it names none, the longest up to 100 that is given."""
+        """The maximum page length of the contract; without one, the longest returned page of up to 100 items."""
         if self.rules.max_limit is not None:
             return self.rules.max_limit
-        page = self.ask({self.rules.limit: "100"})
+        page = self.fetch_page({self.rules.limit: "100"})
         clamped = page.total is not None and len(page.items) < min(page.total, 100)
         return max(1, len(page.items)) if clamped else 100
 
     def schema(self, pointer: str) -> Mapping[str, Any]:
-        """The schema of a property of an item."""
+        """Return the schema of an item property."""
         return self._schemas[pointer]
 
-    def send(self, query: Query) -> Answer:
-        """Send a request, whatever may come."""
-        known, pairs, headers = self.subject.operation.parameters, list[tuple[str, str]](), list[tuple[str, str]]()
-        for name, value in {**self.pinned, **query}.items():
+    def send(self, query: Query) -> HttpResponse:
+        """Send a request and return the response, whatever it is."""
+        known, pairs, headers = self.tested.operation.parameters, list[tuple[str, str]](), list[tuple[str, str]]()
+        for name, value in {**self.fixed_query, **query}.items():
             target = headers if name in known and known[name].location == "header" else pairs
             target += [(name, text) for text in (value if isinstance(value, tuple) else (value,))]
-        return self.probe.send(self.path, pairs, headers=headers)
+        return self.http.send(self.path, pairs, headers=headers)
 
-    def ask(self, query: Query) -> Page:
-        """Ask for a page. Raises UnexpectedError when something else comes."""
-        return self.read(self.send(query))
+    def fetch_page(self, query: Query) -> ListPage:
+        """Request a page. Raise UnexpectedResponseError if the response is not one."""
+        return self.parse_page(self.send(query))
 
-    def read(self, answer: Answer) -> Page:
-        """Read an answer as a page. Raises UnexpectedError."""
-        if answer.status not in self.subject.operation.success:
-            raise UnexpectedError(answer, f"status {answer.status}{_message(answer)}")
-        if not answer.is_json:
-            kind = answer.headers.get("content-type", "no content type")
-            raise UnexpectedError(answer, f"status {answer.status} with a body that is not JSON ({kind})")
-        items = _at(answer.json, self.rules.items)
+    def parse_page(self, response: HttpResponse) -> ListPage:
+        """Parse a response as a page. Raise UnexpectedResponseError if it is not one."""
+        if response.status not in self.tested.operation.success:
+            raise UnexpectedResponseError(response, f"status {response.status}{_message(response)}")
+        if not response.is_json:
+            kind = response.headers.get("content-type", "no content type")
+            raise UnexpectedResponseError(response, f"status {response.status} with a body that is not JSON ({kind})")
+        items = _at(response.json, self.rules.items)
         if not isinstance(items, list):
-            raise UnexpectedError(answer, f"no array at {self.rules.items} of the answer")
-        total = _at(answer.json, self.rules.total) if self.rules.total else None
+            raise UnexpectedResponseError(response, f"no array at {self.rules.items} of the response")
+        total = _at(response.json, self.rules.total) if self.rules.total else None
         if self.rules.total and (not isinstance(total, int) or isinstance(total, bool)):
-            raise UnexpectedError(answer, f"no whole number at {self.rules.total} of the answer")
-        page = Page(tuple(self._item(each, answer) for each in items), total, answer)
+            raise UnexpectedResponseError(response, f"no integer at {self.rules.total} of the response")
+        page = ListPage(tuple(self._item(each, response) for each in items), total, response)
         self.pages.append(page)
         return page
 
-    def first(self, query: Query) -> Answer:
-        """Ask for the first of the longest pages, whatever may come."""
+    def send_first(self, query: Query) -> HttpResponse:
+        """Request the first page of maximum length and return the response, whatever it is."""
         return self.send({**query, self.rules.limit: str(self.page_length), self.rules.offset: "0"})
 
-    def walk(self, query: Query, size: int | None = None, first: Answer | None = None) -> Walk:
-        """Ask for all pages, of `size` items each or the most allowed, until one is short, empty, or brings nobody new.
+    def fetch_all(self, query: Query, size: int | None = None, first: HttpResponse | None = None) -> PagedListing:
+        """Request all pages, until one is short, empty or contains no new item.
 
-        `first` is the answer of `first(query)`, where that was asked for already.
+        Args:
+            query: filters and order.
+            size: page length; None for the maximum.
+            first: the response of `send_first(query)`, if it was requested already.
+
+        Raises:
+            UnexpectedResponseError: a response is not a page.
         """
         size = min(size or self.page_length, self.page_length)
-        pages: list[Page] = []
+        pages: list[ListPage] = []
         seen: set[str] = set()
         while True:
             at = sum(len(page.items) for page in pages)
             if first is not None and not pages:
-                page = self.read(first)
+                page = self.parse_page(first)
             else:
-                page = self.ask({**query, self.rules.limit: str(size), self.rules.offset: str(at)})
+                page = self.fetch_page({**query, self.rules.limit: str(size), self.rules.offset: str(at)})
             pages.append(page)
             new = set(page.identities) - seen
             seen |= new
             done = at + len(page.items) >= page.total if page.total is not None else len(page.items) < size
             if done or not new:
-                return Walk(tuple(pages), True)
-            if len(seen) >= LONGEST_LIST:
-                return Walk(tuple(pages), False)
+                return PagedListing(tuple(pages), True)
+            if len(seen) >= MAX_COMPARED_ITEMS:
+                return PagedListing(tuple(pages), False)
 
     def snapshot(self) -> Snapshot:
-        """Look at the whole list, again while the items met do not add up to the total.
+        """Read the complete list, repeatedly while the number of items differs from the total.
 
-        Several looks are put together, so that a server which shuffles its pages has a list all the same.
+        The reads are merged, so that a server with an unstable order still yields a complete list.
         """
-        walk = self.walk({})
-        met = {each.identity: each for each in walk.items}
-        for _ in range(LOOKS - 1):
-            if not walk.whole or walk.total in (None, len(met)):
+        listing = self.fetch_all({})
+        collected = {each.identity: each for each in listing.items}
+        for _ in range(MAX_SNAPSHOT_READS - 1):
+            if not listing.complete or listing.total in (None, len(collected)):
                 break
-            before, walk = met, self.walk({})
-            met = {**before, **{each.identity: each for each in walk.items}}
-            if len(met) > (walk.total or 0):
-                met = {each.identity: each for each in walk.items}
-            if met.keys() == before.keys():
+            before, listing = collected, self.fetch_all({})
+            collected = {**before, **{each.identity: each for each in listing.items}}
+            if len(collected) > (listing.total or 0):
+                collected = {each.identity: each for each in listing.items}
+            if collected.keys() == before.keys():
                 break
-        return Snapshot(met, walk.total, walk.whole, walk.answers)
+        return Snapshot(collected, listing.total, listing.complete, listing.responses)
 
-    def _item(self, raw: Any, answer: Answer) -> Item:
-        identity = pick(raw, self.rules.identity)
+    def _item(self, raw: Any, response: HttpResponse) -> ListItem:
+        identity = values_at(raw, self.rules.identity)
         if not identity:
-            raise UnexpectedError(answer, f"an item without {self.rules.identity}, its identity")
-        facts: dict[str, tuple[Any, ...]] = {}
+            raise UnexpectedResponseError(response, f"an item without its identity {self.rules.identity}")
+        compared: dict[str, tuple[Any, ...]] = {}
         for pointer in self.pointers:
-            values = pick(raw, pointer)
-            facts[pointer] = tuple(map(instant, values)) if pointer in self._times else tuple(values)
-        return Item(json.dumps(identity[0]), facts, raw)
+            values = values_at(raw, pointer)
+            compared[pointer] = tuple(map(parse_instant, values)) if pointer in self._times else tuple(values)
+        return ListItem(json.dumps(identity[0]), compared, raw)
 
 
-def texts(item: Item, pointer: str) -> Iterator[Any]:
-    """Yield the values that an item has at a pointer, as they were sent."""
-    yield from pick(item.raw, pointer)
+def raw_values(item: ListItem, pointer: str) -> Iterator[Any]:
+    """Yield the values of an item at a JSON pointer, as sent by the server."""
+    yield from values_at(item.raw, pointer)
 
 
 def _at(value: Any, pointer: str) -> Any:
-    found = pick(value, pointer)
+    found = values_at(value, pointer)
     return found[0] if found else None
 
 
-def _message(answer: Answer) -> str:
-    if answer.is_json and isinstance(answer.json, dict):
-        code = answer.json.get("error_code") or answer.json.get("errorCode")
+def _message(response: HttpResponse) -> str:
+    if response.is_json and isinstance(response.json, dict):
+        code = response.json.get("error_code") or response.json.get("errorCode")
         return f" ({code})" if isinstance(code, str) else ""
     return ""

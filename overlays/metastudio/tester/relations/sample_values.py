@@ -1,4 +1,4 @@
-"""Which values a filter is asked with: seen in the list, almost seen, and not seen at all."""
+"""Filter values to test with: values of items, near misses, boundary values and unused values."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from metastudio.contract.operation import Filter, Parameter
-from metastudio.tester.relations.list_client import Snapshot, texts
-from metastudio.tester.values import NANO, instant, is_time, wire, written
+from metastudio.tester.relations.list_client import Snapshot, raw_values
+from metastudio.tester.values import NANO, format_instant, is_time, parse_instant, query_text
 
-MOST_SEEN = 6
-NEVER_SEEN = "no-such-value-ever-7f3a"
-PLAIN = re.compile(r"[A-Za-z0-9_-]{1,32}")
-"""Texts that no decided rule about length or characters can refuse."""
+MAX_SEEN = 6
+UNUSED_VALUE = "no-such-value-ever-7f3a"
+PLAIN_TEXT = re.compile(r"[A-Za-z0-9_-]{1,32}")
+"""Texts that are valid under any restriction on length or characters."""
 _WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
-def seen(rule: Filter, snapshot: Snapshot) -> list[Any]:
-    """Return values that items have, the telling ones first: frequent, rare, part of another one, odd characters."""
+def seen_values(rule: Filter, snapshot: Snapshot) -> list[Any]:
+    """Return values of items, the most useful ones first: frequent, substring of another, unusual characters, rare."""
     counted: Counter[Any] = Counter()
     for item in snapshot.items.values():
-        counted.update(tuple(dict.fromkeys(_hashable(texts(item, rule.property or "")))))
+        counted.update(tuple(dict.fromkeys(_hashable(raw_values(item, rule.property or "")))))
     by_count = [value for value, _ in counted.most_common()]
     inside = [v for v in by_count if isinstance(v, str) and any(_part_of(v, w) for w in by_count)]
     folded = Counter(v.casefold() for v in by_count if isinstance(v, str))
     cases = [v for v in by_count if isinstance(v, str) and folded[v.casefold()] > 1]
-    odd = [v for v in by_count if isinstance(v, str) and not PLAIN.fullmatch(v)]
+    odd = [v for v in by_count if isinstance(v, str) and not PLAIN_TEXT.fullmatch(v)]
     chosen = [*by_count[:2], *inside[:1], *cases[:2], *odd[:1], *by_count[-1:], *by_count[2:]]
-    return list(dict.fromkeys(chosen))[:MOST_SEEN]
+    return list(dict.fromkeys(chosen))[:MAX_SEEN]
 
 
-def almost(value: str, others: Iterable[str]) -> Iterator[str]:
-    """Yield texts that look like a value but are none: parts, other case, more, wildcards.
+def near_misses(value: str, others: Iterable[str]) -> Iterator[str]:
+    """Yield texts that are similar to a value: parts, other case, extensions, wildcards.
 
-    Blanks at the ends are left alone, as a server may trim them.
+    No text differs only by blanks at its ends, because a server may trim them.
     """
     middle = value[len(value) // 3 : -max(1, len(value) // 3)] if len(value) > 3 else ""
     for text in (value[:-1], value[1:], middle, value + "x", value.swapcase()):
@@ -47,32 +47,32 @@ def almost(value: str, others: Iterable[str]) -> Iterator[str]:
     yield "%"
 
 
-def around(rule: Filter, schema: Mapping[str, Any], snapshot: Snapshot) -> list[Any]:
-    """Return values at, one below and one above the smallest, middle and largest value that items have."""
+def boundary_values(rule: Filter, schema: Mapping[str, Any], snapshot: Snapshot) -> list[Any]:
+    """Return the smallest, middle and largest value of items, each also one below and one above (seconds for times)."""
     pointer = rule.property or ""
-    keys = sorted({v for item in snapshot.items.values() for v in item.facts[pointer] if isinstance(v, int | float)})
+    keys = sorted({v for item in snapshot.items.values() for v in item.values[pointer] if isinstance(v, int | float)})
     marks = list(dict.fromkeys([keys[0], keys[len(keys) // 2], keys[-1]])) if keys else []
     if is_time(schema):
-        return [written(int(mark) + step * NANO) for mark in marks for step in (-1, 0, 1)]
+        return [format_instant(int(mark) + step * NANO) for mark in marks for step in (-1, 0, 1)]
     return [mark + step for mark in marks for step in (-1, 0, 1)]
 
 
-def zones(value: str) -> list[str]:
-    """Return the same instant written in other zones."""
-    moment = instant(value)
-    return [] if moment is None else [written(moment, minutes) for minutes in (480, -330)]
+def in_other_zones(value: str) -> list[str]:
+    """Return the same instant in other time zones."""
+    moment = parse_instant(value)
+    return [] if moment is None else [format_instant(moment, minutes) for minutes in (480, -330)]
 
 
-def asked(parameter: Parameter, values: Iterable[Any]) -> str | tuple[str, ...]:
-    """Write values as one query parameter, joined or repeated as the contract says."""
-    written_values = tuple(wire(each) for each in values)
+def query_value(parameter: Parameter, values: Iterable[Any]) -> str | tuple[str, ...]:
+    """Return values as a query parameter, joined or repeated according to the contract."""
+    written_values = tuple(query_text(each) for each in values)
     return written_values if parameter.is_array and not parameter.joined else ",".join(written_values)
 
 
-def must_be_accepted(parameter: Parameter, value: Any) -> bool:
-    """Whether refusing a value that an item has would be wrong: it holds nothing that a decided rule is about.
+def must_accept_value(parameter: Parameter, value: Any) -> bool:
+    """Whether a server must accept a value of an item.
 
-    An item may have values that the parameter does not take, and what lies one beside them may be out of bounds.
+    It may refuse values that the parameter schema forbids, and texts under a restriction that this contract chose.
     """
     from openapi_schema_validator import OAS30WriteValidator
 
@@ -83,7 +83,7 @@ def must_be_accepted(parameter: Parameter, value: Any) -> bool:
         return True
     if parameter.is_time:
         return _WHOLE_SECONDS.fullmatch(value) is not None
-    return value in parameter.values if parameter.values else PLAIN.fullmatch(value) is not None
+    return value in parameter.values if parameter.values else PLAIN_TEXT.fullmatch(value) is not None
 
 
 def _part_of(value: str, other: Any) -> bool:

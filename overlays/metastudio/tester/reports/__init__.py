@@ -1,4 +1,4 @@
-"""A report as people and machines read it: in a terminal, as JUnit, as JSON, as one page of HTML."""
+"""Report formats: terminal, HTML, JUnit and JSON."""
 
 from metastudio.tester.reports.data import as_json
 from metastudio.tester.reports.junit import junit

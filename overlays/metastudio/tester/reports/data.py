@@ -1,4 +1,4 @@
-"""A report as JSON, for programs."""
+"""The report as JSON."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from metastudio.tester.verdicts import Report, Result, Verdict
+from metastudio.tester.verdicts import PropertyResult, Report, Verdict
 
 
 def as_json(report: Report) -> str:
-    """Return the report as JSON. The form is part of the interface: names are added, never changed."""
+    """Return the report as JSON. Its keys are a public interface: keys may be added, but not changed."""
     return json.dumps(data(report), indent=2, ensure_ascii=False) + "\n"
 
 
 def data(report: Report) -> dict[str, Any]:
-    """Return the report as plain data."""
+    """Return the report as JSON-serialisable data."""
     return {
         "target": report.target,
         "contract": report.contract,
@@ -32,14 +32,19 @@ def data(report: Report) -> dict[str, Any]:
     }
 
 
-def _result(result: Result) -> dict[str, Any]:
-    property_, place = result.property, result.property.place
+def _result(result: PropertyResult) -> dict[str, Any]:
+    property_, location = result.property, result.property.location
     return {
         "operation": property_.operation,
         "suite": str(property_.suite),
         "id": property_.id,
         "sentence": property_.sentence,
-        "contract": {"file": place.file, "line": place.line, "pointer": place.pointer, "source": place.source},
+        "contract": {
+            "file": location.file,
+            "line": location.line,
+            "pointer": location.pointer,
+            "source": location.source,
+        },
         "verdict": str(result.verdict),
         "exercised": result.exercised,
         "note": result.note,

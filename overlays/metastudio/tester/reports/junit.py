@@ -1,4 +1,4 @@
-"""A report as JUnit: a suite for each suite, a test case for each property. Only a breach is a failure."""
+"""The report as JUnit XML: a test suite per suite, a test case per property. Only a breach is a failure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from metastudio.tester.verdicts import Report, Result, Suite, Verdict, describe
+from metastudio.tester.verdicts import NOTHING_SEEN, PropertyResult, Report, Suite, Verdict, describe
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(report: Report) -> str:
-    """Return the report as XML."""
+    """Return the report as JUnit XML."""
     root = ET.Element("testsuites", name="contract", time=f"{report.seconds:.2f}")
     for suite in Suite:
         results = [each for each in report.results if each.property.suite is suite]
@@ -21,22 +21,23 @@ def junit(report: Report) -> str:
     if report.failure is not None or report.nothing_seen:
         element = ET.SubElement(root, "testsuite", name="run", tests="1", failures="0", errors="1")
         case = ET.SubElement(element, "testcase", classname="run", name="possible")
-        ET.SubElement(case, "error", message=_clean(report.failure or "no answer held a single item"))
+        ET.SubElement(case, "error", message=_clean(report.failure or NOTHING_SEEN))
     _count(root)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(root: ET.Element, name: str, results: list[Result], report: Report) -> None:
+def _suite(root: ET.Element, name: str, results: list[PropertyResult], report: Report) -> None:
     when = datetime.fromtimestamp(report.started, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     element = ET.SubElement(root, "testsuite", name=name, timestamp=when, hostname=_clean(report.target))
     properties = ET.SubElement(element, "properties")
     for what, count in {"requests": report.requests.get(name, 0), **report.exercised}.items():
         ET.SubElement(properties, "property", name=_clean(what), value=str(count))
     for result in results:
+        location = result.property.location
         case = ET.SubElement(
             element, "testcase", classname=f"{result.property.operation}.{name}", name=result.property.id,
-            file=result.property.place.file, line=str(result.property.place.line), assertions=str(result.exercised),
+            file=location.file, line=str(location.line), assertions=str(result.exercised),
         )  # fmt: skip
         if result.verdict is Verdict.BREACH:
             seen = result.evidence[0].seen if result.evidence else ""

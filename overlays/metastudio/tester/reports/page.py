@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing else: summary, property by property, the evidence."""
+"""The report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from html import escape
 from importlib import resources
 
 from metastudio.tester import curl
-from metastudio.tester.verdicts import Evidence, Report, Result, Suite, Verdict
+from metastudio.tester.verdicts import Evidence, PropertyResult, Report, Suite, Verdict
 
 _HEADLINES = {
     0: ("No breach found", "pass"),
     1: ("{count} properties are broken", "breach"),
-    2: ("The run could not be made", "breach"),
-    3: ("Nothing was proven: no answer held an item", "undecided"),
+    2: ("The run was not possible", "breach"),
+    3: ("Nothing was tested: no response contained an item", "undecided"),
 }
 _ABOUT = {
-    Suite.MEANING: "what the list means, as relations between answers",
-    Suite.SHAPES: "statuses, headers, bodies, and what is let in",
-    Suite.AUTH: "who is let in, and who is not",
+    Suite.MEANING: "list semantics, as relations between responses",
+    Suite.SHAPES: "statuses, headers and bodies, and which requests are accepted",
+    Suite.AUTH: "which credentials are accepted and which are refused",
 }
 
 
 def html(report: Report) -> str:
-    """Return the page."""
+    """Return the report as HTML."""
     style = resources.files("metastudio.tester.reports").joinpath("page.css").read_text(encoding="utf-8")
     headline, tone = _HEADLINES[report.exit_code]
     when = datetime.fromtimestamp(report.started, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -53,7 +53,7 @@ def _headline(report: Report, text: str) -> str:
 
 
 def _contents(report: Report) -> Iterator[str]:
-    """Links to what is broken, where that is more than one finds at once."""
+    """Links to the breaches, if there are several."""
     if len(report.breaches) > 1:
         links = (
             f"<li><a href='#{escape(each.property.key)}'>{escape(f'{each.property.suite}/{each.property.id}')}</a></li>"
@@ -74,20 +74,21 @@ def _suites(report: Report) -> Iterator[str]:
             yield "</section>"
 
 
-def _result(result: Result) -> str:
-    property_, place = result.property, result.property.place
+def _result(result: PropertyResult) -> str:
+    property_, location = result.property, result.property.location
     opened = " open" if result.verdict is Verdict.BREACH else ""
-    source = "" if place.source == "page" else f" <span class=source>{escape(place.source)}</span>"
+    source = "" if location.source == "page" else f" <span class=source>{escape(location.source)}</span>"
     body = "".join(
         [
-            f"<p class=place>{escape(place.file)}:{place.line} <code>{escape(place.pointer)}</code>{source}</p>",
+            f"<p class=place>{escape(location.file)}:{location.line} "
+            f"<code>{escape(location.pointer)}</code>{source}</p>",
             f"<p>{escape(result.note)}</p>" if result.note else "",
             *(_evidence(each) for each in result.evidence),
             _list(result.observations),
         ]
     )
     count = result.exercised
-    times = f"<span class=times title='looked at {count} times'>{count}×</span>" if count else ""
+    times = f"<span class=times title='compared {count} times'>{count}×</span>" if count else ""
     return (
         f"<details id='{escape(property_.key)}' class={_class(result.verdict)}{opened}><summary>"
         f"<span class=verdict>{result.verdict}</span>"
@@ -105,7 +106,7 @@ def _evidence(evidence: Evidence) -> str:
 
 
 def _exercised(report: Report) -> Iterator[str]:
-    yield "<section id=met><h2>what was met</h2><table>"
+    yield "<section id=met><h2>data exercised</h2><table>"
     yield from (f"<tr><td>{escape(what)}</td><td>{count}</td></tr>" for what, count in report.exercised.items())
     yield f"</table>{_list(report.notes)}</section>"
 

@@ -1,4 +1,4 @@
-"""A report in a terminal, and what is shown while the run goes on."""
+"""The report in a terminal, and progress during the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from metastudio.tester import curl
-from metastudio.tester.verdicts import Report, Result, Verdict
+from metastudio.tester.verdicts import NOTHING_SEEN, PropertyResult, Report, Verdict
 
 STYLES = {
     Verdict.PASS: ("✓", "green"),
@@ -23,7 +23,7 @@ STYLES = {
 
 @contextmanager
 def progress() -> Generator[Callable[[str, int], None], None, None]:
-    """Show what is looked at, where somebody watches; the function is told of it."""
+    """Show progress if stderr is a terminal. Yields the function to call with the step and the number of requests."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _what, _sent: None
@@ -33,20 +33,28 @@ def progress() -> Generator[Callable[[str, int], None], None, None]:
 
 
 def terminal(report: Report, *, verbose: bool = False, console: Console | None = None) -> None:
-    """Print the report. `verbose` shows the properties that hold, or were not exercised, one by one as well."""
+    """Print the report.
+
+    Args:
+        report: the report.
+        verbose: also show passed and not exercised properties one by one.
+        console: where to print; None for stdout.
+    """
     console = console or Console(highlight=False)
     for result in report.results:
         if verbose or result.verdict not in (Verdict.PASS, Verdict.NOT_EXERCISED):
             for line in _lines(result):
-                # Never folded or cut: a command is there to be copied.
+                # No wrapping or truncation, so that commands can be copied.
                 console.print(line, soft_wrap=True)
     if not verbose:
-        for why, left in _left_out(report).items():
-            names = ", ".join(f"{each.property.suite}/{each.property.id}" for each in left)
-            console.print(Text(f"- not exercised{f' ({why})' if why else ''}: {names}", style="dim"), soft_wrap=True)
-    met = ", ".join(f"{count} {what}" for what, count in report.exercised.items() if count)
-    if met:
-        console.print(Text(f"met: {met}", style="dim"), soft_wrap=True)
+        for reason, skipped in _not_exercised(report).items():
+            names = ", ".join(f"{each.property.suite}/{each.property.id}" for each in skipped)
+            console.print(
+                Text(f"- not exercised{f' ({reason})' if reason else ''}: {names}", style="dim"), soft_wrap=True
+            )
+    exercised = ", ".join(f"{count} {what}" for what, count in report.exercised.items() if count)
+    if exercised:
+        console.print(Text(f"exercised: {exercised}", style="dim"), soft_wrap=True)
     needed = curl.variables(report.commands)
     for note in [*report.notes, *([needed] if needed else [])]:
         console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
@@ -54,25 +62,25 @@ def terminal(report: Report, *, verbose: bool = False, console: Console | None =
     if report.failure is not None:
         console.print(Text(f"could not run: {report.failure}", style="bold red"), soft_wrap=True)
     elif report.nothing_seen and not report.breaches:
-        console.print(Text("no answer held a single item: nothing was proven", style="bold red"))
+        console.print(Text(NOTHING_SEEN, style="bold red"))
 
 
-def _left_out(report: Report) -> dict[str, list[Result]]:
-    """What was not exercised, by the reason for it."""
-    found: dict[str, list[Result]] = {}
+def _not_exercised(report: Report) -> dict[str, list[PropertyResult]]:
+    """The properties that were not exercised, by reason."""
+    found: dict[str, list[PropertyResult]] = {}
     for each in report.having(Verdict.NOT_EXERCISED):
         found.setdefault(each.note, []).append(each)
     return found
 
 
-def _lines(result: Result) -> Iterator[Text]:
+def _lines(result: PropertyResult) -> Iterator[Text]:
     mark, style = STYLES[result.verdict]
     name = f"{result.property.suite}/{result.property.id}"
     times = f"  {result.exercised} times" if result.exercised else ""
     yield Text.assemble((f"{mark} ", style), (name, "bold"), (f"  {result.verdict}", style), (times, "dim"))
     if result.verdict is not Verdict.PASS:
         yield Text(f"    {result.property.sentence}")
-        yield Text(f"    {result.property.place}", style="dim")
+        yield Text(f"    {result.property.location}", style="dim")
     if result.note:
         yield Text(f"    {result.note}", style="dim")
     for each in result.evidence:

@@ -1,8 +1,12 @@
-"""Shapes: what schemathesis makes up from the contract, judged by who says each rule."""
+"""Suite `shapes`: statuses, headers and bodies of seed requests and of requests that schemathesis generates.
+
+Reading order: `suite`, `seed_requests`, `request_validity` (may a request be refused?), `responses` (what is wrong with
+a response), then `schemathesis_driver` with `generation` and `event_reader`, and `findings`.
+"""
 
 from metastudio.tester.shapes.findings import properties
-from metastudio.tester.shapes.plan import Plan
-from metastudio.tester.shapes.seed_requests import a_right_query, required_query
-from metastudio.tester.shapes.suite import Shapes
+from metastudio.tester.shapes.generation import GenerationSettings
+from metastudio.tester.shapes.seed_requests import required_query, valid_query
+from metastudio.tester.shapes.suite import ShapesSuite
 
-__all__ = ["Plan", "Shapes", "a_right_query", "properties", "required_query"]
+__all__ = ["GenerationSettings", "ShapesSuite", "properties", "required_query", "valid_query"]

@@ -1,4 +1,4 @@
-"""The properties of the suite, and what is known of each so far."""
+"""The properties of the suite, and the findings on each."""
 
 from __future__ import annotations
 
@@ -6,66 +6,74 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from metastudio.tester.http_client import Answer
-from metastudio.tester.operation_under_test import Subject
-from metastudio.tester.verdicts import Evidence, Place, Property, Result, Suite, Verdict
-
-SHOWN = 3
-"""Breaches of one property that are shown."""
+from metastudio.tester.http_client import HttpResponse
+from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.verdicts import (
+    MAX_SHOWN_BREACHES,
+    ContractLocation,
+    Evidence,
+    Property,
+    PropertyResult,
+    Suite,
+    Verdict,
+)
 
 
 @dataclass
-class Finding:
-    """What is known of one property so far."""
+class PropertyFindings:
+    """Counts and evidence for one property."""
 
     property: Property
     exercised: int = 0
     evidence: list[Evidence] = field(default_factory=list[Evidence])
     observed: Counter[str] = field(default_factory=Counter[str])
-    doubts: list[str] = field(default_factory=list[str])
+    undecided: list[str] = field(default_factory=list[str])
 
-    def breach(self, expected: str, seen: str, *answers: Answer) -> None:
-        """Note a breach, as long as there are not many of them."""
-        if len(self.evidence) < SHOWN:
-            self.evidence.append(Evidence(expected, seen, tuple(each.command for each in answers)))
+    def breach(self, expected: str, seen: str, *responses: HttpResponse) -> None:
+        """Record a breach, up to the maximum that is reported."""
+        if len(self.evidence) < MAX_SHOWN_BREACHES:
+            self.evidence.append(Evidence(expected, seen, tuple(each.command for each in responses)))
 
-    def result(self) -> Result:
+    def result(self) -> PropertyResult:
         """Return the verdict."""
         verdict = Verdict.PASS if self.exercised else Verdict.NOT_EXERCISED
-        if self.doubts:
+        if self.undecided:
             verdict = Verdict.UNDECIDED
         if self.evidence:
             verdict = Verdict.BREACH
         observed = tuple(f"{what} ({count} times)" for what, count in self.observed.most_common(8))
-        return Result(
-            self.property, verdict, self.exercised, "; ".join(self.doubts), tuple(self.evidence[:SHOWN]), observed
+        return PropertyResult(
+            self.property,
+            verdict,
+            self.exercised,
+            "; ".join(self.undecided),
+            tuple(self.evidence[:MAX_SHOWN_BREACHES]),
+            observed,
         )
 
 
-def properties(subject: Subject) -> Iterator[Property]:
+def properties(tested: OperationUnderTest) -> Iterator[Property]:
     """Yield the properties of the suite."""
 
-    def of(id_: str, sentence: str, place: Place) -> Property:
-        return Property(subject.name, Suite.SHAPES, id_, sentence, place)
+    def of(id_: str, sentence: str, location: ContractLocation) -> Property:
+        return Property(tested.name, Suite.SHAPES, id_, sentence, location)
 
-    responses = subject.place("/responses")
-    yield of("answer", "Every request gets a whole answer over HTTP.", responses)
-    yield of("failure", "No request makes the server fail.", responses)
-    yield of("status", "Every answer has a status that the contract declares; a redirect is none.", responses)
-    yield of("content", "Every answer has the content type declared for its status.", responses)
-    yield of("header", "Every answer carries the headers that its status requires.", responses)
-    yield of("body", "Every body is what the schema of its status says, down to each value.", responses)
-    yield of("leak", "No error shows the inside of the server: no stack trace, no name of an exception.", responses)
-    yield of(
-        "input",
-        "A request that the contract allows is answered, whatever else is made up for it.",
-        subject.place("/parameters"),
-    )
-    for (where, name), pointer in subject.parameter_places.items():
+    responses = tested.location("/responses")
+    yield of("answer", "Every request gets a complete HTTP response.", responses)
+    yield of("failure", "No request causes a server error.", responses)
+    yield of("status", "Every response has a status that the contract declares; redirects are not declared.", responses)
+    yield of("content", "Every response has the content type declared for its status.", responses)
+    yield of("header", "Every response has the headers required for its status.", responses)
+    yield of("body", "Every body matches the schema of its status.", responses)
+    yield of("leak", "No error response contains a stack trace or an exception name.", responses)
+    yield of("input", "Every valid request succeeds.", tested.location("/parameters"))
+    for (where, name), pointer in tested.parameter_pointers.items():
         if where != "path":
-            sentence = f"{name} accepts what the contract promises, and refuses what it cannot mean."
-            yield of(f"input.{name}", sentence, subject.at(f"{pointer}/schema"))
-    if subject.is_list:
+            sentence = f"{name} accepts valid values and refuses invalid ones."
+            yield of(f"input.{name}", sentence, tested.location_at(f"{pointer}/schema"))
+    if tested.is_list:
         yield of(
-            "word", "In every answer each item passes each filter, in the order asked for.", subject.place("/x-list")
+            "word",
+            "In every response, each item matches every filter, in the requested order.",
+            tested.location("/x-list"),
         )

@@ -1,0 +1,123 @@
+"""The first request: reports a server that cannot be tested before hundreds of requests are sent."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from metastudio import redaction
+from metastudio.tester.catalogue import start_property
+from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError
+from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.relations.list_client import ListClient, UnexpectedResponseError
+from metastudio.tester.verdicts import Evidence, PropertyResult, Verdict
+
+_ABOUT_CREDENTIALS = re.compile(r"token|auth|credential|signature|tenant|\bak\b|access key", re.IGNORECASE)
+_MAX_CLOCK_SKEW = 300
+"""Seconds of clock difference from which a refused signature is signed again with the server's time."""
+
+
+def preflight(
+    tested: OperationUnderTest,
+    http: HttpClient,
+    path: str,
+    query: list[tuple[str, str]],
+    list_client: ListClient | None,
+    notes: list[str],
+) -> PropertyResult:
+    """Send one plain request.
+
+    Args:
+        tested: the operation.
+        http: the client.
+        path: path of the operation, parameters filled in.
+        query: the required query parameters.
+        list_client: reads the response as a list page; None for operations that are not lists.
+        notes: receives remarks about the run.
+
+    Returns:
+        The verdict on the property `start`.
+
+    Raises:
+        CannotRunError: the server is unreachable or refuses the credentials.
+    """
+    property_ = start_property(tested)
+    if tested.operation.method != "GET":
+        return PropertyResult(
+            property_, Verdict.NOT_EXERCISED, note=f"only schemathesis sends {tested.operation.method}"
+        )
+    try:
+        response = http.send(path, query)
+        if response.status in (401, 403) and _correct_clock(response, http):
+            notes.append(
+                "the clock of this machine is wrong; requests are signed with the time of the server's Date header"
+            )
+            response = http.send(path, query)
+    except NoResponseError as error:
+        raise CannotRunError(f"{http.base_url}: {error}") from None
+    _stop_if_untestable(response, http)
+    fault = _fault(tested, response, list_client)
+    if fault is None:
+        return PropertyResult(property_, Verdict.PASS, 1)
+    return PropertyResult(
+        property_, Verdict.BREACH, 1, evidence=(Evidence("a declared success response", fault, (response.command,)),)
+    )
+
+
+def _fault(tested: OperationUnderTest, response: HttpResponse, list_client: ListClient | None) -> str | None:
+    if response.status not in tested.operation.success:
+        to = " to another address" if 300 <= response.status < 400 else ""
+        return f"status {response.status}{to}"
+    if list_client is not None:
+        try:
+            list_client.parse_page(response)
+        except UnexpectedResponseError as error:
+            return error.what
+    elif tested.operation.success[response.status] is not None and not response.is_json:
+        return f"status {response.status} with a body that is not JSON"
+    return None
+
+
+def _stop_if_untestable(response: HttpResponse, http: HttpClient) -> None:
+    error = _error_text(response)
+    sent = "the key pair" if http.caller.keys else "the token" if http.caller.token else "a request without credentials"
+    if response.status in (401, 403) or (response.status == 400 and _ABOUT_CREDENTIALS.search(error)):
+        raise CannotRunError(
+            f"the server refuses {sent}: status {response.status}{error}. Check the credentials and that they belong "
+            f"to project {http.caller.project_id}. No further requests were sent"
+        )
+    if response.status == 400 and b"HTTPS port" in response.body:
+        raise CannotRunError(f"{http.base_url} expects https: use https:// instead of http://")
+    if response.status == 407:
+        raise CannotRunError("a proxy requires authentication: status 407. Check HTTPS_PROXY and NO_PROXY")
+    if response.status == 404:
+        raise CannotRunError(f"{response.url} not found: status 404{error}. Check the URL and the project ID")
+    if response.status == 429:
+        raise CannotRunError(f"the server throttles requests: status 429{error}. Retry later, or set --rate-limit")
+    if response.status in (502, 503, 504):
+        raise CannotRunError(f"the gateway gets no response from the service: status {response.status}{error}")
+
+
+def _error_text(response: HttpResponse) -> str:
+    if not response.is_json or not isinstance(response.json, dict):
+        return ""
+    body = response.json
+    words = [
+        str(body[name]) for name in ("error_code", "errorCode", "error_msg", "errorMsg", "message") if body.get(name)
+    ]
+    return f" ({redaction.mask(', '.join(words))[:200]})" if words else ""
+
+
+def _correct_clock(response: HttpResponse, http: HttpClient) -> bool:
+    """Set the clock from the server's `Date` header if it differs by minutes. Return whether it did."""
+    if http.caller.keys is None:
+        return False
+    try:
+        server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return False
+    if abs((server_time - http.caller.clock.now()).total_seconds()) < _MAX_CLOCK_SKEW:
+        return False
+    http.caller.clock.set_to(server_time)
+    return True

@@ -1,0 +1,238 @@
+"""Whether a request, as sent, is valid, invalid or unspecified by the contract.
+
+A request is unspecified if it differs from a valid one only by a restriction that this contract chose (lengths,
+characters, formats, upper bounds), or in a way that conforming servers interpret differently (blanks around a number,
+a repeated parameter, an unknown parameter). A server may accept or refuse it, but must not fail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
+from metastudio.tester.relations.sample_values import PLAIN_TEXT
+from metastudio.tester.shapes.responses import LENIENT, source
+from metastudio.tester.values import parse_instant
+
+_DIGITS = re.compile(r"-?(0|[1-9][0-9]*)")
+_RFC3339_SHAPE = re.compile(r"\d{4}-(\d\d)-(\d\d)T(\d\d):(\d\d):\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_WHOLE_SECONDS = re.compile(r"(19[7-9]\d|20\d\d)-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_MAX_VALID_OFFSET, _MAX_QUERY_LENGTH = 10_000, 2000
+_BOOLEAN_TEXTS = ("true", "false", "1", "0", "yes", "no", "on", "off", "t", "f", "y", "n")
+
+
+class Validity(IntEnum):
+    """Validity of a request. The highest value of its parameters counts."""
+
+    VALID = 0
+    UNSPECIFIED = 1
+    INVALID = 2
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The validity of a request.
+
+    Args:
+        validity: the validity.
+        parameter: the parameter that determines it.
+        pointer: JSON pointer of the schema that determines it.
+        given: all parameters of the request.
+    """
+
+    validity: Validity
+    parameter: str = ""
+    pointer: str = ""
+    given: tuple[str, ...] = ()
+
+
+def assess(
+    tested: OperationUnderTest, pairs: Iterable[tuple[str, str]], headers: Mapping[str, str] | None = None
+) -> Assessment:
+    """Assess a request.
+
+    Args:
+        tested: the operation.
+        pairs: the decoded query.
+        headers: headers that are parameters of the operation.
+    """
+    given: dict[str, list[str]] = {}
+    for name, text in pairs:
+        given.setdefault(name, []).append(text)
+    found = [Assessment(Validity.VALID)]
+    for name, texts in given.items():
+        at = tested.parameter_pointers.get(("query", name))
+        if at is None or _is_ambiguous(name) or any(_is_ambiguous(text) for text in texts):
+            found.append(Assessment(Validity.UNSPECIFIED, name))
+            continue
+        assessment = Assessment(_parameter(tested, at, name, texts), name, f"{at}/schema")
+        found.append(Assessment(Validity.UNSPECIFIED, name) if _has_no_effect(tested, name, given) else assessment)
+    everything = list(given)
+    for (where, name), at in tested.parameter_pointers.items():
+        value = (headers or {}).get(name)
+        if where == "header" and value is not None:
+            everything.append(name)
+            validity = _scalar(tested.resolver, f"{at}/schema", value)
+            found.append(
+                Assessment(Validity.VALID if validity is Validity.VALID else Validity.UNSPECIFIED, name, f"{at}/schema")
+            )
+    if sum(len(text) for texts in given.values() for text in texts) > _MAX_QUERY_LENGTH or _bounds_contradict(
+        tested, given
+    ):
+        found.append(Assessment(Validity.UNSPECIFIED))
+    return replace(max(found, key=lambda each: each.validity), given=tuple(everything))
+
+
+def _parameter(tested: OperationUnderTest, at: str, name: str, texts: list[str]) -> Validity:
+    resolver = tested.resolver
+    schema, location = resolver.resolve(f"{at}/schema")
+    if schema.get("type") == "array":
+        joined = tested.operation.parameters[name].joined
+        parts = texts[0].split(",") if joined and len(texts) == 1 else texts
+        validities = [_scalar(resolver, f"{location}/items", part) for part in parts]
+        lenient = source(schema, "items") != "page"
+        worst = max(validities, default=Validity.UNSPECIFIED)
+        listed = tested.operation.parameters[name].values
+        if lenient and listed and any(part not in listed for part in parts):
+            return Validity.UNSPECIFIED
+        crowded = (joined and len(texts) > 1) or len(set(parts)) < len(parts) or len(parts) > 50
+        if (worst is Validity.VALID and crowded) or (worst is Validity.INVALID and lenient):
+            return Validity.UNSPECIFIED
+        return worst
+    if len(texts) > 1:
+        return Validity.UNSPECIFIED
+    rules = tested.operation.list_rules
+    if rules and name in (rules.offset, rules.limit):
+        return _paging(
+            texts[0], 0 if name == rules.offset else 1, rules.max_limit if name == rules.limit else _MAX_VALID_OFFSET
+        )
+    return _scalar(resolver, location, texts[0])
+
+
+def _paging(text: str, least: int, most: int | None) -> Validity:
+    """A negative offset and a limit below 1 are invalid even if the API reference states no minimum."""
+    number = _integer(text)
+    if number is None:
+        return Validity.UNSPECIFIED if _may_be_integer(text) else Validity.INVALID
+    if number < least:
+        return Validity.INVALID
+    sure = _DIGITS.fullmatch(text) is not None and (most is None or number <= most)
+    return Validity.VALID if sure else Validity.UNSPECIFIED
+
+
+def _scalar(resolver: SchemaResolver, pointer: str, text: str) -> Validity:
+    schema, at = resolver.resolve(pointer)
+    for kind in ("anyOf", "oneOf"):
+        if kind in schema:
+            is_choice = source(schema, kind) != "page"
+            validities = [_scalar(resolver, f"{at}/{kind}/{n}", text) for n in range(len(schema[kind]))]
+            best = min(validities)
+            valid_first = validities[0] is Validity.VALID
+            return Validity.UNSPECIFIED if is_choice and best is Validity.VALID and not valid_first else best
+    wanted = schema.get("type", "string")
+    if wanted in ("integer", "number"):
+        return _number(schema, wanted, text)
+    if wanted == "boolean":
+        return (
+            Validity.VALID
+            if text in ("true", "false")
+            else (Validity.UNSPECIFIED if text.strip().lower() in (*_BOOLEAN_TEXTS, "") else Validity.INVALID)
+        )
+    if schema.get("format") == "date-time":
+        return _time(text)
+    if "enum" in schema:
+        if text in schema["enum"]:
+            return Validity.VALID
+        alike = text.strip().casefold() in ("", *(str(each).casefold() for each in schema["enum"]))
+        return Validity.UNSPECIFIED if alike or source(schema, "enum") != "page" else Validity.INVALID
+    return _text(schema, text)
+
+
+def _text(schema: Mapping[str, Any], text: str) -> Validity:
+    broken = [
+        keyword
+        for keyword, wrong in (
+            ("minLength", len(text) < schema.get("minLength", 0)),
+            ("maxLength", len(text) > schema.get("maxLength", len(text))),
+            ("pattern", "pattern" in schema and not re.search(schema["pattern"], text)),
+        )
+        if wrong
+    ]
+    if any(source(schema, keyword) == "page" for keyword in broken) and text.strip():
+        return Validity.INVALID
+    return Validity.VALID if not broken and PLAIN_TEXT.fullmatch(text) else Validity.UNSPECIFIED
+
+
+def _number(schema: Mapping[str, Any], wanted: str, text: str) -> Validity:
+    number = _integer(text)
+    if number is None:
+        try:
+            fine = wanted == "number" and float(text) == float(text)
+        except ValueError:
+            fine = False
+        return Validity.UNSPECIFIED if fine or _may_be_integer(text) else Validity.INVALID
+    out = [
+        (k, w)
+        for k, w in (
+            ("minimum", number < schema.get("minimum", number)),
+            ("maximum", number > schema.get("maximum", number)),
+        )
+        if w
+    ]
+    if any(source(schema, keyword) == "page" or keyword not in LENIENT for keyword, _ in out):
+        return Validity.INVALID
+    return Validity.UNSPECIFIED if out or not _DIGITS.fullmatch(text) else Validity.VALID
+
+
+def _time(text: str) -> Validity:
+    """RFC 3339 in whole seconds and UTC is valid. A text without digits or with impossible fields is invalid."""
+    if _WHOLE_SECONDS.fullmatch(text) and parse_instant(text) is not None:
+        return Validity.VALID
+    shaped = _RFC3339_SHAPE.fullmatch(text)
+    if shaped:
+        month, day, hour, minute = (int(shaped[n]) for n in range(1, 5))
+        possible = 1 <= month <= 12 and 1 <= day <= 31 and hour <= 24 and minute <= 59
+        return Validity.UNSPECIFIED if possible else Validity.INVALID
+    readable = not text.strip() or any(character.isdigit() for character in text)
+    return Validity.UNSPECIFIED if readable else Validity.INVALID
+
+
+def _integer(text: str) -> int | None:
+    """Return a text as an integer, parsed strictly or leniently (` 1 `, `+1`, `1_0`); None if it is not one."""
+    try:
+        return int(text) if len(text) < 400 else None
+    except ValueError:
+        return None
+
+
+def _may_be_integer(text: str) -> bool:
+    try:
+        return not text.strip() or float(text).is_integer() or len(text) >= 400
+    except (ValueError, OverflowError):
+        return False
+
+
+def _has_no_effect(tested: OperationUnderTest, name: str, given: Mapping[str, list[str]]) -> bool:
+    """Whether a parameter has no effect without another one: a sort direction without a sort key."""
+    order = tested.operation.list_rules.order if tested.operation.list_rules else None
+    return order is not None and name == order.direction and order.parameter not in given
+
+
+def _bounds_contradict(tested: OperationUnderTest, given: Mapping[str, list[str]]) -> bool:
+    """Whether the bounds of one property exclude each other. A server may refuse them."""
+    rules = tested.operation.list_rules
+    bounds: dict[str, dict[str, list[int]]] = {}
+    for name, rule in (rules.filters if rules else {}).items():
+        moment = parse_instant(given[name][0]) if name in given else None
+        if moment is not None and rule.property and rule.op in ("ge", "gt", "le", "lt"):
+            bounds.setdefault(rule.property, {}).setdefault(rule.op[0], []).append(moment)
+    return any(max(each.get("g", [0])) > min(each.get("l", [0])) for each in bounds.values() if len(each) == 2)
+
+
+def _is_ambiguous(text: str) -> bool:
+    """Whether a text contains characters that decoders, proxies and databases handle differently."""
+    return any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" or c == "\ufffd" for c in text)

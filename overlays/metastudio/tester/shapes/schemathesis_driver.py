@@ -1,0 +1,209 @@
+"""Runs schemathesis as a library: it generates valid and invalid requests from the contract and sends them.
+
+Each request is signed just before it is sent, over its final URL. Redirects are not followed. Undeclared methods are
+sent only with `writes`. Most valid requests get a query that matches items of the list, because random filter values
+match nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
+from types import MappingProxyType
+from typing import Any
+
+import httpx
+import requests
+import schemathesis
+from requests.auth import AuthBase
+from schemathesis.engine import events, from_schema
+from schemathesis.generation.case import Case
+
+from metastudio.tester import curl
+from metastudio.tester.caller import AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN, Caller, canonical_url
+from metastudio.tester.http_client import RESPONSE_TIMEOUT_FACTOR, HttpResponse, RateLimiter
+from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.shapes.event_reader import EndlessResponseError, EventReader, InFlightRequest
+from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
+
+DISABLED_CHECKS = ("ignored_auth", "use_after_free", "ensure_resource_availability", "object_level_authorization")
+"""Checks that the authentication matrix replaces, or that do not apply to list operations."""
+AUTH_HEADERS = (AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN)
+UNSAFE_METHODS = ("put", "post", "delete", "patch", "trace")
+
+
+MASKED = "[Filtered]"
+"""Replacement that schemathesis uses for secrets."""
+
+
+def mask_credentials(caller: Caller) -> Callable[[Any, Any, Any], None]:
+    """Return the hook `after_call` that masks the credentials of a sent request.
+
+    Schemathesis prints a failed request as a curl command. Without this hook it would sign the request again after
+    masking secrets, and print the signature.
+    """
+
+    def after_call(context: Any, case: Any, response: Any) -> None:
+        for name in (AUTHORIZATION, SECURITY_TOKEN, caller.token_header):
+            if name in response.request.headers:
+                response.request.headers[name] = MASKED
+
+    return after_call
+
+
+class SigningAuth(AuthBase):
+    """Signs requests of the `requests` library, replacing generated credentials.
+
+    Args:
+        caller: signs the requests.
+        rate_limiter: delays each request.
+        sent: called with each request that is about to be sent.
+    """
+
+    def __init__(
+        self, caller: Caller, rate_limiter: RateLimiter, sent: Callable[[Any], None] = lambda _request: None
+    ) -> None:
+        self._caller = caller
+        self._rate_limiter = rate_limiter
+        self._sent = sent
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Wait for the rate limiter, then sign the request. A masked request is only printed, and stays unchanged."""
+        if MASKED in request.headers.values():
+            return request
+        self._rate_limiter.wait()
+        url = canonical_url(request.url or "")
+        request.url = url
+        for name in (*AUTH_HEADERS, self._caller.token_header):
+            request.headers.pop(name, None)
+        request.headers.update(self._caller.headers(request.method or "GET", url))
+        self._sent(request)
+        return request
+
+
+def generate(
+    tested: OperationUnderTest,
+    settings: GenerationSettings,
+    rate_limiter: RateLimiter,
+    seed_queries: Sequence[Mapping[str, str]],
+    sent: Callable[[], None],
+) -> Iterator[GeneratedCall | GenerationProblem | None]:
+    """Generate and send requests.
+
+    Args:
+        tested: the operation.
+        settings: settings of the generation.
+        rate_limiter: delays each request.
+        seed_queries: queries that match items of the list.
+        sent: called for each request that is sent.
+
+    Yields:
+        Requests with their responses, problems of schemathesis, and None while there is neither.
+    """
+    whole = schemathesis.openapi.from_dict(tested.document.data, config=_config(settings))
+    schema = whole.include(operation_id=tested.name)
+    if settings.app is not None:
+        schema.app = settings.app
+    in_flight = InFlightRequest()
+
+    def start(request: Any) -> None:
+        sent()
+        in_flight.start(request)
+
+    def finish(context: Any, case: Any, response: Any) -> None:
+        in_flight.finish()
+
+    schema.auth.set_from_requests(SigningAuth(settings.caller, rate_limiter, start))
+    schema.hook("after_call")(mask_credentials(settings.caller))
+    schema.hook("after_call")(finish)
+    if seed_queries:
+        schema.hook("map_case")(_seeded(seed_queries, settings.seed))
+    declared = frozenset(name.lower() for where, name in tested.parameter_pointers if where == "header")
+    reader = EventReader(
+        from_schema(schema).execute(), in_flight, RESPONSE_TIMEOUT_FACTOR * settings.timeout, settings.is_over
+    )
+    try:
+        for event in reader.events():
+            if isinstance(event, events.ScenarioFinished):
+                yield from _generated_calls(event.recorder, settings, declared)
+            elif isinstance(event, events.NonFatalError):
+                yield GenerationProblem(str(event.value).partition("\n")[0][:300])
+            elif isinstance(event, events.SchemaAnalysisWarnings):
+                yield from (GenerationProblem(str(warning.message)) for warning in event.warnings)
+            elif isinstance(event, events.FatalError):
+                yield GenerationProblem(f"schemathesis stopped: {type(event.exception).__name__}")
+            elif event is None:
+                yield None
+    except EndlessResponseError:
+        request = in_flight.request
+        yield _generated_call(request.method, request.url, dict(request.headers), settings, declared)
+        yield GenerationProblem("a response did not end; the remaining requests were not sent")
+
+
+def _config(settings: GenerationSettings) -> schemathesis.Config:
+    phases: dict[str, Any] = {
+        "coverage": {"unexpected-methods": list(UNSAFE_METHODS) if settings.writes else []},
+        "fuzzing": {"extra-data-sources": {"responses": False}, "error-feedback": {"enabled": False}},
+        "stateful": {"enabled": False},
+    }
+    return schemathesis.Config.from_dict({
+        "seed": settings.seed,
+        "base-url": settings.base_url,
+        "continue-on-failure": True,
+        "suppress-health-check": ["too_slow"],  # it measures this machine, not the server
+        "max-redirects": 0,
+        "request-timeout": settings.timeout,
+        "rate-limit": "auto",
+        "tls-verify": settings.verify,
+        "parameters": {f"path.{name}": value for name, value in settings.path_values.items()},
+        "generation": {
+            "max-examples": settings.examples, "no-shrink": True, "database": "none", "with-security-parameters": False,
+        },
+        "phases": phases,
+        "checks": {name: {"enabled": False} for name in DISABLED_CHECKS},
+    })  # fmt: skip
+
+
+def _seeded(seed_queries: Sequence[Mapping[str, str]], seed: int) -> Callable[[Any, Case[Any]], Case[Any]]:
+    """Return a hook that gives two of three valid requests a query that matches items."""
+    random = Random(seed)  # noqa: S311 - spreads requests, no secret
+
+    def map_case(context: Any, case: Case[Any]) -> Case[Any]:
+        meta = case.meta
+        if meta is not None and meta.generation.mode.is_positive and random.random() < 0.67:
+            case.query = dict(random.choice(seed_queries))
+        return case
+
+    return map_case
+
+
+def _generated_calls(recorder: Any, settings: GenerationSettings, declared: frozenset[str]) -> Iterator[GeneratedCall]:
+    for case_id, interaction in recorder.interactions.items():
+        request, received = interaction.request, interaction.response
+        headers = {name: values[0] for name, values in request.headers.items()}
+        failed_checks = {
+            node.name: node.failure_info.failure.title
+            for node in recorder.checks.get(case_id, [])
+            if node.failure_info is not None
+        }
+        yield _generated_call(request.method, request.uri, headers, settings, declared, received, failed_checks)
+
+
+def _generated_call(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    settings: GenerationSettings,
+    declared: frozenset[str],
+    received: Any = None,
+    failed_checks: Mapping[str, str] = MappingProxyType({}),
+) -> GeneratedCall:
+    own = [(name, value) for name, value in headers.items() if name.lower() in declared]
+    command = curl.command(method, url, settings.caller, headers=own, generated=True)
+    response = None
+    if received is not None:
+        pairs = [(name, value) for name, values in received.headers.items() for value in values]
+        response = HttpResponse(
+            method, url, received.status_code, httpx.Headers(pairs), received.content or b"", received.elapsed, command
+        )
+    return GeneratedCall(method, url, headers, response, failed_checks, command)
