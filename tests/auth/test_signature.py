@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from metastudio.auth import signature
+from metastudio.http.url import canonical_query, normalize_query, query_pairs
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference/signing-vectors.json").read_text("utf-8"))
 
@@ -48,7 +49,7 @@ def test_the_file_still_holds_what_is_judged() -> None:
 @pytest.mark.parametrize("vector", WHOLE, ids=lambda vector: vector["id"])
 def test_vector_from_the_parts_of_a_request(vector: dict[str, Any]) -> None:
     headers = _headers(vector)
-    query = signature.canonical_query([(key, _text(value)) for key, value in vector["query_params"]])
+    query = canonical_query([(key, _text(value)) for key, value in vector["query_params"]])
     body = (vector["body"] or "").encode()
     payload = signature.payload_hash(body, headers.get("x-sdk-content-sha256"))
     request = signature.canonical_request(vector["method"], vector["path"], query, headers, payload)
@@ -73,7 +74,7 @@ def test_vector_from_the_canonical_request(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", WHOLE, ids=lambda vector: vector["id"])
 def test_the_query_of_the_sent_url_is_canonical_already(vector: dict[str, Any]) -> None:
     query = vector.get("url", "").partition("?")[2]
-    assert signature.canonical_query(signature.query_pairs(query)) == query
+    assert canonical_query(query_pairs(query)) == query
 
 
 def test_an_empty_path_is_the_root() -> None:
@@ -101,21 +102,21 @@ def test_an_empty_path_is_the_root() -> None:
     ],
 )
 def test_any_spelling_of_a_query_has_one_canonical_form(query: str, canonical: str) -> None:
-    assert signature.canonical_query(signature.query_pairs(query)) == canonical
-    assert signature.canonical_query(signature.query_pairs(canonical)) == canonical
-    assert signature.spell_query(query) == signature.spell_query(canonical) == canonical
+    assert canonical_query(query_pairs(query)) == canonical
+    assert canonical_query(query_pairs(canonical)) == canonical
+    assert normalize_query(query) == normalize_query(canonical) == canonical
 
 
 @given(st.text("ab-.~_=&%+2 "))
 @example("a-b=1&a=2&a.=3")
 @example("=a&b=")
 def test_a_plain_query_is_spelled_like_any_other(query: str) -> None:
-    assert signature.spell_query(query) == signature.canonical_query(signature.query_pairs(query))
+    assert normalize_query(query) == canonical_query(query_pairs(query))
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))
 def test_pairs_survive_the_canonical_query(pairs: list[tuple[str, str]]) -> None:
-    read_back = signature.query_pairs(signature.canonical_query(pairs))
+    read_back = query_pairs(canonical_query(pairs))
     assert read_back == sorted(pairs)
 
 

@@ -22,6 +22,7 @@ from metastudio.auth.origin_policy import StayAtOrigin
 from metastudio.auth.refresh import Renewal
 from metastudio.errors import ConfigurationError
 from metastudio.http import hints
+from metastudio.http.url import normalize_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -162,7 +163,7 @@ class AkSkAuth(StepAuth):
 
         target = request.url.raw_path.decode("ascii")
         path, _, query = target.partition("?")
-        query = signature.spell_query(query)
+        query = normalize_query(query)
         if target != (spelling := f"{path}?{query}" if query else path):
             request.url = request.url.copy_with(raw_path=spelling.encode("ascii"))
 

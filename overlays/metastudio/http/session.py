@@ -112,7 +112,7 @@ class Session(httpx.Client):
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
         """As httpx does; a URL or header that cannot be sent is a ConfigurationError."""
         try:
-            return super().build_request(*args, **url.resolve(self, kwargs))
+            return super().build_request(*args, **url.merge(self, kwargs))
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise tls.unsendable(error) from None
 
@@ -189,7 +189,7 @@ class AsyncSession(httpx.AsyncClient):
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
         """As `Session.build_request`."""
         try:
-            return super().build_request(*args, **url.resolve(self, kwargs))
+            return super().build_request(*args, **url.merge(self, kwargs))
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise tls.unsendable(error) from None
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from metastudio.auth import signature
 from metastudio.auth.clock import Clock
 from metastudio.auth.credentials import Credentials
-from metastudio.auth.signature import query_pairs
+from metastudio.http.url import canonical_query, query_pairs
 
 AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN = "Authorization", "X-Sdk-Date", "X-Project-Id", "X-Security-Token"
 """Headers of the recipe (facts, section 3)."""
@@ -102,7 +102,7 @@ class Access:
         canonical = signature.canonical_request(
             tamper.signed_method or method,
             parts.path if tamper.signed_path is None else tamper.signed_path,
-            signature.canonical_query(query_pairs(query)),
+            canonical_query(query_pairs(query)),
             covered,
         )
         signed = signature.signature(keys.secret_key, signature.string_to_sign(date, canonical))
@@ -114,7 +114,7 @@ class Access:
 def spelled(url: str) -> str:
     """Return a URL with its query in the canonical spelling, the one that every reader of it takes alike."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=signature.canonical_query(query_pairs(parts.query)), fragment=""))
+    return urlunsplit(parts._replace(query=canonical_query(query_pairs(parts.query)), fragment=""))
 
 
 def in_path(value: str) -> str:

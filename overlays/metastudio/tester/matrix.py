@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from metastudio.auth.signature import canonical_query
+from metastudio.http.url import canonical_query
 from metastudio.tester.access import Access, in_path
 from metastudio.tester.cases import Case, Cases
 from metastudio.tester.http_client import TIME_IS_UP, Answer, NoAnswerError, Probe, TimeIsUpError
