@@ -149,7 +149,7 @@ def connect(**options: Unpack[Options]) -> Client:
 class _Connected(Client):
     """The generated client, whose httpx clients are sessions of ours, made when they are first needed."""
 
-    found: config.Settings = attrs.field(kw_only=True)
+    found: config.Config = attrs.field(kw_only=True)
     retry: RetryPolicy = attrs.field(kw_only=True)
     connection: dict[str, Any] = attrs.field(kw_only=True)
 
@@ -249,5 +249,5 @@ def _app_user(app_user_id: str | None) -> dict[str, str]:
     return {"X-App-UserId": app_user_id}
 
 
-def _shown(client: object, found: config.Settings) -> str:
+def _shown(client: object, found: config.Config) -> str:
     return f"<{type(client).__name__.lstrip('_')} {found.base_url} project={found.project_id} auth={found.auth!r}>"

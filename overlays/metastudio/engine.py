@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metastudio_client.client import Client
     from metastudio_client.types import Response
 
-    from metastudio.config import Settings
+    from metastudio.config import Config
     from metastudio.lists.offset import FetchedPage
     from metastudio.lists.prefetch import AsyncFetch, Fetch
 
@@ -34,7 +34,7 @@ PROJECT = "project_id"  # the path parameter that the settings fill
 class _Common:
     """What both engines do that is not I/O."""
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Config) -> None:
         self._client = client
         self._settings = settings
         self._project_id = settings.project_id
@@ -59,7 +59,7 @@ class _Common:
 class Engine(_Common):
     """Runs operations over blocking I/O. May be shared by threads."""
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Config) -> None:
         super().__init__(client, settings)
         self._finding = threading.Lock()
         self._iterations = Iterations()
@@ -131,7 +131,7 @@ class Engine(_Common):
 class AsyncEngine(_Common):
     """Runs operations over asyncio. May be shared by the tasks of one loop."""
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Config) -> None:
         super().__init__(client, settings)
         self._finding: asyncio.Lock | None = None
         self._iterations = AsyncIterations()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from metastudio.auth.aksk import AkSkAuth, Clock
+from metastudio.auth import AkSkAuth, Clock
 from metastudio.http.session import AsyncSession, Session
 
 if TYPE_CHECKING:
