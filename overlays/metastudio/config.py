@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metastudio_client._contract import SERVER
 
@@ -89,16 +89,23 @@ def resolve(
         CredentialsError: The credentials found are incomplete or cannot be read.
     """
     environ = os.environ if environ is None else environ
-    if base_url:
-        url, url_source = base_url, "argument base_url"
-    elif not region and environ.get(BASE_URL):
-        url, url_source = environ[BASE_URL], f"environment ({BASE_URL})"
-    else:
-        url, url_source = None, "region"
-    region, region_source = _region(region, environ)
-    if url is None:
-        url, url_source = _endpoint(region, environ)
-    parsed_url = require_https(url, name=f"base URL ({url_source})", allow_http=allow_http)
+    region_name: str
+    region_name, region_source = _first(
+        (region or None, "argument region"),
+        _variable(environ, REGION),
+        (SERVER["variables"]["region"], "the contract's default"),
+    )
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", region_name):
+        raise ConfigurationError(f"region {region_name!a} ({region_source}) is malformed; write it like cn-north-4")
+    endpoint_variable = REGION_ENDPOINT.format(region=region_name.upper().replace("-", "_"))
+    endpoint = environ.get(endpoint_variable, "").split(",")[0].strip()
+    url, url_source = _first(
+        (base_url or None, "argument base_url"),
+        (None, "") if region else _variable(environ, BASE_URL),
+        (endpoint or None, f"environment ({endpoint_variable})"),
+        (SERVER["url"].format(region=region_name), "region"),
+    )
+    url = require_https(url, name=f"base URL ({url_source})", allow_http=allow_http)
 
     source: chain.Source | None = None
     if auth is not None:
@@ -106,9 +113,8 @@ def resolve(
             raise ConfigurationError("arguments credentials and auth are both given; pass only one")
         auth_source = "argument auth"
     elif credentials is not None:
-        auth = AkSkAuth(
-            credentials.access_key, credentials.secret_key, security_token=credentials.security_token, clock=clock
-        )
+        keys = credentials.access_key, credentials.secret_key
+        auth = AkSkAuth(*keys, security_token=credentials.security_token, clock=clock)
         auth_source = "argument credentials"
     elif (source := chain.from_environment(environ)) is None and environ.get(TOKEN):
         from metastudio.auth.token import TokenAuth
@@ -117,48 +123,37 @@ def resolve(
     else:
         source = source or chain.find(environ=environ)
         auth, auth_source = AkSkAuth.from_provider(source.provide, clock=clock), source.name
-
-    project_id, project_source = _project_id(project_id, auth, environ, source)
     iam_endpoint = environ.get(chain.IAM_ENDPOINT) or (source.iam_endpoint if source else None)
-    return Config(
-        region, region_source, parsed_url, url_source, allow_http, iam_endpoint, auth, auth_source,
-        project_id, project_source,
-    )  # fmt: skip
 
-
-def _region(region: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
-    if region:
-        source = "argument region"
-    elif region := environ.get(REGION):
-        source = f"environment ({REGION})"
-    else:
-        region, source = str(SERVER["variables"]["region"]), "the contract's default"
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", region):
-        raise ConfigurationError(f"region {region!a} ({source}) is malformed; write it like cn-north-4")
-    return region, source
-
-
-def _endpoint(region: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the region's URL from the environment, where the first of a comma list counts, or from the contract."""
-    name = REGION_ENDPOINT.format(region=region.upper().replace("-", "_"))
-    if url := environ.get(name, "").split(",")[0].strip():
-        return url, f"environment ({name})"
-    return str(SERVER["url"]).format(region=region), "region"
-
-
-def _project_id(
-    project_id: str | None, auth: httpx.Auth, environ: Mapping[str, str], source: chain.Source | None
-) -> tuple[str | None, str | None]:
+    project_id, project_source = _first(
+        (project_id, "argument project_id"),
+        (auth.project_id if isinstance(auth, AkSkAuth) else None, "argument auth"),
+        _variable(environ, PROJECT_ID),
+        (source.project_id if source else None, auth_source),
+        (None, None),
+    )
+    if project_id is None and (file := chain.from_file(environ)) and file.project_id:
+        project_id, project_source = file.project_id, file.name
     if project_id is not None:
-        found_in = "argument project_id"
-    elif isinstance(auth, AkSkAuth) and auth.project_id is not None:
-        project_id, found_in = auth.project_id, "argument auth"
-    elif environ.get(PROJECT_ID):
-        project_id, found_in = environ[PROJECT_ID], f"environment ({PROJECT_ID})"
-    else:
-        source = source if source and source.project_id else chain.from_file(environ)
-        if source is None or not source.project_id:
-            return None, None
-        project_id, found_in = source.project_id, source.name
-    check_project_id(project_id, found_in)
-    return project_id, found_in
+        check_project_id(project_id, str(project_source))
+    return Config(
+        region=region_name,
+        region_source=region_source,
+        base_url=url,
+        base_url_source=url_source,
+        allow_http=allow_http,
+        iam_endpoint=iam_endpoint,
+        auth=auth,
+        auth_source=auth_source,
+        project_id=project_id,
+        project_source=project_source,
+    )
+
+
+def _variable(environ: Mapping[str, str], name: str) -> tuple[str | None, str]:
+    return environ.get(name) or None, f"environment ({name})"
+
+
+def _first(*candidates: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Return the first candidate that has a value, or else the last."""
+    return next((candidate for candidate in candidates if candidate[0] is not None), candidates[-1])

@@ -33,7 +33,7 @@ LEADER_TIMEOUT = 60.0
 _MAX_LEADERS = 3
 
 
-class _Snapshot(NamedTuple, Generic[T]):
+class _ValueState(NamedTuple, Generic[T]):
     """Replaced as a whole, so that readers need no lock. A time is None if the value does not expire."""
 
     value: T | None
@@ -66,12 +66,12 @@ class RefreshableValue(Generic[T]):
         self._now = now
         self._advisory = advisory
         self._mandatory = mandatory
-        self._snapshot = _Snapshot(value)
+        self._state = _ValueState(value)
         self._pending: dict[int, Future[T]] = {}  # by process, because a forked child never gets its parent's result
 
     def current(self) -> T | None:
         """Return the value, or None if it has to be refreshed. Nearly every request needs only this."""
-        value, refresh_at, _ = self._snapshot
+        value, refresh_at, _ = self._state
         return value if refresh_at is None or self._now() < refresh_at else None
 
     def get(
@@ -93,26 +93,27 @@ class RefreshableValue(Generic[T]):
         from concurrent.futures import Future
 
         for _ in range(_MAX_LEADERS):
-            value = self.current()
-            if value is not None and value != refused:
-                return value
-            old = self._unexpired(refused)
+            current = self.current()
+            if current is not None and current != refused:
+                return current
+            value, _, expires_at = self._state
+            now = self._now()
+            usable = value if value != refused and (expires_at is None or now < expires_at) else None
             own = Future[T]()
             own.set_running_or_notify_cancel()  # so that a cancelled follower does not cancel it
             pending = self._pending.setdefault(os.getpid(), own)  # atomic
             if pending is own:
-                return (yield from self._lead(own, refresh, refused, old))
-            expires_at = self._snapshot.expires_at
-            if old is not None and (expires_at is None or self._now() < expires_at - self._mandatory):
-                return old
+                return (yield from self._lead(own, refresh, refused, usable, expires_at))
+            if usable is not None and (expires_at is None or now < expires_at - self._mandatory):
+                return usable
             try:
                 refreshed: T = yield wait_for(pending)
             except LeaderLostError as lost:
                 self._finish(pending, error=lost)
             except Exception:  # the leader raises it
-                if old is None:
+                if usable is None:
                     raise
-                return old
+                return usable
             else:
                 return refreshed
         raise ApiConnectionError("the credentials could not be refreshed: several requests in a row got no response")
@@ -120,46 +121,37 @@ class RefreshableValue(Generic[T]):
     def set(self, value: T, expires_at: datetime | None) -> None:
         """Store a new value and the time it expires, None if it does not."""
         if expires_at is None:
-            self._snapshot = _Snapshot(value)
+            self._state = _ValueState(value)
         else:
             refresh_at = max(expires_at - self._advisory, self._now() + BACKOFF)
-            self._snapshot = _Snapshot(value, min(refresh_at, expires_at), expires_at)
-
-    def _unexpired(self, refused: T | None) -> T | None:
-        value, _, expires_at = self._snapshot
-        return value if value != refused and (expires_at is None or self._now() < expires_at) else None
+            self._state = _ValueState(value, min(refresh_at, expires_at), expires_at)
 
     def _lead(
         self,
         pending: Future[T],
         refresh: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
         refused: T | None,
-        old: T | None,
+        usable: T | None,
+        expires_at: datetime | None,
     ) -> Generator[Step, Any, T]:
         try:
             value = self.current()  # another refresh may have finished since
             if value is None or value == refused:
-                value, expires_at = yield from refresh()
-                self.set(value, expires_at)
+                value, new_expires_at = yield from refresh()
+                self.set(value, new_expires_at)
         except BaseException as error:
-            if old is not None:
-                self._postpone()
+            if usable is not None:
+                self.set(usable, expires_at)  # to refresh it again after the backoff
             if not isinstance(error, Exception):  # cancelled, or closed by httpx because no response came
                 self._finish(pending, error=LeaderLostError())
                 raise
             self._finish(pending, error=error)
-            if old is None:
+            if usable is None:
                 raise
             _log.warning("the credentials could not be refreshed; the old ones have not expired: %s", error)
-            return old
+            return usable
         self._finish(pending, value=value)
         return value
-
-    def _postpone(self) -> None:
-        """Use the value for a while although its refresh failed."""
-        value, _, expires_at = self._snapshot
-        if expires_at is not None:
-            self._snapshot = _Snapshot(value, min(self._now() + BACKOFF, expires_at), expires_at)
 
     def _finish(self, pending: Future[T], *, value: T | None = None, error: Exception | None = None) -> None:
         """Deliver the result, unless this is a forked child or another caller has given up on the leader."""
