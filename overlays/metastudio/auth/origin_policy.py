@@ -24,7 +24,7 @@ def origin(url: httpx.URL) -> Origin:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host, without brackets, is this machine: localhost, \\*.localhost, 127.0.0.0/8 or ::1."""
+    """Return whether a host, without brackets, is this machine: localhost or a name below it, 127.0.0.0/8 or ::1."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
