@@ -1,4 +1,4 @@
-"""Authentication for httpx: who sends a request, and how the server knows.
+"""Authentication for httpx: signed requests and tokens.
 
 Every class here is an ordinary `httpx.Auth` or helps one, and works with any httpx client and any service of this
 cloud. To read the package, start at `signature` (the recipe) and `aksk` (which applies it), then go to `flow` and
