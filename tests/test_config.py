@@ -1,4 +1,4 @@
-"""Where settings come from, in which order, and what is refused before anything is sent."""
+"""The configuration: sources, their order, and malformed values."""
 
 from __future__ import annotations
 
@@ -33,11 +33,29 @@ def resolved(environ: dict[str, str], **arguments: Any) -> Any:
             {},
             "https://a.example",
         ),
-        ({"METASTUDIO_BASE_URL": "https://c.example/rest"}, {"region": "cn-east-3"}, "https://c.example/rest"),
+        ({"METASTUDIO_BASE_URL": "https://c.example/rest"}, {}, "https://c.example/rest"),
+        (
+            {"METASTUDIO_BASE_URL": "https://c.example", "METASTUDIO_REGION": "cn-east-3"},
+            {},
+            "https://c.example",
+        ),
+        (
+            {"METASTUDIO_BASE_URL": "https://c.example"},
+            {"region": "cn-east-3"},
+            "https://metastudio.cn-east-3.myhuaweicloud.com",
+        ),
+        (
+            {
+                "METASTUDIO_BASE_URL": "https://c.example",
+                "HUAWEICLOUD_SDK_REGION_METASTUDIO_CN_EAST_3": "https://a.example",
+            },
+            {"region": "cn-east-3"},
+            "https://a.example",
+        ),
         ({"METASTUDIO_BASE_URL": "https://c.example"}, {"base_url": "http://127.0.0.1:1"}, "http://127.0.0.1:1"),
     ],
 )
-def test_the_endpoint(environ: dict[str, str], arguments: dict[str, str], url: str) -> None:
+def test_base_url(environ: dict[str, str], arguments: dict[str, str], url: str) -> None:
     assert str(resolved(environ, **arguments).base_url) == url
 
 
@@ -47,26 +65,26 @@ def test_the_endpoint(environ: dict[str, str], arguments: dict[str, str], url: s
         ({"base_url": "metastudio.example"}, "write https://host"),
         ({"base_url": "ftp://metastudio.example"}, "write https://host"),
         ({"base_url": "http://metastudio.example"}, "allow_http=True"),
-        ({"base_url": "https://user:secret@metastudio.example"}, "leave the user name and password out"),
-        ({"region": "cn-north-4.evil.example/"}, "no name of a region"),
+        ({"base_url": "https://user:secret@metastudio.example"}, "contains a user name or password"),
+        ({"region": "cn-north-4.evil.example/"}, "region .* is malformed; write it like cn-north-4"),
         ({"project_id": ""}, "argument project_id"),
         ({"project_id": ".."}, "argument project_id"),
         ({"project_id": "a/b"}, "argument project_id"),
         ({"project_id": "a\n"}, "argument project_id"),
-        ({"credentials": Credentials("A", "S"), "auth": httpx.Auth()}, "not both"),
+        ({"credentials": Credentials("A", "S"), "auth": httpx.Auth()}, "pass only one"),
     ],
 )
-def test_what_cannot_work_is_refused(arguments: dict[str, Any], message: str) -> None:
+def test_rejects_malformed_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=message) as caught:
         resolved({}, **arguments)
     assert "secret" not in str(caught.value)
 
 
-def test_plain_http_when_allowed() -> None:
+def test_accepts_plain_http_with_allow_http() -> None:
     assert str(resolved({}, base_url="http://gateway.example", allow_http=True).base_url) == "http://gateway.example"
 
 
-def test_the_order_of_credentials(tmp_path: Path) -> None:
+def test_order_of_credentials(tmp_path: Path) -> None:
     file = tmp_path / ".huaweicloud" / "credentials"
     file.parent.mkdir()
     file.write_text("[basic]\nak = AKFILE\nsk = SKFILE\nproject_id = in-file\niam_endpoint = https://iam.example\n")
@@ -88,7 +106,7 @@ def test_the_order_of_credentials(tmp_path: Path) -> None:
     assert resolve(environ={}).auth_source == "instance metadata"
 
 
-def test_the_order_of_project_ids(tmp_path: Path) -> None:
+def test_order_of_project_ids(tmp_path: Path) -> None:
     file = tmp_path / ".huaweicloud" / "credentials"
     file.parent.mkdir()
     file.write_text("[basic]\nak = AKFILE\nsk = SKFILE\nproject_id = in-file\n")
@@ -96,13 +114,44 @@ def test_the_order_of_project_ids(tmp_path: Path) -> None:
     environment = {"HUAWEICLOUD_SDK_PROJECT_ID": "in-environment"}
     auth = AkSkAuth("A", "S", project_id="in-auth")
     assert resolved(environment, project_id="given", auth=auth).project_id == "given"
-    assert resolved(environment, auth=auth).project_id == "in-environment"
-    assert resolved({}, auth=auth).project_id == "in-auth"
-    assert resolved({}).project_id == "in-file"  # keys from the environment, the project from the file
+    assert resolved(environment, auth=auth).project_id == "in-auth"
+    assert resolved(environment).project_id == "in-environment"
+    assert resolved({}).project_id == "in-file"
     file.unlink()
     assert resolved({}).project_id is None
 
 
-def test_half_a_pair_of_keys_says_which_half_is_missing() -> None:
+def test_error_names_the_missing_key() -> None:
     with pytest.raises(errors.CredentialsError, match="HUAWEICLOUD_SDK_SK"):
         resolve(environ={"HUAWEICLOUD_SDK_AK": "A"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments", "name"),
+    [
+        ({}, {"base_url": "ftp://x"}, "argument base_url"),
+        ({"METASTUDIO_BASE_URL": "ftp://x"}, {}, "METASTUDIO_BASE_URL"),
+        (
+            {"HUAWEICLOUD_SDK_REGION_METASTUDIO_CN_NORTH_4": "ftp://x"},
+            {},
+            "HUAWEICLOUD_SDK_REGION_METASTUDIO_CN_NORTH_4",
+        ),
+        ({}, {"region": "a b"}, "argument region"),
+        ({"METASTUDIO_REGION": "a b"}, {}, "METASTUDIO_REGION"),
+        ({"HUAWEICLOUD_SDK_PROJECT_ID": "a b"}, {}, "HUAWEICLOUD_SDK_PROJECT_ID"),
+    ],
+)
+def test_error_names_the_source(environ: dict[str, str], arguments: dict[str, Any], name: str) -> None:
+    with pytest.raises(errors.ConfigurationError) as caught:
+        resolved(environ, **arguments)
+    assert f"({name})" in str(caught.value) or f"(environment ({name}))" in str(caught.value)
+
+
+def test_sources() -> None:
+    config = resolved({})
+    assert (config.region_source, config.base_url_source) == ("the contract's default", "region")
+    config = resolved({"METASTUDIO_REGION": "x", "METASTUDIO_BASE_URL": "https://c.example"})
+    assert config.region_source == "environment (METASTUDIO_REGION)"
+    assert config.base_url_source == "environment (METASTUDIO_BASE_URL)"
+    config = resolved({}, region="x", base_url="https://c.example")
+    assert (config.region_source, config.base_url_source) == ("argument region", "argument base_url")

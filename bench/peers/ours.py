@@ -8,6 +8,7 @@ from typing import Any
 
 from metastudio import AkSkAuth, Credentials, MetaStudio
 from metastudio.auth import signature
+from metastudio.http.url import normalize_query
 from peers import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 
 
@@ -48,7 +49,7 @@ class Peer:
 
         def signed(number: int) -> str:
             date = signature.format_date(datetime.now(UTC))
-            query = signature.spell_query(f"limit=100&offset={number}")
+            query = normalize_query(f"limit=100&offset={number}")
             all_headers = {**headers, "x-sdk-date": date}
             canonical = signature.canonical_request("GET", path, query, all_headers)
             text = signature.string_to_sign(date, canonical)

@@ -1,18 +1,19 @@
-"""Where a client's settings come from: argument, environment, credentials file, instance metadata, in this order.
+"""The configuration of a client: arguments, then environment variables, credentials file and instance metadata.
 
-The names are the vendor's where it has one, so that what is set on people's machines works (facts.md 1 and 2.3).
+Names are the vendor's where it has one (docs/service-notes.md#credential-sources), so that a machine set up for its
+SDK needs no other settings.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from metastudio_client._contract import SERVER
+from metastudio_client.contract import SERVER
 
-from metastudio.auth import credentials as chain
-from metastudio.auth.aksk import AkSkAuth
+from metastudio.auth import chain
+from metastudio.auth.aksk import AkSkAuth, check_project_id
 from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError
 
@@ -31,14 +32,26 @@ TOKEN = "METASTUDIO_TOKEN"  # noqa: S105 - the name of a variable
 REGION_ENDPOINT = "HUAWEICLOUD_SDK_REGION_METASTUDIO_{region}"
 
 
-class Settings(NamedTuple):
-    """What a client works with. `auth_source` and `project_source` say where the two were found.
+class Config(NamedTuple):
+    """The configuration of a client, and where its parts come from, such as ``argument region``.
 
-    `project_id` is None where it has to be asked for; `iam_endpoint` is None where it is the region's.
+    Attributes:
+        region: The region.
+        region_source: Where `region` comes from.
+        base_url: The URL of the server.
+        base_url_source: Where `base_url` comes from; ``region`` if it is the region's.
+        allow_http: Whether credentials may be sent over plain http to another machine.
+        iam_endpoint: The URL of IAM; None for the region's.
+        auth: Authenticates requests.
+        auth_source: Where `auth` comes from.
+        project_id: The project ID; None to look it up at IAM.
+        project_source: Where `project_id` comes from.
     """
 
     region: str
+    region_source: str
     base_url: httpx.URL
+    base_url_source: str
     allow_http: bool
     iam_endpoint: str | None
     auth: httpx.Auth
@@ -57,58 +70,90 @@ def resolve(
     allow_http: bool = False,
     clock: Clock | None = None,
     environ: Mapping[str, str] | None = None,
-) -> Settings:
-    """Find every setting that was not given. Sends nothing.
+) -> Config:
+    """Find everything that no argument gives. An argument always precedes the environment. Sends no request.
+
+    Args:
+        region: The region; else METASTUDIO_REGION, else the default of the contract.
+        project_id: The project ID; else that of `auth`, else HUAWEICLOUD_SDK_PROJECT_ID, else the credentials file.
+        credentials: An access key; else the environment, METASTUDIO_TOKEN, the credentials file, or the instance
+            metadata service.
+        auth: Authenticates requests, instead of `credentials`.
+        base_url: The URL of the server; else METASTUDIO_BASE_URL unless `region` is given, else the region's.
+        allow_http: Accept plain http to another machine.
+        clock: The time to sign with.
+        environ: Replaces ``os.environ``.
 
     Raises:
-        ConfigurationError: a setting cannot work, such as a URL without scheme, or both `credentials` and `auth`.
-        CredentialsError: the credentials found are incomplete or cannot be read.
+        ConfigurationError: A value is malformed, or both `credentials` and `auth` are given.
+        CredentialsError: The credentials found are incomplete or cannot be read.
     """
     environ = os.environ if environ is None else environ
-    region = str(region or environ.get(REGION) or SERVER["variables"]["region"])
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", region):
-        raise ConfigurationError(f"{region!a} is no name of a region; it looks like cn-north-4")
-    url = require_https(base_url or environ.get(BASE_URL) or _endpoint(region, environ), allow_http=allow_http)
-    if auth is not None and credentials is not None:
-        raise ConfigurationError("give credentials or auth, not both: auth is used as it is")
+    region_name: str
+    region_name, region_source = _first(
+        (region or None, "argument region"),
+        _variable(environ, REGION),
+        (SERVER.variables["region"], "the contract's default"),
+    )
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", region_name):
+        raise ConfigurationError(f"region {region_name!a} ({region_source}) is malformed; write it like cn-north-4")
+    endpoint_variable = REGION_ENDPOINT.format(region=region_name.upper().replace("-", "_"))
+    endpoint = environ.get(endpoint_variable, "").split(",")[0].strip()
+    url, url_source = _first(
+        (base_url or None, "argument base_url"),
+        (None, "") if region else _variable(environ, BASE_URL),
+        (endpoint or None, f"environment ({endpoint_variable})"),
+        (SERVER.template.format(region=region_name), "region"),
+    )
+    url = require_https(url, name=f"base URL ({url_source})", allow_http=allow_http)
+
     source: chain.Source | None = None
     if auth is not None:
-        where = "argument auth"
+        if credentials is not None:
+            raise ConfigurationError("arguments credentials and auth are both given; pass only one")
+        auth_source = "argument auth"
     elif credentials is not None:
-        auth, where = AkSkAuth.from_provider(lambda: credentials, clock=clock), "argument credentials"
+        keys = credentials.access_key, credentials.secret_key
+        auth = AkSkAuth(*keys, security_token=credentials.security_token, clock=clock)
+        auth_source = "argument credentials"
     elif (source := chain.from_environment(environ)) is None and environ.get(TOKEN):
         from metastudio.auth.token import TokenAuth
 
-        auth, where = TokenAuth(environ[TOKEN]), f"environment ({TOKEN})"
+        auth, auth_source = TokenAuth(environ[TOKEN]), f"environment ({TOKEN})"
     else:
         source = source or chain.find(environ=environ)
-        auth, where = AkSkAuth.from_provider(source.provide, clock=clock), source.name
-    project, found_in = _project(project_id, environ, source, auth)
+        auth, auth_source = AkSkAuth.from_provider(source.provide, clock=clock), source.name
     iam_endpoint = environ.get(chain.IAM_ENDPOINT) or (source.iam_endpoint if source else None)
-    return Settings(region, url, allow_http, iam_endpoint, auth, where, project, found_in)
+
+    project_id, project_source = _first(
+        (project_id, "argument project_id"),
+        (auth.project_id if isinstance(auth, AkSkAuth) else None, "argument auth"),
+        _variable(environ, PROJECT_ID),
+        (source.project_id if source else None, auth_source),
+        (None, None),
+    )
+    if project_id is None and (file := chain.from_file(environ)) and file.project_id:
+        project_id, project_source = file.project_id, file.name
+    if project_id is not None:
+        check_project_id(project_id, str(project_source))
+    return Config(
+        region=region_name,
+        region_source=region_source,
+        base_url=url,
+        base_url_source=url_source,
+        allow_http=allow_http,
+        iam_endpoint=iam_endpoint,
+        auth=auth,
+        auth_source=auth_source,
+        project_id=project_id,
+        project_source=project_source,
+    )
 
 
-def _project(
-    given: str | None, environ: Mapping[str, str], source: chain.Source | None, auth: httpx.Auth
-) -> tuple[str | None, str | None]:
-    found: tuple[str | None, str | None] = (None, None)
-    if given is not None:
-        found = given, "argument project_id"
-    elif environ.get(PROJECT_ID):
-        found = environ[PROJECT_ID], f"environment ({PROJECT_ID})"
-    elif isinstance(auth, AkSkAuth) and auth.project_id is not None:
-        found = auth.project_id, "argument auth"
-    else:
-        source = source if source and source.project_id else chain.from_file(environ)
-        if source is not None and source.project_id:
-            found = source.project_id, source.name
-    if found[0] is not None and not re.fullmatch(r"[\w-]+", found[0], re.ASCII):
-        raise ConfigurationError(f"project id {found[0]!a} ({found[1]}) is none: letters, digits, - and _ only")
-    return found
+def _variable(environ: Mapping[str, str], name: str) -> tuple[str | None, str]:
+    return environ.get(name) or None, f"environment ({name})"
 
 
-def _endpoint(region: str, environ: Mapping[str, str]) -> str:
-    """The endpoint that the environment names for the region (the first of a comma list), or the contract's."""
-    given = environ.get(REGION_ENDPOINT.format(region=region.upper().replace("-", "_")), "")
-    url: str = SERVER["url"]
-    return given.split(",")[0].strip() or url.format(region=region)
+def _first(*candidates: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Return the first candidate that has a value, or else the last."""
+    return next((candidate for candidate in candidates if candidate[0] is not None), candidates[-1])

@@ -1,4 +1,4 @@
-"""Where keys come from: environment, file, instance metadata; what is said when they are not there or no good."""
+"""The credential chain: environment, credentials file, instance metadata, and their errors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from loopback import Answer, Received, serve
-from metastudio.auth.credentials import Credentials, find
-from metastudio.auth.metadata import InstanceMetadata
+from metastudio.auth import Credentials, InstanceMetadata
+from metastudio.auth.chain import find
 from metastudio.errors import CredentialsError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ sk = other
 
 
 def nowhere() -> Credentials:
-    raise CredentialsError("instance metadata: nobody there")
+    raise CredentialsError("instance metadata: no response")
 
 
 def write(home: Path, text: str | bytes, mode: int = 0o600) -> Path:
@@ -45,7 +45,7 @@ def write(home: Path, text: str | bytes, mode: int = 0o600) -> Path:
     return path
 
 
-# The object
+# Credentials
 
 
 def test_credentials_show_no_secret() -> None:
@@ -59,8 +59,8 @@ def test_credentials_show_no_secret() -> None:
 
 
 @pytest.mark.parametrize("leak", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_credentials_are_not_pickled(leak: Callable[[Any], Any]) -> None:
-    with pytest.raises(TypeError, match="not pickled"):
+def test_credentials_cannot_be_pickled_or_copied(leak: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match="cannot be pickled"):
         leak(Credentials("AK", "SK"))
 
 
@@ -70,10 +70,10 @@ def test_credentials_are_frozen_and_equal_by_value() -> None:
         Credentials("AK", "SK").secret_key = "x"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
-# The order
+# Order
 
 
-def test_the_environment_comes_first(tmp_path: Path) -> None:
+def test_environment_is_first(tmp_path: Path) -> None:
     write(tmp_path, FILE)
     source = find(environ={**ENVIRONMENT, "HUAWEICLOUD_SDK_SECURITY_TOKEN": "STENV"}, home=tmp_path, instance=nowhere)
     assert source.name == "environment"
@@ -81,7 +81,7 @@ def test_the_environment_comes_first(tmp_path: Path) -> None:
     assert source.project_id is None
 
 
-def test_then_the_file_with_what_it_says_besides_keys(tmp_path: Path) -> None:
+def test_credentials_file_is_second_and_may_name_project_and_iam(tmp_path: Path) -> None:
     path = write(tmp_path, FILE)
     source = find(environ={}, home=tmp_path, instance=nowhere)
     assert source.name == str(path)
@@ -89,7 +89,7 @@ def test_then_the_file_with_what_it_says_besides_keys(tmp_path: Path) -> None:
     assert (source.project_id, source.iam_endpoint) == ("pid", "https://iam.test")
 
 
-def test_the_environment_may_name_another_file(tmp_path: Path) -> None:
+def test_environment_may_name_the_credentials_file(tmp_path: Path) -> None:
     write(tmp_path, FILE)
     other = tmp_path / "other"
     other.write_text("\ufeff[basic]\nAK=A\nSK=S\n", "utf-8")
@@ -98,7 +98,7 @@ def test_the_environment_may_name_another_file(tmp_path: Path) -> None:
     assert source.provide() == Credentials("A", "S")
 
 
-def test_the_instance_comes_last_and_is_not_asked_before_it_must(tmp_path: Path) -> None:
+def test_instance_metadata_is_last_and_called_only_when_needed(tmp_path: Path) -> None:
     asked: list[bool] = []
 
     def instance() -> Credentials:
@@ -111,17 +111,20 @@ def test_the_instance_comes_last_and_is_not_asked_before_it_must(tmp_path: Path)
     assert source.provide() == Credentials("AKECS", "SKECS")
 
 
-def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
+def test_reads_a_changed_file_again(tmp_path: Path) -> None:
     write(tmp_path, FILE)
     source = find(environ={}, home=tmp_path, instance=nowhere)
     write(tmp_path, "[basic]\nak=A2\nsk=S2\n")
     assert source.provide() == Credentials("A2", "S2")
-    write(tmp_path, "[basic]\n")
-    with pytest.raises(CredentialsError, match="gone"):
+    path = write(tmp_path, "[basic]\n")
+    with pytest.raises(CredentialsError, match="the access key was removed from"):
+        source.provide()
+    path.unlink()
+    with pytest.raises(CredentialsError, match="the access key was removed from"):
         source.provide()
 
 
-def test_nothing_found_says_everything_that_was_looked_for(tmp_path: Path) -> None:
+def test_error_lists_everything_tried(tmp_path: Path) -> None:
     source = find(environ={"HUAWEICLOUD_SDK_AK": ""}, home=tmp_path, instance=nowhere)
     with pytest.raises(CredentialsError) as caught:
         source.provide()
@@ -130,25 +133,28 @@ def test_nothing_found_says_everything_that_was_looked_for(tmp_path: Path) -> No
         "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK",
         str(tmp_path / ".huaweicloud/credentials"),
         "[basic]",
-        "instance metadata: nobody there",
+        "instance metadata: no response",
     ):
         assert place in str(caught.value)
 
 
-# What is no good
+# Malformed sources
 
 
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        ({"HUAWEICLOUD_SDK_AK": "AKMADEUP"}, "HUAWEICLOUD_SDK_AK is set in the environment, but HUAWEICLOUD_SDK_SK"),
-        ({"HUAWEICLOUD_SDK_SK": "SKMADEUP"}, "HUAWEICLOUD_SDK_SK is set in the environment, but HUAWEICLOUD_SDK_AK"),
+        ({"HUAWEICLOUD_SDK_AK": "AKMADEUP"}, "the environment sets HUAWEICLOUD_SDK_AK but not HUAWEICLOUD_SDK_SK"),
+        ({"HUAWEICLOUD_SDK_SK": "SKMADEUP"}, "the environment sets HUAWEICLOUD_SDK_SK but not HUAWEICLOUD_SDK_AK"),
         ({"HUAWEICLOUD_SDK_AK": "A", "HUAWEICLOUD_SDK_SK": "SKMADEUP\n"}, "in the environment: secret_key"),
         ({**ENVIRONMENT, "HUAWEICLOUD_SDK_SECURITY_TOKEN": "MADEUP é"}, "in the environment: security_token"),
-        ({"HUAWEICLOUD_SDK_CREDENTIALS_FILE": "/nowhere/at/all"}, "/nowhere/at/all, named by HUAWEICLOUD_SDK_CRED"),
+        (
+            {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": "/nowhere/at/all"},
+            "/nowhere/at/all does not exist; correct or unset HUAWEI",
+        ),
     ],
 )
-def test_a_bad_environment(environ: dict[str, str], message: str, tmp_path: Path) -> None:
+def test_rejects_a_malformed_environment(environ: dict[str, str], message: str, tmp_path: Path) -> None:
     with pytest.raises(CredentialsError) as caught:
         find(environ=environ, home=tmp_path, instance=nowhere)
     assert message in str(caught.value)
@@ -158,8 +164,8 @@ def test_a_bad_environment(environ: dict[str, str], message: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[basic]\nak = AKMADEUP\n", "but sk is not"),
-        ("[basic]\nsk = SKMADEUP\n", "but ak is not"),
+        ("[basic]\nak = AKMADEUP\n", "sets ak but not sk"),
+        ("[basic]\nsk = SKMADEUP\n", "sets sk but not ak"),
         ("[basic]\nak = A\nsk = SK MADEUP\n", "secret_key"),
         ("ak = AKMADEUP\n", "malformed in line 1"),
         ("[basic]\nak = A\nsk SKMADEUP\n", "malformed in line 3"),
@@ -169,7 +175,7 @@ def test_a_bad_environment(environ: dict[str, str], message: str, tmp_path: Path
     ],
     ids=range(8),  # pytest would put the secrets into the name of tmp_path
 )
-def test_a_bad_file(text: str | bytes, message: str, tmp_path: Path) -> None:
+def test_rejects_a_malformed_file(text: str | bytes, message: str, tmp_path: Path) -> None:
     path = write(tmp_path, text)
     with pytest.raises(CredentialsError) as caught:
         find(environ={}, home=tmp_path, instance=nowhere)
@@ -180,20 +186,20 @@ def test_a_bad_file(text: str | bytes, message: str, tmp_path: Path) -> None:
     assert shown_with_it is None  # the parser's error quotes lines
 
 
-def test_a_directory_for_a_file(tmp_path: Path) -> None:
+def test_rejects_a_directory(tmp_path: Path) -> None:
     (tmp_path / ".huaweicloud/credentials").mkdir(parents=True)
     with pytest.raises(CredentialsError, match="cannot be read: Is a directory"):
         find(environ={}, home=tmp_path, instance=nowhere)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[basic]\n", "[global]\nak=A\nsk=S\n", "[basic]\nproject_id=p\n"])
-def test_a_file_without_our_keys_is_passed_over(text: str, tmp_path: Path) -> None:
+def test_skips_a_file_without_an_access_key(text: str, tmp_path: Path) -> None:
     write(tmp_path, text)
     assert find(environ={}, home=tmp_path, instance=nowhere).name == "instance metadata"
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True)])
-def test_a_file_open_to_others_is_warned_about(
+def test_warns_about_a_file_that_others_can_read(
     mode: int, warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write(tmp_path, FILE, mode)
@@ -208,8 +214,8 @@ KEYS = {"access": "AKECS", "secret": "SKECS", "securitytoken": "STECS", "expires
 EXPECTED = Credentials("AKECS", "SKECS", "STECS", expires_at=datetime(2030, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))
 
 
-class Metadata:
-    """The metadata service: what it answers to the token's PUT, and what token it wants for the keys."""
+class FakeMetadataService:
+    """Responds to the token request with status `put`, and requires the token `wants` for the credentials."""
 
     def __init__(self, *, put: int = 200, tokens: tuple[str, ...] = ("T1",), wants: str | None = None) -> None:
         self.put = put
@@ -228,22 +234,22 @@ class Metadata:
         return self.keys
 
 
-def test_keys_by_a_token_that_is_kept() -> None:
-    with serve(Metadata(wants="T1")) as server:
+def test_reuses_the_metadata_token() -> None:
+    with serve(FakeMetadataService(wants="T1")) as server:
         provider = InstanceMetadata(server.url)
         assert [provider(), provider()] == [EXPECTED, EXPECTED]
     assert [request.method for request in server.received] == ["PUT", "GET", "GET"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 503])
-def test_a_service_without_tokens(status: int) -> None:
-    with serve(Metadata(put=status)) as server:
+def test_works_with_a_service_without_tokens(status: int) -> None:
+    with serve(FakeMetadataService(put=status)) as server:
         assert InstanceMetadata(server.url)() == EXPECTED
     assert server.received[1].header("x-metadata-token") is None
 
 
-def test_a_token_that_has_ended_is_renewed_once() -> None:
-    metadata = Metadata(tokens=("T1", "T2"), wants="T1")
+def test_replaces_an_expired_metadata_token_once() -> None:
+    metadata = FakeMetadataService(tokens=("T1", "T2"), wants="T1")
     with serve(metadata) as server:
         provider = InstanceMetadata(server.url)
         provider()
@@ -255,11 +261,19 @@ def test_a_token_that_has_ended_is_renewed_once() -> None:
 @pytest.mark.parametrize(
     ("metadata", "requests", "message"),
     [
-        (Metadata(wants="never", tokens=("T1", "T2")), 4, "HTTP 401 for the keys, after HTTP 200 for the token"),
-        (Metadata(put=400, wants="T"), 4, "HTTP 401 for the keys, after HTTP 400 for the token"),
+        (
+            FakeMetadataService(wants="never", tokens=("T1", "T2")),
+            4,
+            "HTTP 401 for the credentials, after HTTP 200",
+        ),
+        (
+            FakeMetadataService(put=400, wants="T"),
+            4,
+            "HTTP 401 for the credentials, after HTTP 400",
+        ),
     ],
 )
-def test_keys_refused(metadata: Metadata, requests: int, message: str) -> None:
+def test_refused_credentials(metadata: FakeMetadataService, requests: int, message: str) -> None:
     with serve(metadata) as server, pytest.raises(CredentialsError, match=message):
         InstanceMetadata(server.url)()
     assert len(server.received) == requests
@@ -268,19 +282,19 @@ def test_keys_refused(metadata: Metadata, requests: int, message: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (Answer(401, b"... Please configure Cloud Service Agency first ..."), "no agency is configured"),
+        (Answer(401, b"... Please configure Cloud Service Agency first ..."), "this machine has no agency"),
         (Answer(500, b"SKMADEUP"), "HTTP 500"),
         (Answer(302, headers={"Location": "http://127.0.0.1:9/"}), "HTTP 302"),
         (Answer(200, b"<html>SKMADEUP"), "not JSON"),
-        (Answer(200, b"[]"), "no keys"),
-        (Answer(200, b'{"credential": [1]}'), "no keys"),
-        (Answer(200, b'{"credential": {"access": "A"}}'), "no keys"),
+        (Answer(200, b"[]"), "no access key and secret key"),
+        (Answer(200, b'{"credential": [1]}'), "no access key and secret key"),
+        (Answer(200, b'{"credential": {"access": "A"}}'), "no access key and secret key"),
         (Answer(200, b'{"access": "A", "secret": "SKMADEUP", "expires_at": "soon"}'), "not a time"),
         (Answer(200, b'{"access": "A", "secret": "SK MADEUP"}'), "secret_key"),
     ],
 )
-def test_answers_without_keys(answer: Answer, message: str) -> None:
-    metadata = Metadata()
+def test_responses_without_credentials(answer: Answer, message: str) -> None:
+    metadata = FakeMetadataService()
     metadata.keys = answer
     with serve(metadata) as server, pytest.raises(CredentialsError, match=message) as caught:
         InstanceMetadata(server.url)()
@@ -305,23 +319,23 @@ def test_answers_without_keys(answer: Answer, message: str) -> None:
         ("2030-01-02T03:04:05", datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)),
     ],
 )
-def test_every_spelling(wrapper: str | None, names: tuple[str, ...], text: str, end: datetime) -> None:
+def test_accepts_every_spelling(wrapper: str | None, names: tuple[str, ...], text: str, end: datetime) -> None:
     keys: dict[str, Any] = dict(zip(names, ("AKECS", "SKECS", "STECS", text), strict=True))
-    metadata = Metadata()
+    metadata = FakeMetadataService()
     metadata.keys = Answer(200, json.dumps({wrapper: keys} if wrapper else keys).encode())
     with serve(metadata) as server:
         assert InstanceMetadata(server.url)() == Credentials("AKECS", "SKECS", "STECS", expires_at=end)
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    with serve(Metadata()) as server:
+    with serve(FakeMetadataService()) as server:
         assert InstanceMetadata(server.url)() == EXPECTED
 
 
-def test_nobody_there() -> None:
-    with serve(Metadata()) as server:
+def test_no_response() -> None:
+    with serve(FakeMetadataService()) as server:
         address = server.url
-    with pytest.raises(CredentialsError, match=r"no answer \(ConnectionRefusedError\)"):
+    with pytest.raises(CredentialsError, match=r"no response \(ConnectionRefusedError\)"):
         InstanceMetadata(address)()

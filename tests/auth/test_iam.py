@@ -1,4 +1,4 @@
-"""IamTokenAuth against a stand-in of IAM on the loopback interface."""
+"""IamTokenAuth against a local IAM server."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ import httpx
 import pytest
 from concurrent_requests import BOTH, Send, by_threads
 from loopback import Answer, Received, Server, serve
-from metastudio.auth import iam, refresh
-from metastudio.auth.clock import Clock
-from metastudio.auth.iam import IamTokenAuth
-from metastudio.auth.token import EARLY
+from metastudio.auth import Clock, IamTokenAuth, iam, refresh
+from metastudio.auth.token import ADVISORY_WINDOW
 from metastudio.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -29,6 +27,9 @@ from metastudio.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+    from metastudio.auth.flow import Action
 
 both = pytest.mark.parametrize("send", BOTH)
 
@@ -37,12 +38,12 @@ LIFE = timedelta(hours=24)
 PASSWORD = "MADEUPPASSWORD"
 
 
-class Cloud:
-    """IAM and a service in one server: ``/v3/auth/tokens`` gives T1, T2, ...; the rest wants one of the good ones."""
+class FakeCloud:
+    """IAM and a service in one server: ``/v3/auth/tokens`` issues T1, T2, ...; other paths accept `valid` ones."""
 
     def __init__(self) -> None:
         self.logins = 0
-        self.good: set[str] | None = None
+        self.valid: set[str] | None = None
         self.login_answer: Answer | None = None
         self.skew = timedelta(0)
         self.before_login: Callable[[], object] = lambda: None
@@ -50,7 +51,7 @@ class Cloud:
 
     def __call__(self, request: Received) -> Answer:
         if request.target.partition("?")[0] != "/v3/auth/tokens":
-            accepted = self.good is None or request.header("x-auth-token") in self.good
+            accepted = self.valid is None or request.header("x-auth-token") in self.valid
             return Answer(200) if accepted else self.refusal
         self.before_login()
         self.logins += 1
@@ -68,12 +69,12 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
+def cloud() -> FakeCloud:
+    return FakeCloud()
 
 
 @pytest.fixture
-def server(cloud: Cloud) -> Iterator[Server]:
+def server(cloud: FakeCloud) -> Iterator[Server]:
     with serve(cloud) as running:
         yield running
 
@@ -87,11 +88,11 @@ def tokens_received(server: Server) -> list[str | None]:
     return [request.header("x-auth-token") for request in server.received if request.method == "GET"]
 
 
-# Logging in
+# Login
 
 
 @both
-def test_the_login_is_what_iam_documents(send: Send, server: Server) -> None:
+def test_login_request_and_token(send: Send, server: Server) -> None:
     auth = login(server)
     send(auth, server.url + "/v1/x")
     asked, used = server.received
@@ -112,7 +113,7 @@ def test_the_login_is_what_iam_documents(send: Send, server: Server) -> None:
 
 
 @both
-def test_one_login_for_many_calls(send: Send, server: Server, cloud: Cloud) -> None:
+def test_logs_in_once_for_many_requests(send: Send, server: Server, cloud: FakeCloud) -> None:
     auth = login(server)
     for _ in range(2):
         assert {answer.status_code for answer in send(auth, server.url, count=24)} == {200}
@@ -120,7 +121,7 @@ def test_one_login_for_many_calls(send: Send, server: Server, cloud: Cloud) -> N
     assert set(tokens_received(server)) == {"T1"}
 
 
-def test_threads_and_loops_share_one_login(server: Server, cloud: Cloud) -> None:
+def test_threads_and_event_loops_share_one_login(server: Server, cloud: FakeCloud) -> None:
     auth = login(server)
     asked, answer = threading.Event(), threading.Event()
 
@@ -140,10 +141,10 @@ def test_threads_and_loops_share_one_login(server: Server, cloud: Cloud) -> None
 
 
 @both
-def test_the_token_is_renewed_before_it_ends(send: Send, server: Server, cloud: Cloud) -> None:
+def test_refreshes_the_token_before_it_expires(send: Send, server: Server, cloud: FakeCloud) -> None:
     moments = [NOW]
     auth = login(server, clock=Clock(lambda: moments[0]))
-    for moment in (NOW, NOW + LIFE - EARLY - timedelta(seconds=1), NOW + LIFE - EARLY, NOW + LIFE):
+    for moment in (NOW, NOW + LIFE - ADVISORY_WINDOW - timedelta(seconds=1), NOW + LIFE - ADVISORY_WINDOW, NOW + LIFE):
         moments[0] = moment
         send(auth, server.url)
     assert tokens_received(server) == ["T1", "T1", "T2", "T2"]
@@ -152,8 +153,8 @@ def test_the_token_is_renewed_before_it_ends(send: Send, server: Server, cloud: 
 
 @both
 @pytest.mark.parametrize("skew", [timedelta(days=-30), timedelta(days=30)])
-def test_a_wrong_clock_does_not_shorten_or_lengthen_the_tokens_life(
-    send: Send, server: Server, cloud: Cloud, skew: timedelta
+def test_takes_only_the_lifetime_of_the_token_from_iams_clock(
+    send: Send, server: Server, cloud: FakeCloud, skew: timedelta
 ) -> None:
     cloud.skew = skew
     moments = [NOW]
@@ -172,31 +173,31 @@ def test_a_wrong_clock_does_not_shorten_or_lengthen_the_tokens_life(
         Answer(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'),
     ],
 )
-def test_a_token_that_dies_early_is_renewed_once(send: Send, server: Server, cloud: Cloud, refusal: Answer) -> None:
+def test_refreshes_a_refused_token_once(send: Send, server: Server, cloud: FakeCloud, refusal: Answer) -> None:
     auth = login(server)
     cloud.refusal = refusal
-    cloud.good = {"T2"}
+    cloud.valid = {"T2"}
     assert [send(auth, server.url)[0].status_code for _ in range(2)] == [200, 200]
     assert tokens_received(server) == ["T1", "T2", "T2"]
 
 
 @both
-def test_many_calls_renew_a_dead_token_once(send: Send, server: Server, cloud: Cloud) -> None:
+def test_many_requests_refresh_a_refused_token_once(send: Send, server: Server, cloud: FakeCloud) -> None:
     auth = login(server)
     send(auth, server.url)
-    cloud.good = {"T2"}
+    cloud.valid = {"T2"}
     assert {answer.status_code for answer in send(auth, server.url, count=24)} == {200}
     assert cloud.logins == 2
 
 
 @both
-def test_a_new_token_that_is_refused_too_is_the_end(send: Send, server: Server, cloud: Cloud) -> None:
-    cloud.good = set()
+def test_returns_the_401_if_the_new_token_is_refused(send: Send, server: Server, cloud: FakeCloud) -> None:
+    cloud.valid = set()
     assert send(login(server), server.url)[0].status_code == 401
     assert tokens_received(server) == ["T1", "T2"]
 
 
-def test_the_login_has_the_calls_timeout() -> None:
+def test_login_has_the_timeout_of_the_request() -> None:
     seen: list[Any] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -211,7 +212,7 @@ def test_the_login_has_the_calls_timeout() -> None:
 
 
 @both
-def test_iam_out_of_reach_is_a_connection_error(send: Send) -> None:
+def test_unreachable_iam_is_a_connection_error(send: Send) -> None:
     with serve(lambda _: Answer()) as gone:
         auth = login(gone)
     with serve(lambda _: Answer()) as server:
@@ -220,7 +221,7 @@ def test_iam_out_of_reach_is_a_connection_error(send: Send) -> None:
         assert not server.received
 
 
-def test_a_cancelled_login_is_taken_over(server: Server, cloud: Cloud) -> None:
+def test_another_request_takes_over_a_cancelled_login(server: Server, cloud: FakeCloud) -> None:
     auth = login(server)
     asked, answer = threading.Event(), threading.Event()
 
@@ -245,29 +246,7 @@ def test_a_cancelled_login_is_taken_over(server: Server, cloud: Cloud) -> None:
     assert asyncio.run(main()) == 200
 
 
-# Logging in before the first call
-
-
-def test_logging_in_by_itself(server: Server, cloud: Cloud) -> None:
-    auth = login(server)
-    with httpx.Client() as client:
-        auth.log_in(client)
-    assert auth.project_id == "pid"
-    by_threads(auth, server.url)
-    assert cloud.logins == 1
-
-
-@pytest.mark.anyio
-async def test_logging_in_by_itself_async(server: Server, cloud: Cloud) -> None:
-    auth = login(server)
-    async with httpx.AsyncClient() as client:
-        await auth.alog_in(client)
-        assert auth.project_id == "pid"
-        await client.get(server.url, auth=auth)
-    assert cloud.logins == 1
-
-
-# When IAM refuses
+# Errors of IAM
 
 NESTED = b'{"error":{"message":"The username or password is wrong.","code":401,"title":"Unauthorized"}}'
 
@@ -282,13 +261,13 @@ NESTED = b'{"error":{"message":"The username or password is wrong.","code":401,"
         (Answer(429, b""), RateLimitError, "HTTP 429"),
         (Answer(503, b"unwell"), ServerError, "unwell"),
         (Answer(302, headers={"Location": "http://127.0.0.1:9/"}), MetaStudioError, "redirects to http://127.0.0.1:9"),
-        (Answer(200, b"<html>Login</html>"), ResponseFormatError, "no token"),
-        (Answer(201, b"{}", {"X-Subject-Token": "T"}), ResponseFormatError, "no token"),
-        (Answer(201, b'{"token": {}}'), ResponseFormatError, "no token"),
+        (Answer(200, b"<html>Login</html>"), ResponseFormatError, "without a token"),
+        (Answer(201, b"{}", {"X-Subject-Token": "T"}), ResponseFormatError, "without a token"),
+        (Answer(201, b'{"token": {}}'), ResponseFormatError, "without a token"),
     ],
 )
-def test_a_refused_login(
-    send: Send, server: Server, cloud: Cloud, answer: Answer, error: type[MetaStudioError], words: str
+def test_login_errors(
+    send: Send, server: Server, cloud: FakeCloud, answer: Answer, error: type[MetaStudioError], words: str
 ) -> None:
     cloud.login_answer = answer
     with pytest.raises(error) as caught:
@@ -299,7 +278,7 @@ def test_a_refused_login(
 
 
 @both
-def test_iams_words_never_show_the_password(send: Send, server: Server, cloud: Cloud) -> None:
+def test_login_error_masks_the_password(send: Send, server: Server, cloud: FakeCloud) -> None:
     cloud.login_answer = Answer(401, json.dumps({"error": {"message": f"{PASSWORD} is wrong", "code": 401}}).encode())
     with pytest.raises(AuthenticationError) as caught:
         send(login(server), server.url)
@@ -310,18 +289,19 @@ def test_iams_words_never_show_the_password(send: Send, server: Server, cloud: C
 
 
 @both
-def test_many_calls_with_a_wrong_password_ask_once(
-    send: Send, server: Server, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+def test_many_requests_with_a_wrong_password_log_in_once(
+    send: Send, server: Server, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More would lock the account."""
+    """Repeated wrong passwords lock the account."""
     waiting = threading.Semaphore(0)
 
-    class CountedWait(refresh._Wait):  # pyright: ignore[reportPrivateUsage]
-        def __init__(self, flight: Any) -> None:
-            super().__init__(flight)
-            waiting.release()
+    wait_for = refresh.wait_for
 
-    monkeypatch.setattr(refresh, "_Wait", CountedWait)
+    def counted_wait_for(pending: Future[Any]) -> Action:
+        waiting.release()
+        return wait_for(pending)
+
+    monkeypatch.setattr(refresh, "wait_for", counted_wait_for)
     cloud.login_answer = Answer(401, NESTED)
     cloud.before_login = lambda: [waiting.acquire(timeout=10) for _ in range(7)]
     with pytest.raises(AuthenticationError):
@@ -330,7 +310,7 @@ def test_many_calls_with_a_wrong_password_ask_once(
 
 
 @both
-def test_the_password_does_not_follow_a_redirect(send: Send, server: Server, cloud: Cloud) -> None:
+def test_does_not_redirect_the_password_to_another_origin(send: Send, server: Server, cloud: FakeCloud) -> None:
     with serve(lambda _: Answer()) as other:
         cloud.login_answer = Answer(307, headers={"Location": other.url + "/v3/auth/tokens"})
         with pytest.raises(ConfigurationError, match="another origin"):
@@ -338,7 +318,7 @@ def test_the_password_does_not_follow_a_redirect(send: Send, server: Server, clo
         assert not other.received
 
 
-# Settings
+# Arguments
 
 
 @pytest.mark.parametrize(
@@ -353,16 +333,17 @@ def test_the_password_does_not_follow_a_redirect(send: Send, server: Server, clo
         ({"region": "x", "iam_endpoint": "http://[::1]:80"}, "http://[::1]", "x"),
     ],
 )
-def test_which_iam_and_which_project(options: dict[str, Any], endpoint: str, project: str) -> None:
+def test_iam_endpoint_and_project(options: dict[str, Any], endpoint: str, project: str) -> None:
     auth = IamTokenAuth("me", PASSWORD, "acme", **options)
     assert (auth.iam, auth.project) == (endpoint, project)
 
 
-def test_the_environment_names_iam(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_sets_the_iam_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", "https://iam.env.test")
     assert IamTokenAuth("me", PASSWORD, "acme", region="x").iam == "https://iam.env.test"
     assert iam.endpoint("x", "https://iam.given.test") == "https://iam.given.test"
-    assert iam.endpoint("x", environ={}) == "https://iam.x.myhuaweicloud.com"
+    monkeypatch.delenv("HUAWEICLOUD_SDK_IAM_ENDPOINT")
+    assert iam.endpoint("x") == "https://iam.x.myhuaweicloud.com"
 
 
 @pytest.mark.parametrize(
@@ -372,19 +353,19 @@ def test_the_environment_names_iam(monkeypatch: pytest.MonkeyPatch) -> None:
         (("u", "", "a"), {"region": "x"}, CredentialsError, "user, password and account"),
         (("u", "p", ""), {"region": "x"}, CredentialsError, "user, password and account"),
         (("u", "p", "a"), {}, ConfigurationError, "needs a project or a region"),
-        (("u", "p", "a"), {"region": "evil.test/"}, ConfigurationError, "is no region"),
+        (("u", "p", "a"), {"region": "evil.test/"}, ConfigurationError, "is not a region"),
         (("u", "p", "a"), {"region": "x", "iam_endpoint": "http://iam.test"}, ConfigurationError, "clear text"),
         (("u", "p", "a"), {"region": "x", "iam_endpoint": "iam.test"}, ConfigurationError, "write https://host"),
     ],
 )
-def test_settings_that_cannot_work(
+def test_rejects_arguments(
     arguments: tuple[str, str, str], options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         IamTokenAuth(*arguments, **options)
 
 
-def test_no_password_in_texts() -> None:
+def test_shows_no_password() -> None:
     auth = IamTokenAuth("me", PASSWORD, "acme", region="cn-north-4")
     assert PASSWORD not in repr(auth) + str(auth)
     assert "user='me'" in repr(auth)

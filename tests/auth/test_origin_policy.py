@@ -1,4 +1,4 @@
-"""Which URLs may have credentials."""
+"""The URLs and origins that credentials may be sent to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from metastudio.errors import ConfigurationError
         "http://[::1]:8080/",
     ],
 )
-def test_urls_that_may(url: str) -> None:
+def test_accepts_urls(url: str) -> None:
     assert require_https(url) == require_https(httpx.URL(url)) == httpx.URL(url)
 
 
@@ -41,20 +41,20 @@ def test_urls_that_may(url: str) -> None:
         ("https:///path", "write https://host"),
         ("ftp://metastudio.test", "write https://host"),
         ("", "write https://host"),
-        ("https://user:MADEUP@h.test", "user name and password"),
-        ("http://user:MADEUP@h.test", "user name and password"),
+        ("https://user:MADEUP@h.test", "contains a user name or password"),
+        ("http://user:MADEUP@h.test", "contains a user name or password"),
         ("ftp://user:MADEUP@h.test/?k=MADEUP", "write https://host"),
         ("https://h.test:port", "not a URL"),
         ("https://h.test/\n", "not a URL"),
     ],
 )
-def test_urls_that_may_not(url: str, message: str) -> None:
+def test_rejects_urls(url: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message) as caught:
         require_https(url)
     assert "MADEUP" not in str(caught.value)
 
 
-def test_plain_http_by_consent() -> None:
+def test_accepts_plain_http_with_allow_http() -> None:
     assert require_https("http://10.0.0.1:80/", allow_http=True).host == "10.0.0.1"
 
 

@@ -1,4 +1,4 @@
-"""The project id asked of IAM, with keys, with a token, and by logging in."""
+"""The project ID lookup at IAM: with an access key, a token, or a login."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import httpx
 import pytest
 from loopback import Answer, Received, serve
 from metastudio import errors
-from metastudio.auth.aksk import AkSkAuth
-from metastudio.auth.iam import IamTokenAuth
+from metastudio.auth import AkSkAuth, IamTokenAuth, TokenAuth
 from metastudio.auth.project import afind_project_id, find_project_id
-from metastudio.auth.token import TokenAuth
 from metastudio.errors import AuthenticationError, ConfigurationError, ResponseFormatError
 from metastudio.http.error_mapping import api_error
 
@@ -52,10 +50,10 @@ def projects(*found: tuple[str, str]) -> Answer:
         (TokenAuth("T"), "x-auth-token"),
     ],
 )
-def test_the_one_project_of_the_region(find: Callable[[httpx.Auth, str], str], auth: httpx.Auth, header: str) -> None:
+def test_finds_the_project_of_the_region(find: Callable[[httpx.Auth, str], str], auth: httpx.Auth, header: str) -> None:
     with serve(lambda _: projects(("p1", REGION))) as server:
         if isinstance(auth, TokenAuth):
-            auth.trust("https://metastudio.test")  # where the token is for; IAM is trusted beside it
+            auth.trust("https://metastudio.test")
         assert find(auth, server.url) == "p1"
     (request,) = server.received
     assert (request.method, request.target) == ("GET", f"/v3/projects?name={REGION}")
@@ -66,12 +64,14 @@ def test_the_one_project_of_the_region(find: Callable[[httpx.Auth, str], str], a
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ([], "knows no project 'cn-north-4'"),
-        ([("p1", "cn-east-3")], "knows no project 'cn-north-4'"),
-        ([("p1", REGION), ("p2", REGION)], "several projects 'cn-north-4': p1, p2"),
+        ([], "finds no project 'cn-north-4'"),
+        ([("p1", "cn-east-3")], "finds no project 'cn-north-4'"),
+        ([("p1", REGION), ("p2", REGION)], "finds several projects 'cn-north-4': p1, p2"),
     ],
 )
-def test_none_or_several(find: Callable[[httpx.Auth, str], str], found: list[tuple[str, str]], message: str) -> None:
+def test_rejects_none_or_several(
+    find: Callable[[httpx.Auth, str], str], found: list[tuple[str, str]], message: str
+) -> None:
     with serve(lambda _: projects(*found)) as server, pytest.raises(ConfigurationError, match=message) as caught:
         find(AkSkAuth("AK", "SK"), server.url)
     assert "set HUAWEICLOUD_SDK_PROJECT_ID or project_id=" in str(caught.value)
@@ -93,26 +93,26 @@ def test_none_or_several(find: Callable[[httpx.Auth, str], str], found: list[tup
         (Answer(200, b'{"projects": [null]}'), ResponseFormatError),
     ],
 )
-def test_iam_refuses(find: Callable[[httpx.Auth, str], str], answer: Answer, error: type[Exception]) -> None:
+def test_iam_errors(find: Callable[[httpx.Auth, str], str], answer: Answer, error: type[Exception]) -> None:
     with serve(lambda _: answer) as server, pytest.raises(error) as caught:
         find(AkSkAuth("AK", "SK"), server.url)
     assert "HUAWEICLOUD_SDK_PROJECT_ID" in str(caught.value)
     assert server.url in str(caught.value)
 
 
-def test_an_error_that_the_client_raises_is_advised_too() -> None:
-    class Strict(httpx.Client):
+def test_adds_a_hint_to_an_error_raised_by_the_client() -> None:
+    class RaisingClient(httpx.Client):
         def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
             super().send(request, **options)
             raise AuthenticationError(401, "APIGW.0301", "no", hint="Mend it.")
 
-    with serve(lambda _: Answer()) as server, Strict() as client, pytest.raises(AuthenticationError) as caught:
+    with serve(lambda _: Answer()) as server, RaisingClient() as client, pytest.raises(AuthenticationError) as caught:
         find_project_id(client, AkSkAuth("AK", "SK"), region=REGION, iam=server.url)
     assert "Mend it. " + server.url in str(caught.value)
 
 
 @both
-def test_a_login_says_the_project(find: Callable[[httpx.Auth, str], str]) -> None:
+def test_takes_the_project_from_a_login(find: Callable[[httpx.Auth, str], str]) -> None:
     def answer(_: Received) -> Answer:
         return Answer(201, b'{"token": {"project": {"id": "p1"}}}', {"X-Subject-Token": "T"})
 
@@ -123,7 +123,7 @@ def test_a_login_says_the_project(find: Callable[[httpx.Auth, str], str]) -> Non
 
 
 @pytest.mark.anyio
-async def test_a_refused_login_by_a_client_that_raises_is_a_refused_login() -> None:
+async def test_converts_a_login_error_raised_by_the_client() -> None:
     class Strict(httpx.Client):
         def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
             raise api_error(super().send(request, **options))
@@ -145,7 +145,7 @@ async def test_a_refused_login_by_a_client_that_raises_is_a_refused_login() -> N
 
 
 @both
-def test_a_login_for_no_project(find: Callable[[httpx.Auth, str], str]) -> None:
+def test_rejects_a_login_for_no_project(find: Callable[[httpx.Auth, str], str]) -> None:
     with serve(lambda _: Answer(201, b'{"token": {}}', {"X-Subject-Token": "T"})) as server:
         auth = IamTokenAuth("me", "secret", "acme", region=REGION, iam_endpoint=server.url)
         with pytest.raises(ConfigurationError, match="for no project"):

@@ -1,8 +1,12 @@
-"""Keys with an end: renewed early and once, by threads and by tasks, and what happens when that fails."""
+"""Expiring credentials: refreshed in time and once, by threads and tasks, and failures of the refresh."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from metastudio.auth import refresh
-from metastudio.auth.aksk import EARLY, LATE, AkSkAuth, Clock
-from metastudio.auth.credentials import Credentials
+from metastudio.auth import AkSkAuth, Clock, Credentials, refresh
+from metastudio.auth.aksk import ADVISORY_WINDOW, MANDATORY_WINDOW
 from metastudio.errors import ApiConnectionError, CredentialsError
 
 if TYPE_CHECKING:
@@ -23,8 +26,8 @@ LIFE = timedelta(hours=6)
 MARGIN = timedelta(seconds=1)
 
 
-class Machine:
-    """A settable time, and a provider whose keys live for `LIFE` from when they are given."""
+class ExpiringProvider:
+    """A clock that tests set, and credentials that expire `life` after they are provided."""
 
     def __init__(self, life: timedelta = LIFE) -> None:
         self.now = START
@@ -43,7 +46,7 @@ class Machine:
         return Credentials("AK" + number, "SK" + number, "ST" + number, expires_at=self.now + self.life)
 
     def sign(self) -> str:
-        """One request signed by a sync flow; the number of its keys."""
+        """Sign one request with the sync flow and return the number of its credentials."""
         request = httpx.Request("GET", "http://127.0.0.1/")
         flow = self.auth.sync_auth_flow(request)
         next(flow)
@@ -59,174 +62,174 @@ class Machine:
 
 
 def number_of(request: httpx.Request) -> str:
-    """The number of the keys: that of the access key and of the token must be one."""
+    """Return the number of the credentials, which access key and security token share."""
     access_key = request.headers["Authorization"].partition("Access=AK")[2].partition(",")[0]
     assert request.headers["X-Security-Token"] == "ST" + access_key
     return access_key
 
 
-# When
+# Windows
 
 
-def test_keys_are_kept_until_early_before_their_end() -> None:
-    machine = Machine()
-    assert [machine.sign(), machine.sign()] == ["0001", "0001"]
-    machine.now = START + LIFE - EARLY - MARGIN
-    assert machine.sign() == "0001"
-    machine.now = START + LIFE - EARLY
-    assert machine.sign() == "0002"
-    assert machine.calls == 2
+def test_refreshes_in_the_advisory_window() -> None:
+    provider = ExpiringProvider()
+    assert [provider.sign(), provider.sign()] == ["0001", "0001"]
+    provider.now = START + LIFE - ADVISORY_WINDOW - MARGIN
+    assert provider.sign() == "0001"
+    provider.now = START + LIFE - ADVISORY_WINDOW
+    assert provider.sign() == "0002"
+    assert provider.calls == 2
 
 
-@pytest.mark.parametrize("before_end", [EARLY, LATE, MARGIN])
-def test_a_failing_early_renewal_leaves_the_old_keys_and_is_not_tried_at_every_call(
+@pytest.mark.parametrize("before_end", [ADVISORY_WINDOW, MANDATORY_WINDOW, MARGIN])
+def test_failed_refresh_keeps_the_old_credentials_and_backs_off(
     before_end: timedelta, caplog: pytest.LogCaptureFixture
 ) -> None:
-    machine = Machine()
-    machine.sign()
-    machine.now = START + LIFE - before_end
-    machine.failure = CredentialsError("unwell")
-    assert [machine.sign(), machine.sign()] == ["0001", "0001"]
-    assert machine.calls == 2
-    assert "renewed early, the old ones are still good: unwell" in caplog.text
-    machine.failure = None
-    machine.now += refresh.HOLD_OFF
-    assert machine.sign() == "0003"
+    provider = ExpiringProvider()
+    provider.sign()
+    provider.now = START + LIFE - before_end
+    provider.failure = CredentialsError("unwell")
+    assert [provider.sign(), provider.sign()] == ["0001", "0001"]
+    assert provider.calls == 2
+    assert "could not be refreshed; the old ones have not expired: unwell" in caplog.text
+    provider.failure = None
+    provider.now += refresh.BACKOFF
+    assert provider.sign() == "0003"
 
 
-def test_ended_keys_are_never_used() -> None:
-    machine = Machine()
-    machine.sign()
-    machine.now = START + LIFE
-    machine.failure = CredentialsError("unwell")
+def test_never_uses_expired_credentials() -> None:
+    provider = ExpiringProvider()
+    provider.sign()
+    provider.now = START + LIFE
+    provider.failure = CredentialsError("unwell")
     with pytest.raises(CredentialsError, match="unwell"):
-        machine.sign()
+        provider.sign()
 
 
-def test_keys_that_live_short_are_not_asked_for_at_every_call() -> None:
-    machine = Machine(life=timedelta(minutes=15))
-    machine.sign()
-    machine.now += timedelta(seconds=59)
-    assert machine.sign() == "0001"
-    machine.now += timedelta(seconds=1)
-    assert machine.sign() == "0002"
+def test_backs_off_between_refreshes_of_short_lived_credentials() -> None:
+    provider = ExpiringProvider(life=timedelta(minutes=15))
+    provider.sign()
+    provider.now += timedelta(seconds=59)
+    assert provider.sign() == "0001"
+    provider.now += timedelta(seconds=1)
+    assert provider.sign() == "0002"
 
 
-def test_keys_without_an_end_are_kept() -> None:
+def test_does_not_refresh_credentials_that_do_not_expire() -> None:
     calls: list[int] = []
 
     def provide() -> Credentials:
         calls.append(1)
         return Credentials("AK", "SK")
 
-    machine = Machine()
-    auth = AkSkAuth.from_provider(provide, clock=Clock(lambda: machine.now))
+    provider = ExpiringProvider()
+    auth = AkSkAuth.from_provider(provide, clock=Clock(lambda: provider.now))
     for days in (0, 1000):
-        machine.now = START + timedelta(days=days)
+        provider.now = START + timedelta(days=days)
         flow = auth.sync_auth_flow(httpx.Request("GET", "http://127.0.0.1/"))
         next(flow)
         flow.close()
     assert len(calls) == 1
 
 
-# Once
+# One refresh
 
 
-def test_many_threads_ask_once() -> None:
-    machine = Machine()
+def test_many_threads_share_one_refresh() -> None:
+    provider = ExpiringProvider()
     together = threading.Barrier(32)
 
     def sign() -> str:
         together.wait()
-        return machine.sign()
+        return provider.sign()
 
     with ThreadPoolExecutor(32) as pool:
         for number in ("0001", "0002"):
             futures = [pool.submit(sign) for _ in range(32)]
             assert {future.result() for future in futures} == {number}
-            machine.now += LIFE
-    assert machine.calls == 2
+            provider.now += LIFE
+    assert provider.calls == 2
 
 
-def test_many_tasks_ask_once_and_in_every_new_loop() -> None:
-    machine = Machine()
+def test_many_tasks_share_one_refresh_in_any_event_loop() -> None:
+    provider = ExpiringProvider()
 
     async def all_at_once() -> set[str]:
-        return set(await asyncio.gather(*(machine.asign() for _ in range(1000))))
+        return set(await asyncio.gather(*(provider.asign() for _ in range(1000))))
 
     for number in ("0001", "0002", "0003"):
         assert asyncio.run(all_at_once()) == {number}
-        machine.now += LIFE
-    assert machine.calls == 3
+        provider.now += LIFE
+    assert provider.calls == 3
 
 
-def test_threads_and_tasks_share_one_renewal() -> None:
-    machine = Machine()
+def test_threads_and_tasks_share_one_refresh() -> None:
+    provider = ExpiringProvider()
     asked, answer = threading.Event(), threading.Event()
 
     def before() -> None:
         asked.set()
         assert answer.wait(10)
 
-    machine.before = before
+    provider.before = before
 
     async def tasks() -> list[str]:
-        waiting = [asyncio.create_task(machine.asign()) for _ in range(10)]
+        waiting = [asyncio.create_task(provider.asign()) for _ in range(10)]
         await asyncio.sleep(0)
         answer.set()
         return await asyncio.gather(*waiting)
 
     with ThreadPoolExecutor(2) as pool:
-        leader = pool.submit(machine.sign)
+        leader = pool.submit(provider.sign)
         assert asked.wait(10)
-        follower = pool.submit(machine.sign)
+        follower = pool.submit(provider.sign)
         numbers = {*asyncio.run(tasks()), leader.result(), follower.result()}
     assert numbers == {"0001"}
-    assert machine.calls == 1
+    assert provider.calls == 1
 
 
-@pytest.mark.parametrize(("before_end", "number"), [(EARLY, "0001"), (LATE, "0002")])
-def test_others_wait_for_a_renewal_only_when_it_is_late(before_end: timedelta, number: str) -> None:
-    machine = Machine()
-    machine.sign()
-    machine.now = START + LIFE - before_end
+@pytest.mark.parametrize(("before_end", "number"), [(ADVISORY_WINDOW, "0001"), (MANDATORY_WINDOW, "0002")])
+def test_others_wait_only_in_the_mandatory_window(before_end: timedelta, number: str) -> None:
+    provider = ExpiringProvider()
+    provider.sign()
+    provider.now = START + LIFE - before_end
     asked, answer = threading.Event(), threading.Event()
 
     def before() -> None:
         asked.set()
         assert answer.wait(10)
 
-    machine.before = before
+    provider.before = before
     with ThreadPoolExecutor(2) as pool:
-        leader = pool.submit(machine.sign)
+        leader = pool.submit(provider.sign)
         assert asked.wait(10)
-        follower = pool.submit(machine.sign)
+        follower = pool.submit(provider.sign)
         if number == "0001":
             assert follower.result(10) == "0001"
         answer.set()
         assert (leader.result(), follower.result()) == ("0002", number)
 
 
-def test_who_waits_for_a_renewal_that_fails_uses_the_old_keys_too() -> None:
-    machine = Machine()
-    machine.sign()
-    machine.now = START + LIFE - LATE
-    machine.failure = CredentialsError("unwell")
+def test_followers_use_the_old_credentials_if_the_refresh_fails() -> None:
+    provider = ExpiringProvider()
+    provider.sign()
+    provider.now = START + LIFE - MANDATORY_WINDOW
+    provider.failure = CredentialsError("unwell")
 
     async def all_at_once() -> list[str]:
-        return await asyncio.gather(*(machine.asign() for _ in range(5)))
+        return await asyncio.gather(*(provider.asign() for _ in range(5)))
 
     assert asyncio.run(all_at_once()) == ["0001"] * 5
-    assert machine.calls == 2
+    assert provider.calls == 2
 
 
-def test_the_event_loop_runs_on_while_a_provider_blocks() -> None:
-    machine = Machine()
+def test_a_blocking_provider_does_not_block_the_event_loop() -> None:
+    provider = ExpiringProvider()
     answer = threading.Event()
-    machine.before = lambda: answer.wait(10)
+    provider.before = lambda: answer.wait(10)
 
     async def main() -> str:
-        waiting = asyncio.create_task(machine.asign())
+        waiting = asyncio.create_task(provider.asign())
         await asyncio.sleep(0)
         answer.set()  # not reached while the loop is blocked
         return await waiting
@@ -234,46 +237,46 @@ def test_the_event_loop_runs_on_while_a_provider_blocks() -> None:
     assert asyncio.run(main()) == "0001"
 
 
-# When it goes wrong
+# Failures
 
 
-def test_a_failure_is_everybodys_and_not_repeated_by_each() -> None:
-    machine = Machine()
-    machine.failure = CredentialsError("nothing found")
+def test_a_failed_refresh_fails_all_waiting_requests() -> None:
+    provider = ExpiringProvider()
+    provider.failure = CredentialsError("nothing found")
 
     async def all_at_once() -> list[Any]:
-        return await asyncio.gather(*(machine.asign() for _ in range(100)), return_exceptions=True)
+        return await asyncio.gather(*(provider.asign() for _ in range(100)), return_exceptions=True)
 
     errors = asyncio.run(all_at_once())
     assert {type(error) for error in errors} == {CredentialsError}
-    assert machine.calls == 1
+    assert provider.calls == 1
 
 
-def test_a_provider_may_fail_with_a_timeout() -> None:
-    machine = Machine()
-    machine.failure = TimeoutError("vault")
+def test_raises_a_timeout_of_the_provider() -> None:
+    provider = ExpiringProvider()
+    provider.failure = TimeoutError("vault")
 
     async def all_at_once() -> list[Any]:
-        return await asyncio.gather(*(machine.asign() for _ in range(3)), return_exceptions=True)
+        return await asyncio.gather(*(provider.asign() for _ in range(3)), return_exceptions=True)
 
     assert [str(error) for error in asyncio.run(all_at_once())] == ["vault"] * 3
-    assert machine.calls == 1
+    assert provider.calls == 1
 
 
-def test_a_cancelled_leader_is_replaced() -> None:
-    machine = Machine()
+def test_replaces_a_cancelled_leader() -> None:
+    provider = ExpiringProvider()
     asked, answer = threading.Event(), threading.Event()
 
     def before() -> None:
         asked.set()
         assert answer.wait(10)
 
-    machine.before = before
+    provider.before = before
 
     async def main() -> list[str]:
-        leader = asyncio.create_task(machine.asign())
+        leader = asyncio.create_task(provider.asign())
         await asyncio.to_thread(asked.wait, 10)
-        followers = [asyncio.create_task(machine.asign()) for _ in range(5)]
+        followers = [asyncio.create_task(provider.asign()) for _ in range(5)]
         await asyncio.sleep(0)
         leader.cancel()
         answer.set()
@@ -282,23 +285,23 @@ def test_a_cancelled_leader_is_replaced() -> None:
         return await asyncio.gather(*followers)
 
     assert len(set(asyncio.run(main()))) == 1
-    assert machine.calls == 2
+    assert provider.calls == 2
 
 
-def test_a_cancelled_follower_harms_nobody() -> None:
-    machine = Machine()
+def test_a_cancelled_follower_affects_no_other_request() -> None:
+    provider = ExpiringProvider()
     asked, answer = threading.Event(), threading.Event()
 
     def before() -> None:
         asked.set()
         assert answer.wait(10)
 
-    machine.before = before
+    provider.before = before
 
     async def main() -> list[str]:
-        leader = asyncio.create_task(machine.asign())
+        leader = asyncio.create_task(provider.asign())
         await asyncio.to_thread(asked.wait, 10)
-        cancelled, follower = (asyncio.create_task(machine.asign()) for _ in range(2))
+        cancelled, follower = (asyncio.create_task(provider.asign()) for _ in range(2))
         await asyncio.sleep(0)
         cancelled.cancel()
         answer.set()
@@ -307,44 +310,44 @@ def test_a_cancelled_follower_harms_nobody() -> None:
         return [await leader, await follower]
 
     assert asyncio.run(main()) == ["0001", "0001"]
-    assert machine.calls == 1
+    assert provider.calls == 1
 
 
-def test_a_lost_leader_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a fork, or when the leader is a task of the very loop that a sync call blocks."""
-    monkeypatch.setattr(refresh, "PATIENCE", 0.01)
-    machine = Machine()
+def test_replaces_a_stuck_leader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The leader may be a task of the very event loop that a sync request blocks."""
+    monkeypatch.setattr(refresh, "LEADER_TIMEOUT", 0.01)
+    provider = ExpiringProvider()
     asked, answer = threading.Event(), threading.Event()
 
     def before() -> None:
-        if machine.calls == 0 and not asked.is_set():
+        if provider.calls == 0 and not asked.is_set():
             asked.set()
             assert answer.wait(10)
 
-    machine.before = before
+    provider.before = before
     with ThreadPoolExecutor(1) as pool:
-        lost = pool.submit(machine.sign)
+        lost = pool.submit(provider.sign)
         assert asked.wait(10)
-        assert machine.sign() == "0001"
+        assert provider.sign() == "0001"
         answer.set()
         lost.result()
-    assert machine.calls == 2
+    assert provider.calls == 2
 
 
-def test_leaders_that_get_no_answer_do_not_line_up_for_ever() -> None:
-    """A flow that httpx drops, because its request got no answer, hands on to the next; three times is enough."""
-    held: refresh.Renewal[str] = refresh.Renewal()
+def test_gives_up_after_several_lost_leaders() -> None:
+    """httpx closes a flow whose request gets no response, and the next request becomes the leader."""
+    token = refresh.RefreshableValue[str](lambda: START)
 
-    def renew() -> Any:
+    def login() -> Any:
         yield httpx.Request("GET", "http://127.0.0.1/")
 
     def lead() -> Any:
-        steps = held.get(renew)
+        steps = token.get(login)
         next(steps)
         return steps
 
     leader = lead()
-    follower = held.get(renew)
+    follower = token.get(login)
     wait: Any = next(follower)
     for _ in range(2):
         leader.close()
@@ -355,5 +358,84 @@ def test_leaders_that_get_no_answer_do_not_line_up_for_ever() -> None:
     leader.close()
     with pytest.raises(BaseException) as caught:
         wait.run()
-    with pytest.raises(ApiConnectionError, match="several times"):
+    with pytest.raises(ApiConnectionError, match="several requests in a row"):
         follower.throw(caught.value)
+
+
+def test_unreachable_iam_in_the_advisory_window_leaves_the_old_token_in_use() -> None:
+    """httpx closes the flow of a login that gets no response."""
+    now = START
+    token = refresh.RefreshableValue[str](lambda: now, advisory=ADVISORY_WINDOW)
+    token.set("old", START + LIFE)
+    now = START + LIFE - MARGIN - refresh.BACKOFF
+
+    def login() -> Any:
+        yield httpx.Request("POST", "http://127.0.0.1/")
+
+    leader = token.get(login)
+    next(leader)
+    leader.close()
+    assert token.current() == "old"
+
+
+def test_a_leader_lost_to_garbage_collection_in_a_waiting_thread_blocks_nothing() -> None:
+    """A finalizer runs in any thread at any time, also in one that is about to claim or to finish a refresh."""
+    token = refresh.RefreshableValue[str](lambda: START)
+
+    def login() -> Any:
+        yield httpx.Request("POST", "http://127.0.0.1/")
+
+    class DroppedFlow:
+        """Closes its flow when the garbage collector finds the cycle."""
+
+        def __init__(self) -> None:
+            self.me = self
+            self.leader = token.get(login)
+            next(self.leader)
+
+    DroppedFlow()
+    follower = token.get(login)
+    wait: Any = next(follower)
+    gc.collect()
+    with pytest.raises(refresh.LeaderLostError) as caught:
+        wait.run()
+    assert isinstance(follower.throw(caught.value), httpx.Request)
+    follower.close()
+
+
+FORK = """
+import os, threading
+from metastudio.auth import AkSkAuth, Credentials, TokenAuth
+import httpx
+
+asked, answer = threading.Event(), threading.Event()
+
+def provide():
+    if threading.current_thread().name == "leader":
+        asked.set()
+        answer.wait(10)
+    return Credentials("AK", "SK")
+
+def sign():
+    flow = auth.sync_auth_flow(httpx.Request("GET", "http://127.0.0.1/"))
+    next(flow)
+    flow.close()
+
+auth = AkSkAuth.from_provider(provide)
+leader = threading.Thread(target=sign, name="leader")
+leader.start()
+asked.wait(10)
+if child := os.fork():
+    status = os.waitpid(child, 0)[1]
+    answer.set()
+    leader.join()
+    os._exit(os.waitstatus_to_exitcode(status))
+sign()
+os._exit(7)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_wait_for_a_refresh_of_its_parent() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], timeout=20, check=False)
+    assert done.returncode == 7

@@ -1,4 +1,4 @@
-"""Nothing that authentication writes shows a secret: texts of objects, log lines, tracebacks, pickles of errors."""
+"""Authentication shows no secret: in `repr`, log lines, tracebacks and pickled errors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,9 @@ import httpx
 import pytest
 from concurrent_requests import BOTH, Send
 from loopback import Answer, Received, serve
-from metastudio.auth.aksk import AkSkAuth
-from metastudio.auth.clock import Clock
-from metastudio.auth.credentials import Credentials, find
-from metastudio.auth.iam import IamTokenAuth
-from metastudio.auth.metadata import InstanceMetadata
+from metastudio.auth import AkSkAuth, Clock, Credentials, IamTokenAuth, InstanceMetadata, TokenAuth
+from metastudio.auth.chain import find
 from metastudio.auth.project import find_project_id
-from metastudio.auth.token import TokenAuth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +38,7 @@ def grep(text: str | bytes) -> list[str]:
 
 
 def hostile(request: Received) -> Answer:
-    """Refuses everything and says back all it was told, as gateways do with keys and canonical requests."""
+    """Refuse everything and echo the request, as gateways do with access keys and canonical requests."""
     if request.target.endswith("/api/token"):
         return Answer(200, METADATA_TOKEN.encode())
     echo = f"{request.method} {request.headers} {request.body.decode()}"
@@ -54,7 +50,7 @@ def signatures(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("send", BOTH)
-def test_grep(send: Send, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_shows_no_secret(send: Send, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     caplog.set_level(logging.DEBUG, "metastudio")  # not httpx and httpcore, which log headers as they are
     (tmp_path / ".huaweicloud").mkdir()
     (tmp_path / ".huaweicloud/credentials").write_text(f"[basic]\nak={ACCESS}\nsk={SECRET}\n")

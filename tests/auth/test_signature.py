@@ -1,4 +1,4 @@
-"""The recipe against fixed vectors: the vendor's own, and those recorded from the vendor's signer."""
+"""The signature recipe against vectors published by the vendor or recorded from its signer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from metastudio.auth import signature
+from metastudio.http.url import canonical_query, normalize_query, query_pairs
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference/signing-vectors.json").read_text("utf-8"))
 
@@ -21,18 +22,18 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _judged(vector: dict[str, Any]) -> bool:
-    """Vectors that bind: our algorithm, no error of the vendor's signer, no input that signers disagree about."""
+def _applies(vector: dict[str, Any]) -> bool:
+    """Select vectors of our algorithm, without errors of the vendor's signer or input that its signers disagree on."""
     algorithm = vector.get("algorithm") or vector["authorization"].partition(" ")[0]
     return algorithm == signature.ALGORITHM and not ({"implementation_quirk", "error"} & vector.keys())
 
 
-VECTORS = [vector for vector in REFERENCE["vectors"] + REFERENCE["published_vectors"] if _judged(vector)]
+VECTORS = [vector for vector in REFERENCE["vectors"] + REFERENCE["published_vectors"] if _applies(vector)]
 WHOLE = [vector for vector in VECTORS if "path" in vector]
 
 
 def _headers(vector: dict[str, Any]) -> dict[str, str]:
-    """What is signed: the vendor's signer adds the host and, for some bodies, the declared payload hash."""
+    """Return the signed headers: the vendor's signer adds the host and, for some bodies, a declared payload hash."""
     headers = {name.lower(): str(value) for name, value in vector["headers_in"].items()}
     for name, value in vector.get("headers_sent", {}).items():
         if name == "X-Sdk-Content-Sha256":
@@ -40,7 +41,7 @@ def _headers(vector: dict[str, Any]) -> dict[str, str]:
     return {"host": vector["host"], **headers}
 
 
-def test_the_file_still_holds_what_is_judged() -> None:
+def test_number_of_vectors() -> None:
     assert len(VECTORS) == 27 + 5
     assert len(WHOLE) == 27 + 3
 
@@ -48,7 +49,7 @@ def test_the_file_still_holds_what_is_judged() -> None:
 @pytest.mark.parametrize("vector", WHOLE, ids=lambda vector: vector["id"])
 def test_vector_from_the_parts_of_a_request(vector: dict[str, Any]) -> None:
     headers = _headers(vector)
-    query = signature.canonical_query([(key, _text(value)) for key, value in vector["query_params"]])
+    query = canonical_query([(key, _text(value)) for key, value in vector["query_params"]])
     body = (vector["body"] or "").encode()
     payload = signature.payload_hash(body, headers.get("x-sdk-content-sha256"))
     request = signature.canonical_request(vector["method"], vector["path"], query, headers, payload)
@@ -71,12 +72,12 @@ def test_vector_from_the_canonical_request(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", WHOLE, ids=lambda vector: vector["id"])
-def test_the_query_of_the_sent_url_is_canonical_already(vector: dict[str, Any]) -> None:
+def test_vector_sends_the_canonical_query(vector: dict[str, Any]) -> None:
     query = vector.get("url", "").partition("?")[2]
-    assert signature.canonical_query(signature.query_pairs(query)) == query
+    assert canonical_query(query_pairs(query)) == query
 
 
-def test_an_empty_path_is_the_root() -> None:
+def test_empty_path_is_the_root() -> None:
     assert signature.canonical_uri("") == signature.canonical_uri("/") == "/"
 
 
@@ -100,22 +101,22 @@ def test_an_empty_path_is_the_root() -> None:
         ("tag=b&tag=a", "tag=a&tag=b"),
     ],
 )
-def test_any_spelling_of_a_query_has_one_canonical_form(query: str, canonical: str) -> None:
-    assert signature.canonical_query(signature.query_pairs(query)) == canonical
-    assert signature.canonical_query(signature.query_pairs(canonical)) == canonical
-    assert signature.spell_query(query) == signature.spell_query(canonical) == canonical
+def test_canonical_query(query: str, canonical: str) -> None:
+    assert canonical_query(query_pairs(query)) == canonical
+    assert canonical_query(query_pairs(canonical)) == canonical
+    assert normalize_query(query) == normalize_query(canonical) == canonical
 
 
 @given(st.text("ab-.~_=&%+2 "))
 @example("a-b=1&a=2&a.=3")
 @example("=a&b=")
-def test_a_plain_query_is_spelled_like_any_other(query: str) -> None:
-    assert signature.spell_query(query) == signature.canonical_query(signature.query_pairs(query))
+def test_normalize_query_equals_decoding_and_encoding(query: str) -> None:
+    assert normalize_query(query) == canonical_query(query_pairs(query))
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))
-def test_pairs_survive_the_canonical_query(pairs: list[tuple[str, str]]) -> None:
-    read_back = signature.query_pairs(signature.canonical_query(pairs))
+def test_query_pairs_reads_back_the_canonical_query(pairs: list[tuple[str, str]]) -> None:
+    read_back = query_pairs(canonical_query(pairs))
     assert read_back == sorted(pairs)
 
 
@@ -123,19 +124,19 @@ def test_pairs_survive_the_canonical_query(pairs: list[tuple[str, str]]) -> None
 @example("k" * 64, "a key as long as HMAC's block")
 @example("k" * 65, "a longer one is hashed first")
 @example("é" * 33, "66 bytes")
-def test_the_keyed_signature_is_hmac_sha256(key: str, text: str) -> None:
+def test_keyed_signature_is_hmac_sha256(key: str, text: str) -> None:
     expected = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
     sign = signature.keyed_signature(key)
     assert [sign(text), sign(text), signature.signature(key, text)] == [expected] * 3
 
 
 @given(st.datetimes(min_value=datetime(1, 1, 1)))
-def test_dates(moment: datetime) -> None:
+def test_format_date(moment: datetime) -> None:
     text = signature.format_date(moment.replace(tzinfo=UTC))
     assert datetime.strptime(text, "%Y%m%dT%H%M%SZ") == moment.replace(microsecond=0)
 
 
-def test_a_body_is_hashed_unless_its_hash_is_declared() -> None:
+def test_payload_hash() -> None:
     assert (
         signature.payload_hash(b"") == signature.payload_hash(b"", "UNSIGNED-PAYLOAD") == signature.EMPTY_PAYLOAD_HASH
     )

@@ -1,4 +1,4 @@
-"""Our signature against the one the vendor's own signer makes: of invented requests, and of bytes that arrived."""
+"""Our signatures against the vendor's signer, for generated requests and for the bytes that a server receives."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loopback import Answer, Received, Server, serve
-from metastudio.auth import signature
-from metastudio.auth.aksk import AkSkAuth
+from metastudio.auth import AkSkAuth, signature
+from metastudio.http.url import canonical_query, query_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ HOST = "metastudio.cn-north-4.myhuaweicloud.com"
 SECRET = "SKEXAMPLE"
 
 
-class _Keys:
+class VendorCredentials:
     ak = "AKEXAMPLE"
     sk = SECRET
 
@@ -30,7 +30,7 @@ class _Keys:
 def vendor(
     method: str, host: str, path: str, query: list[tuple[str, str]], headers: dict[str, str], body: bytes
 ) -> tuple[str, str]:
-    """What the vendor's signer puts into Authorization and into the request line."""
+    """Return the Authorization header and the request target that the vendor's signer produces."""
     request: Any = SdkRequest(
         method=method,
         schema="https",
@@ -40,7 +40,7 @@ def vendor(
         header_params=dict(headers),
         body=body,
     )
-    Signer(_Keys).sign(request)
+    Signer(VendorCredentials).sign(request)
     return request.header_params["Authorization"], request.uri
 
 
@@ -67,14 +67,14 @@ headers_to_sign = st.dictionaries(header_names, printable, max_size=5).filter(
     headers_to_sign,
     st.binary(max_size=64),
 )
-def test_the_same_signature_as_the_vendors(
+def test_signs_like_the_vendor(
     method: str, path: str, query: list[tuple[str, str]], extra: dict[str, str], body: bytes
 ) -> None:
     headers = {"X-Sdk-Date": DATE, **extra}
     expected, uri = vendor(method, HOST, path, query, headers, body)
 
     ours = {"host": HOST, **{name.lower(): value for name, value in headers.items()}}
-    canonical = signature.canonical_query(query)
+    canonical = canonical_query(query)
     payload = signature.payload_hash(body, ours.get("x-sdk-content-sha256"))
     request = signature.canonical_request(method, path, canonical, ours, payload)
     signed = signature.signature(SECRET, signature.string_to_sign(DATE, request))
@@ -83,9 +83,9 @@ def test_the_same_signature_as_the_vendors(
 
 
 def recomputed(received: Received) -> str:
-    """Authorization as the vendor's code makes it from the bytes that arrived, for the headers it says it covers.
+    """Return the Authorization header that the vendor's signer computes from the received bytes.
 
-    The query is decoded by the strictest reading, in which ``+`` is a plus: a space must have come as ``%20``.
+    A ``+`` in the query is decoded as a plus, so that a space must have been sent as ``%20``.
     """
     from urllib.parse import unquote
 
@@ -141,7 +141,7 @@ def _with_headers(options: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("method", "path", "options"), REQUESTS)
-def test_what_arrives_is_what_was_signed(server: Server, method: str, path: str, options: dict[str, Any]) -> None:
+def test_server_receives_what_was_signed(server: Server, method: str, path: str, options: dict[str, Any]) -> None:
     with httpx.Client(auth=AUTH) as client:
         assert client.request(method, server.url + path, **_with_headers(options)).status_code == 200
     _check(server)
@@ -149,7 +149,7 @@ def test_what_arrives_is_what_was_signed(server: Server, method: str, path: str,
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("method", "path", "options"), REQUESTS)
-async def test_what_arrives_is_what_was_signed_async(
+async def test_server_receives_what_was_signed_async(
     server: Server, method: str, path: str, options: dict[str, Any]
 ) -> None:
     async with httpx.AsyncClient(auth=AUTH) as client:
@@ -159,15 +159,15 @@ async def test_what_arrives_is_what_was_signed_async(
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(query=st.lists(st.tuples(text, text), max_size=5))
-def test_any_query_survives_httpx(server: Server, query: list[tuple[str, str]]) -> None:
+def test_server_receives_any_query_as_signed(server: Server, query: list[tuple[str, str]]) -> None:
     with httpx.Client(auth=AUTH, verify=False) as client:
         client.get(server.url + "/v1/p", params=tuple(query), headers=HEADERS)
     received = server.received[-1]
     _check(server)
-    assert signature.query_pairs(received.target.partition("?")[2]) == sorted(query)
+    assert query_pairs(received.target.partition("?")[2]) == sorted(query)
 
 
-def test_an_ipv6_host_keeps_its_brackets() -> None:
+def test_signs_an_ipv6_host_with_brackets() -> None:
     with serve(lambda _: Answer(), host="::1") as server, httpx.Client(auth=AUTH) as client:
         client.get(server.url + "/v1/p", headers=HEADERS)
         assert (server.received[0].header("host") or "").startswith("[::1]:")

@@ -1,4 +1,4 @@
-"""TokenAuth: a token or a function, renewed once when refused, and never sent to another origin."""
+"""TokenAuth: a token or a function, refreshed once when refused, and never sent to another origin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 from concurrent_requests import BOTH, Send, by_tasks, by_threads
 from loopback import Answer, Received, Server, serve
-from metastudio.auth.token import TokenAuth
+from metastudio.auth import TokenAuth
 from metastudio.errors import ConfigurationError, CredentialsError
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def accepts(*tokens: str, status: int = 401, body: bytes = b"") -> Callable[[Rec
     return lambda request: Answer(200) if request.header("x-auth-token") in tokens else Answer(status, body)
 
 
-class Tokens:
-    """A function that gives T1, T2, ..."""
+class CountingTokens:
+    """A function that returns T1, T2, ..."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -48,14 +48,14 @@ def tokens_received(server: Server) -> list[str | None]:
 
 
 @both
-def test_a_token_is_sent(send: Send) -> None:
+def test_sends_the_token(send: Send) -> None:
     with serve(accepts("T")) as server:
         (response,) = send(TokenAuth("T"), server.url, headers={"X-Auth-Token": "stale"})
     assert response.status_code == 200
 
 
 @both
-def test_a_given_token_that_is_refused_stays_refused(send: Send) -> None:
+def test_does_not_retry_a_given_token(send: Send) -> None:
     with serve(accepts("other")) as server:
         assert send(TokenAuth("T"), server.url)[0].status_code == 401
     assert len(server.received) == 1
@@ -63,8 +63,8 @@ def test_a_given_token_that_is_refused_stays_refused(send: Send) -> None:
 
 @both
 @pytest.mark.parametrize(("status", "body"), REFUSALS)
-def test_a_refused_token_is_renewed_once_and_the_call_repeated(send: Send, status: int, body: bytes) -> None:
-    function = Tokens()
+def test_retries_with_a_refreshed_token(send: Send, status: int, body: bytes) -> None:
+    function = CountingTokens()
     auth = TokenAuth(function)
     with serve(accepts("T2", status=status, body=body)) as server:
         assert [send(auth, server.url)[0].status_code for _ in range(2)] == [200, 200]
@@ -74,14 +74,14 @@ def test_a_refused_token_is_renewed_once_and_the_call_repeated(send: Send, statu
 
 @both
 @pytest.mark.parametrize(("status", "body"), REFUSALS)
-def test_a_refused_repeat_is_the_end(send: Send, status: int, body: bytes) -> None:
+def test_retries_only_once(send: Send, status: int, body: bytes) -> None:
     with serve(accepts(status=status, body=body)) as server:
-        assert send(TokenAuth(Tokens()), server.url)[0].status_code == status
+        assert send(TokenAuth(CountingTokens()), server.url)[0].status_code == status
     assert tokens_received(server) == ["T1", "T2"]
 
 
 @both
-def test_the_same_token_again_is_not_sent_again(send: Send) -> None:
+def test_does_not_retry_with_the_same_token(send: Send) -> None:
     with serve(accepts()) as server:
         assert send(TokenAuth(lambda: "T"), server.url)[0].status_code == 401
     assert len(server.received) == 1
@@ -97,8 +97,8 @@ def test_the_same_token_again_is_not_sent_again(send: Send) -> None:
         (500, b"401"),
     ],
 )
-def test_other_errors_are_not_the_tokens(send: Send, status: int, body: bytes) -> None:
-    function = Tokens()
+def test_returns_other_errors_to_the_caller(send: Send, status: int, body: bytes) -> None:
+    function = CountingTokens()
     with serve(accepts(status=status, body=body)) as server:
         (response,) = send(TokenAuth(function), server.url)
     assert (response.status_code, response.content) == (status, body)
@@ -106,16 +106,16 @@ def test_other_errors_are_not_the_tokens(send: Send, status: int, body: bytes) -
 
 
 @both
-def test_many_calls_share_one_renewal(send: Send) -> None:
-    function = Tokens()
+def test_many_requests_share_one_refresh(send: Send) -> None:
+    function = CountingTokens()
     auth = TokenAuth(function)
     with serve(accepts("T2")) as server:
         assert {response.status_code for response in send(auth, server.url, count=24)} == {200}
     assert function.calls == 2
 
 
-def test_an_async_function_for_an_async_client() -> None:
-    calls = Tokens()
+def test_accepts_an_async_function_in_an_async_client() -> None:
+    calls = CountingTokens()
 
     async def function() -> str:
         await asyncio.sleep(0)
@@ -128,7 +128,7 @@ def test_an_async_function_for_an_async_client() -> None:
     assert calls.calls == 2
 
 
-def test_a_callable_object_may_be_async() -> None:
+def test_accepts_an_async_callable_object() -> None:
     class Vault:
         async def __call__(self) -> str:
             return "T"
@@ -137,18 +137,18 @@ def test_a_callable_object_may_be_async() -> None:
         assert by_tasks(TokenAuth(Vault()), server.url)[0].status_code == 200
 
 
-def test_an_async_function_for_a_sync_client_is_refused() -> None:
+def test_rejects_an_async_function_in_a_sync_client() -> None:
     async def function() -> str:
         return "T"
 
     with serve(accepts("T")) as server:
-        with pytest.raises(ConfigurationError, match="async client"):
+        with pytest.raises(ConfigurationError, match="use an async client"):
             by_threads(TokenAuth(function), server.url)
         assert not server.received
 
 
 @both
-def test_what_the_function_raises_comes_through(send: Send) -> None:
+def test_raises_the_error_of_the_function(send: Send) -> None:
     def function() -> str:
         raise LookupError("vault is sealed")
 
@@ -159,20 +159,20 @@ def test_what_the_function_raises_comes_through(send: Send) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", " ", "a b", "T\n", "T\r\nX-Evil: 1", "é", None, 5, b"T"])
-def test_tokens_that_cannot_be(bad: Any) -> None:
-    with pytest.raises(CredentialsError, match="token is missing, or holds"):
+def test_rejects_malformed_tokens(bad: Any) -> None:
+    with pytest.raises(CredentialsError, match="token must be visible ASCII"):
         TokenAuth(bad)
     with serve(accepts()) as server:
-        with pytest.raises(CredentialsError, match="token is missing, or holds"):
+        with pytest.raises(CredentialsError, match="token must be visible ASCII"):
             by_threads(TokenAuth(lambda: bad), server.url)
         assert not server.received
 
 
-# Where a token goes
+# Origins
 
 
 @both
-def test_a_token_goes_to_the_first_origin_only(send: Send) -> None:
+def test_sends_the_token_to_the_first_origin_only(send: Send) -> None:
     auth = TokenAuth("T")
     with serve(accepts("T")) as server, serve(accepts("T")) as other:
         send(auth, server.url)
@@ -185,7 +185,7 @@ def test_a_token_goes_to_the_first_origin_only(send: Send) -> None:
 
 
 @both
-def test_a_trusted_origin_comes_before_the_first_request(send: Send) -> None:
+def test_trusts_no_first_origin_beside_a_named_one(send: Send) -> None:
     auth = TokenAuth("T")
     auth.trust("https://metastudio.test/base")
     with serve(accepts("T")) as server:
@@ -196,7 +196,7 @@ def test_a_trusted_origin_comes_before_the_first_request(send: Send) -> None:
 
 @both
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_token_does_not_follow_a_redirect_to_another_origin(send: Send, status: int) -> None:
+def test_does_not_redirect_a_token_to_another_origin(send: Send, status: int) -> None:
     with serve(accepts("T")) as other:
         redirect = Answer(status, headers={"Location": other.url + "/x"})
         with serve(lambda _: redirect) as server:
@@ -207,13 +207,13 @@ def test_a_token_does_not_follow_a_redirect_to_another_origin(send: Send, status
 
 
 @both
-def test_the_guard_knows_an_ipv6_host(send: Send) -> None:
+def test_guard_accepts_an_ipv6_host(send: Send) -> None:
     with serve(accepts("T"), host="::1") as server:
         assert send(TokenAuth("T"), server.url)[0].status_code == 200
 
 
 @both
-def test_a_token_follows_a_redirect_at_home(send: Send) -> None:
+def test_follows_a_redirect_to_the_same_origin(send: Send) -> None:
     def answer(request: Received) -> Answer:
         return Answer(307, headers={"Location": "/new"}) if request.target == "/old" else accepts("T")(request)
 
@@ -221,7 +221,7 @@ def test_a_token_follows_a_redirect_at_home(send: Send) -> None:
         assert send(TokenAuth("T"), server.url + "/old", follow=True)[0].status_code == 200
 
 
-def test_the_guard_leaves_a_trace_of_the_callers_working_and_grows_no_layers() -> None:
+def test_guard_keeps_the_callers_trace_and_is_installed_once() -> None:
     events: list[str] = []
 
     def trace(event: str, _: Any) -> None:
@@ -240,7 +240,7 @@ def test_the_guard_leaves_a_trace_of_the_callers_working_and_grows_no_layers() -
 
 
 @pytest.mark.anyio
-async def test_the_guard_leaves_an_async_trace_working() -> None:
+async def test_guard_keeps_an_async_trace() -> None:
     events: list[str] = []
 
     async def trace(event: str, _: Any) -> None:
@@ -253,7 +253,7 @@ async def test_the_guard_leaves_an_async_trace_working() -> None:
     assert "http11.send_request_headers.started" in events
 
 
-def test_the_guard_lets_a_proxy_be_asked_for_a_tunnel() -> None:
+def test_guard_allows_a_proxy_tunnel() -> None:
     with (
         serve(lambda _: Answer(502)) as proxy,
         httpx.Client(auth=TokenAuth("T"), proxy=proxy.url) as client,
@@ -264,8 +264,8 @@ def test_the_guard_lets_a_proxy_be_asked_for_a_tunnel() -> None:
     assert (request.method, request.header("x-auth-token")) == ("CONNECT", None)
 
 
-def test_the_guard_sees_through_a_proxy() -> None:
-    """A proxy for plain http is told the whole URL; it stands for both origins here."""
+def test_guard_checks_requests_through_a_proxy() -> None:
+    """A proxy for plain http gets the whole URL; this one serves both origins."""
 
     def proxy(request: Received) -> Answer:
         home = request.target.startswith("http://a.test/")
@@ -284,8 +284,8 @@ def test_the_guard_sees_through_a_proxy() -> None:
 
 
 @pytest.mark.parametrize("auth", [TokenAuth("MADEUPTOKEN"), TokenAuth(lambda: "MADEUPTOKEN")])
-def test_no_token_in_texts_and_pickles(auth: TokenAuth) -> None:
+def test_shows_no_token_and_cannot_be_pickled_or_copied(auth: TokenAuth) -> None:
     assert "MADEUP" not in repr(auth) + str(auth)
     for leak in (pickle.dumps, copy.deepcopy, copy.copy):
-        with pytest.raises(TypeError, match="not pickled"):
+        with pytest.raises(TypeError, match="cannot be pickled"):
             leak(auth)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from loopback import Answer, Received, serve
-from metastudio.auth.aksk import AkSkAuth, Clock
+from metastudio.auth import AkSkAuth, Clock
 from metastudio.auth.token import TokenAuth
 from metastudio.errors import ConfigurationError
 from metastudio.http.retry import RetryPolicy

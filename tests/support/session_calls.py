@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from metastudio.auth.aksk import AkSkAuth, Clock
+from metastudio.auth import AkSkAuth, Clock
 from metastudio.contract.structure import JsonArray, JsonObject
 from metastudio.http.session import AsyncSession, Session
 from metastudio_client.contract import LIST_TRAINING_JOBS

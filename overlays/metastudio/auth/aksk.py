@@ -1,51 +1,58 @@
-"""Authentication for httpx: requests signed with an access key, or carrying a token.
-
-An auth flow makes the one repeat of a refused request that can help, because something has changed: the clock was
-set right, or the key or token is another one. Everything else about retrying is the caller's.
-"""
+"""Authentication by signing each request with an access key."""
 
 from __future__ import annotations
 
 import logging
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import httpx
 
 from metastudio import redaction
-from metastudio.auth import signature
+from metastudio.auth import flow, signature
 from metastudio.auth.clock import Clock
 from metastudio.auth.credentials import Credentials
-from metastudio.auth.flow import Call, ReadRequest, Step, StepAuth
-from metastudio.auth.origin_policy import StayAtOrigin
-from metastudio.auth.refresh import Renewal
+from metastudio.auth.flow import AuthFlow, Step
+from metastudio.auth.origin_policy import stay_at_origin
+from metastudio.auth.refresh import RefreshableValue
 from metastudio.errors import ConfigurationError
 from metastudio.http import hints
+from metastudio.http.url import normalize_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["AkSkAuth", "Clock"]
-
 _log = logging.getLogger("metastudio")
 
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""A refused date nearer to the server's than this is not why it was refused: 15 minutes are allowed (facts 2.2)."""
+MIN_CLOCK_CORRECTION = timedelta(minutes=5)
+"""A smaller clock offset did not cause a refusal (docs/service-notes.md#clock-tolerance)."""
 
-EARLY, LATE = timedelta(minutes=40), timedelta(minutes=5)
-"""How long before their end temporary keys are renewed, by one caller and by all. 40 minutes is the vendor's."""
+ADVISORY_WINDOW, MANDATORY_WINDOW = timedelta(minutes=40), timedelta(minutes=5)
+"""When temporary credentials are refreshed before they expire; see `metastudio.auth.refresh`."""
 
-# What a signature covers, of that which a request has. Any other header may be changed by a proxy on the way.
+# The headers that a signature covers. Proxies may change any other header on the way.
 _SIGNED = {
     name.encode(): name
     for name in ("host", "x-app-userid", "x-project-id", "x-sdk-content-sha256", "x-sdk-date", "x-security-token")
 }
 
 
-class _Signer(NamedTuple):
-    """Key, secret and token of one signature, which belong together."""
+def check_project_id(project_id: str, source: str) -> None:
+    """Check the characters of a project ID.
 
+    Args:
+        project_id: The ID.
+        source: Where it comes from, for the message.
+
+    Raises:
+        ConfigurationError: It has other characters than ASCII letters, digits, ``-`` and ``_``, or none.
+    """
+    if not re.fullmatch(r"[\w-]+", project_id, re.ASCII):
+        raise ConfigurationError(f"project ID {project_id!a} ({source}) may contain only letters, digits, - and _")
+
+
+class _SigningKey(NamedTuple):
     credentials: Credentials
     sign: Callable[[str], str]
 
@@ -54,27 +61,27 @@ class _Signer(NamedTuple):
         return cls(credentials, signature.keyed_signature(credentials.secret_key))
 
 
-class AkSkAuth(StepAuth):
+class AkSkAuth(AuthFlow):
     """Signs each request with an access key (SDK-HMAC-SHA256), for a sync or async httpx client.
 
-    Works with any httpx client and any service that signs this way::
+    It works with any service of this cloud::
 
         httpx.get("https://vpc.cn-north-4.myhuaweicloud.com/v1/.../vpcs", auth=AkSkAuth("AK", "SK"))
 
-    The URL goes out in the spelling that is signed. When the server refuses the date, the clock is corrected by the
-    answer's ``Date`` and the request repeated once; when keys that come from a provider are refused, the provider is
-    asked again and the request repeated once if it has others.
+    The query is sent in the spelling that is signed. A 401 is retried at most once, and only after a clock correction
+    or with other credentials, because repeated failures lock the key (docs/service-notes.md#key-lockout).
 
     Args:
-        access_key: the AK.
-        secret_key: the SK.
-        project_id: sent and signed as ``X-Project-Id``.
-        security_token: of a temporary key.
-        clock: the time to sign with; shared with other auth objects so that they learn from each other.
+        access_key: The access key (AK).
+        secret_key: The secret key (SK).
+        project_id: Sent and signed as ``X-Project-Id``. Without it, a request's own header, or else its extension
+            ``project_id``, is signed.
+        security_token: The security token of a temporary key.
+        clock: The time to sign with. Auth objects that share a clock share its corrections.
 
     Raises:
-        CredentialsError: a key is empty or holds characters that it cannot have.
-        ConfigurationError: so does the project id; in a request, a header that is to be signed.
+        CredentialsError: A key is empty, or has blanks, line breaks or non-ASCII characters.
+        ConfigurationError: The project ID is malformed; in a request: a header to be signed is malformed.
     """
 
     def __init__(
@@ -86,92 +93,101 @@ class AkSkAuth(StepAuth):
         security_token: str | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._setup(None, project_id, clock)
-        self._renewal = Renewal[_Signer](_Signer.of(Credentials(access_key, secret_key, security_token)))
+        self._configure(None, project_id, clock)
+        key = _SigningKey.of(Credentials(access_key, secret_key, security_token))
+        self._key = RefreshableValue(self.clock.now, key)
 
     @classmethod
     def from_provider(
         cls, provider: Callable[[], Credentials], *, project_id: str | None = None, clock: Clock | None = None
     ) -> Self:
-        """Sign with keys that `provider` gives when they are first needed, and again before they end.
+        """Sign with the credentials that a function returns.
 
-        It may block: an async client calls it in a worker thread.
+        Args:
+            provider: Called for the first request, again before the credentials expire, and once when the server
+                refuses them. It may block; an async client calls it in a worker thread.
+            project_id: As in the constructor.
+            clock: As in the constructor.
         """
         self = cls.__new__(cls)
-        self._setup(provider, project_id, clock)
-        self._renewal = Renewal[_Signer](early=EARLY, late=LATE, now=self.clock.now)
+        self._configure(provider, project_id, clock)
+        self._key = RefreshableValue[_SigningKey](self.clock.now, advisory=ADVISORY_WINDOW, mandatory=MANDATORY_WINDOW)
         return self
 
-    def _setup(self, provider: Callable[[], Credentials] | None, project_id: str | None, clock: Clock | None) -> None:
-        if project_id is not None and not re.fullmatch(r"[\w-]+", project_id, re.ASCII):
-            raise ConfigurationError(f"{project_id!a} is no project id: letters, digits, - and _ only")
+    def _configure(
+        self, provider: Callable[[], Credentials] | None, project_id: str | None, clock: Clock | None
+    ) -> None:
+        if project_id is not None:
+            check_project_id(project_id, "argument project_id")
         self.clock = clock or Clock()
         self.project_id = project_id
         self._provider = provider
 
     def steps(self, request: httpx.Request) -> Generator[Step, Any, None]:
-        """Sign, send; after a refusal that something can be done about, sign and send once more."""
+        """Sign and send the request; after a 401, correct the clock or refresh the credentials and retry once."""
         try:
             body = request.content
         except httpx.RequestNotRead:
-            body = yield ReadRequest(request)
-        signer = self._renewal.fresh() or (yield from self._renewal.get(self._renew))
-        date = self._sign(request, body, signer)
-        if signer.credentials.security_token is not None:
-            yield StayAtOrigin(request)
+            body = yield flow.read(request)
+        key = self._key.current() or (yield from self._key.get(self._refresh))
+        date = self._sign(request, body, key)
+        if key.credentials.security_token is not None:
+            yield stay_at_origin(request)
         response = yield request
         if response.status_code == 401:
-            again = yield from self._after_refusal(response, date, signer)
-            if again is not None:
-                self._sign(request, body, again)
+            retry_key = yield from self._recover(response, date, key)
+            if retry_key is not None:
+                self._sign(request, body, retry_key)
                 yield request
 
-    def _renew(self) -> Generator[Step, Any, tuple[_Signer, datetime | None]]:
+    def _refresh(self) -> Generator[Step, Any, tuple[_SigningKey, datetime | None]]:
         assert self._provider is not None
-        credentials: Credentials = yield Call(self._provider)
-        return _Signer.of(credentials), credentials.expires_at
+        credentials: Credentials = yield flow.call(self._provider)
+        return _SigningKey.of(credentials), credentials.expires_at
 
-    def _after_refusal(
-        self, response: httpx.Response, date: datetime, signer: _Signer
-    ) -> Generator[Step, Any, _Signer | None]:
-        """What to sign the repeat with, or None when nothing has changed."""
+    def _recover(
+        self, response: httpx.Response, date: datetime, key: _SigningKey
+    ) -> Generator[Step, Any, _SigningKey | None]:
+        """Return the key to retry with, or None if nothing has changed since the 401."""
         offset = timedelta(seconds=hints.clock_offset(response) or 0)
-        if abs(offset) > CLOCK_TOLERANCE:
+        if abs(offset) > MIN_CLOCK_CORRECTION:
             self.clock.set_to(date + offset)
-            _log.warning("the clock is %+.0f s off the server's; signing by the server's now", -offset.total_seconds())
-            return signer
+            _log.warning("this machine's clock is off by %+.0f s; using the server's time", -offset.total_seconds())
+            return key
         if self._provider is None:
             return None
         try:
-            again = yield from self._renewal.get(self._renew, refused=signer)
-        except Exception as error:  # noqa: BLE001 - the provider may raise anything; the refusal says more
-            _log.warning("the access key was refused and could not be renewed: %s", error)
+            new_key = yield from self._key.get(self._refresh, refused=key)
+        except Exception as error:  # noqa: BLE001 - whatever the provider raises, the 401 tells the user more
+            _log.warning("the server refused the access key, and it could not be refreshed: %s", error)
             return None
-        return again if again.credentials != signer.credentials else None
+        return new_key if new_key.credentials != key.credentials else None
 
-    def _sign(self, request: httpx.Request, body: bytes, signer: _Signer) -> datetime:
-        """Put date, project, token and signature into the request, and its URL into the signed spelling."""
+    def _sign(self, request: httpx.Request, body: bytes, key: _SigningKey) -> datetime:
+        """Sign the request in place and return the date that was signed."""
         now = self.clock.now()
         date = signature.format_date(now)
-        ours = {"x-sdk-date": date}
+        added = {"x-sdk-date": date}
         if self.project_id is not None:
-            ours["x-project-id"] = self.project_id
-        if signer.credentials.security_token is not None:
-            ours["x-security-token"] = signer.credentials.security_token
-        signed = _headers_to_sign(request, ours, body)
+            added["x-project-id"] = self.project_id
+        if key.credentials.security_token is not None:
+            added["x-security-token"] = key.credentials.security_token
+        headers = _headers_to_sign(request, added, body)
+        if "x-project-id" not in headers and (project_id := request.extensions.get("project_id")) is not None:
+            headers["x-project-id"] = added["x-project-id"] = _check_header("x-project-id", project_id)
 
         target = request.url.raw_path.decode("ascii")
         path, _, query = target.partition("?")
-        query = signature.spell_query(query)
-        if target != (spelling := f"{path}?{query}" if query else path):
-            request.url = request.url.copy_with(raw_path=spelling.encode("ascii"))
+        query = normalize_query(query)
+        if target != (normalized := f"{path}?{query}" if query else path):
+            request.url = request.url.copy_with(raw_path=normalized.encode("ascii"))
 
-        payload = signature.payload_hash(body, signed.get("x-sdk-content-sha256"))
-        canonical = signature.canonical_request(request.method, path, query, signed, payload)
+        payload = signature.payload_hash(body, headers.get("x-sdk-content-sha256"))
+        canonical = signature.canonical_request(request.method, path, query, headers, payload)
         text = signature.string_to_sign(date, canonical)
-        names = signature.signed_headers(signed)
-        ours["Authorization"] = signature.authorization(signer.credentials.access_key, names, signer.sign(text))
-        for name, value in ours.items():
+        names = signature.signed_headers(headers)
+        added["Authorization"] = signature.authorization(key.credentials.access_key, names, key.sign(text))
+        for name, value in added.items():
             request.headers[name] = value
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("canonical request:\n%s", redaction.mask_canonical_request(canonical))
@@ -181,27 +197,25 @@ class AkSkAuth(StepAuth):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(project_id={self.project_id!r}, keys=***)"
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(_NOT_PICKLED)
 
-
-_NOT_PICKLED = "an auth object holds secrets and is not pickled: make another one in the other process"
-
-
-def _headers_to_sign(request: httpx.Request, ours: dict[str, str], body: bytes) -> dict[str, str]:
-    """What the signature covers: headers of the request, and ours, which replace any of an earlier attempt."""
-    found: dict[str, str] = {}
+def _headers_to_sign(request: httpx.Request, added: dict[str, str], body: bytes) -> dict[str, str]:
+    """Return the headers that the signature covers: those of the request, replaced by the added ones."""
+    headers: dict[str, str] = {}
     for raw_name, raw_value in request.headers.raw:
         name = _SIGNED.get(raw_name.lower())
-        if name is None or name in ours:
+        if name is None or name in added:
             continue
-        if name in found:
-            raise ConfigurationError(f"the header {name} is there twice, which servers read differently")
-        found[name] = raw_value.decode("ascii", "replace")
-        if not (raw_value.isascii() and found[name].isprintable()):
-            raise ConfigurationError(f"the header {name} holds line breaks or characters that are not ASCII")
-    if "x-security-token" in found:  # of keys used before
-        del request.headers["x-security-token"], found["x-security-token"]
-    if "x-sdk-content-sha256" in found and not body:  # the vendor's signers read it differently then
-        del request.headers["x-sdk-content-sha256"], found["x-sdk-content-sha256"]
-    return found | ours
+        if name in headers:
+            raise ConfigurationError(f"header {name} is there twice, which signers read differently; send it once")
+        headers[name] = _check_header(name, raw_value.decode("latin-1"))
+    if "x-security-token" in headers:  # of other credentials that the request was sent with before
+        del request.headers["x-security-token"], headers["x-security-token"]
+    if "x-sdk-content-sha256" in headers and not body:  # which signers read differently
+        del request.headers["x-sdk-content-sha256"], headers["x-sdk-content-sha256"]
+    return headers | added
+
+
+def _check_header(name: str, value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigurationError(f"header {name} has line breaks or non-ASCII characters; remove them")
+    return value

@@ -1,7 +1,7 @@
-"""The time as the server has it: this machine's clock plus what was learnt about its error.
+"""The time to sign with: this machine's clock plus an offset learned from the server's `Date` header.
 
-A signature is refused when its date is more than 15 minutes off (facts 2.2). Machines with a wrong clock exist, and
-each answer of the server carries the right time, so the client can sign with that.
+The gateway refuses a signature whose date is more than 15 minutes off (docs/service-notes.md#clock-tolerance), and
+some machines have a wrong clock.
 """
 
 from __future__ import annotations
@@ -14,24 +14,26 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Gives the time to sign with. One clock may be shared by many threads, tasks and auth objects.
+    """The corrected time, in UTC. Threads, tasks and auth objects may share one clock.
 
     Args:
-        read: where the uncorrected time comes from, an aware datetime; the system clock unless a test says otherwise.
+        read: Returns the uncorrected time as an aware datetime. The default is the system clock.
+
+    Attributes:
+        offset: Added to the uncorrected time. Assigning it is safe between threads.
     """
 
     def __init__(self, read: Callable[[], datetime] | None = None) -> None:
         self._read = read or _system_time
         self.offset = timedelta(0)
-        """What is added to this machine's clock. Learnt, or set by hand; one assignment, so safe between threads."""
 
     def now(self) -> datetime:
-        """The corrected time, in UTC."""
+        """Return the corrected time."""
         return self._read() + self.offset
 
-    def set_to(self, now: datetime) -> None:
-        """Learn the offset from what the time is according to somebody better informed."""
-        self.offset = now - self._read()
+    def set_to(self, time: datetime) -> None:
+        """Set the offset so that the clock shows `time` now."""
+        self.offset = time - self._read()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(offset={self.offset})"
@@ -42,6 +44,10 @@ def _system_time() -> datetime:
 
 
 def parse_time(text: str) -> datetime:
-    """A time as the cloud writes it, with or without a fraction; UTC unless it says otherwise. Else ValueError."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    """Parse an ISO 8601 time as this cloud writes it. Without a time zone, it is UTC.
+
+    Raises:
+        ValueError: The text is not a time.
+    """
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,44 +1,43 @@
-"""An authentication flow written once, run by both kinds of httpx client.
-
-A flow is a generator of steps. A step is either a request, which httpx sends and whose answer the generator gets
-back, or a piece of other I/O in two spellings: ``run`` for threads, ``arun`` for tasks of asyncio.
-"""
+"""Auth flows: one generator of steps, run by the sync and by the async client of httpx."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
 
-class Effect(Protocol):
-    """I/O that a flow asks for."""
+class Action(NamedTuple):
+    """I/O other than sending a request.
 
-    def run(self) -> Any:
-        """Do it, blocking."""
-        ...
+    Attributes:
+        run: Does it and blocks; for the sync client.
+        arun: Does it without blocking the event loop; for the async client.
+    """
 
-    async def arun(self) -> Any:
-        """Do it without blocking the event loop."""
-        ...
-
-
-Step: TypeAlias = httpx.Request | Effect
+    run: Callable[[], Any]
+    arun: Callable[[], Awaitable[Any]]
 
 
-class StepAuth(httpx.Auth, ABC):
-    """An ``httpx.Auth`` whose flow is told as steps."""
+Step: TypeAlias = httpx.Request | Action
+
+
+class AuthFlow(httpx.Auth, ABC):
+    """An `httpx.Auth` whose flow is written once, as steps. It holds secrets and cannot be pickled or copied."""
 
     @abstractmethod
     def steps(self, request: httpx.Request) -> Generator[Step, Any, None]:
-        """The flow for one request: at least yields the request itself, once or twice."""
+        """Authenticate and send one request.
+
+        Yield a request to send it and get its response, or an `Action` to run it and get its result.
+        """
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Called by ``httpx.Client``."""
+        """Run the steps for `httpx.Client`."""
         steps = self.steps(request)
         try:
             step = next(steps)
@@ -48,7 +47,7 @@ class StepAuth(httpx.Auth, ABC):
                     continue
                 try:
                     result = step.run()
-                except BaseException as error:  # noqa: BLE001 - the flow decides what it means
+                except BaseException as error:  # noqa: BLE001 - the steps handle it
                     step = steps.throw(error)
                 else:
                     step = steps.send(result)
@@ -58,7 +57,7 @@ class StepAuth(httpx.Auth, ABC):
             steps.close()
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Called by ``httpx.AsyncClient``."""
+        """Run the steps for `httpx.AsyncClient`."""
         steps = self.steps(request)
         try:
             step = next(steps)
@@ -68,7 +67,7 @@ class StepAuth(httpx.Auth, ABC):
                     continue
                 try:
                     result = await step.arun()
-                except BaseException as error:  # noqa: BLE001
+                except BaseException as error:  # noqa: BLE001 - the steps handle it
                     step = steps.throw(error)
                 else:
                     step = steps.send(result)
@@ -77,49 +76,21 @@ class StepAuth(httpx.Auth, ABC):
         finally:
             steps.close()
 
-
-class ReadRequest:
-    """The request's body; a stream is read whole and can be sent again afterwards."""
-
-    def __init__(self, request: httpx.Request) -> None:
-        self._request = request
-
-    def run(self) -> bytes:
-        """Read it in a thread."""
-        return self._request.read()
-
-    async def arun(self) -> bytes:
-        """Read it in a task."""
-        return await self._request.aread()
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an auth object holds secrets and cannot be pickled or copied; create one in each process")
 
 
-class ReadResponse:
-    """The answer's body."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
-
-    def run(self) -> bytes:
-        """Read it in a thread."""
-        return self._response.read()
-
-    async def arun(self) -> bytes:
-        """Read it in a task."""
-        return await self._response.aread()
+def read(message: httpx.Request | httpx.Response) -> Action:
+    """Read the body of a request or response. A stream is kept in memory, so that it can be read again."""
+    return Action(message.read, message.aread)
 
 
-class Call:
-    """A function that may block: called as it is from a thread, in a worker thread from a task."""
+def call(function: Callable[[], Any]) -> Action:
+    """Call a function that may block; in a worker thread for the async client."""
 
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self._function = function
-
-    def run(self) -> Any:
-        """Call it."""
-        return self._function()
-
-    async def arun(self) -> Any:
-        """Call it in a worker thread."""
+    async def call_in_thread() -> Any:
         import asyncio
 
-        return await asyncio.to_thread(self._function)
+        return await asyncio.to_thread(function)
+
+    return Action(function, call_in_thread)

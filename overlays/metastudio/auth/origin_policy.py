@@ -1,13 +1,14 @@
-"""Which hosts may see a secret: never one in clear text, never another than it was meant for."""
+"""Where secrets may be sent: never in clear text over a network, and only to the origin they are meant for."""
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import ip_address
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from metastudio.auth.flow import Action
 from metastudio.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def origin(url: httpx.URL) -> Origin:
-    """Scheme, host (ASCII, as it is on the wire) and port, as a browser would compare them."""
+    """Return scheme, host and port of a URL. The host is in ASCII, as it is sent."""
     return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS.get(url.scheme, 0)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` (without brackets) is this machine: ``localhost``, ``*.localhost``, 127.0.0.0/8 or ::1."""
+    """Return whether a host, without brackets, is this machine: localhost or a name below it, 127.0.0.0/8 or ::1."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -32,115 +33,123 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def require_https(url: httpx.URL | str, *, allow_http: bool = False) -> httpx.URL:
-    """The parsed URL, when credentials may be sent there.
+def require_https(url: httpx.URL | str, *, name: str = "URL", allow_http: bool = False) -> httpx.URL:
+    """Parse the URL of a server that gets credentials.
+
+    Args:
+        url: The URL.
+        name: What the URL is, for messages.
+        allow_http: Accept plain http to another machine than this one.
 
     Raises:
-        ConfigurationError: it is no absolute http(s) URL, carries a user name or password, or is plain http to
-            another machine and ``allow_http`` is not set.
+        ConfigurationError: It is not an absolute http or https URL, contains a user name or password, or is plain
+            http without `allow_http`.
     """
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise ConfigurationError(f"not a URL: {error}") from None
+        raise ConfigurationError(f"{name} is not a URL: {error}") from None
+    shown = f"{name} {_safe(parsed)!r}"
     if parsed.scheme not in _PORTS or not parsed.host:
-        raise ConfigurationError(f"{_shown(parsed)!r} is no URL of a server: write https://host")
+        raise ConfigurationError(f"{shown} is not the URL of a server; write https://host")
     if parsed.userinfo:
-        raise ConfigurationError(f"leave the user name and password out of the URL {_shown(parsed)!r}")
+        raise ConfigurationError(f"{shown} contains a user name or password; remove it")
     if parsed.scheme == "http" and not allow_http and not is_loopback(parsed.host):
         raise ConfigurationError(
-            f"{_shown(parsed)!r} would carry credentials in clear text: use https, "
-            "or say allow_http=True if the way there is safe"
+            f"{shown} would send credentials in clear text; use https, or pass allow_http=True if the network path is "
+            "trusted"
         )
     return parsed
 
 
 class TrustedOrigins:
-    """The origins a token may be sent to. Without any, the first request's origin becomes the only one."""
+    """The origins that a token may be sent to. If none is named, it is the origin of the first request."""
 
     def __init__(self) -> None:
-        self._origins: frozenset[Origin] = frozenset()
-        self._lock = Lock()
+        self._origins: set[Origin] = set()
+        self._first: dict[str, Origin] = {}
 
     def trust(self, url: httpx.URL | str) -> None:
-        """Add the origin of `url`."""
-        with self._lock:
-            self._origins |= {origin(httpx.URL(url))}
+        """Add the origin of a URL."""
+        self._origins.add(origin(httpx.URL(url)))
 
     def check(self, url: httpx.URL) -> None:
-        """Raise ConfigurationError when `url` is of an origin that is not trusted."""
-        if origin(url) in self._origins:
-            return
-        with self._lock:
-            self._origins = self._origins or frozenset({origin(url)})
-            if origin(url) not in self._origins:
-                known = ", ".join(f"{scheme}://{host}:{port}" for scheme, host, port in sorted(self._origins))
-                raise ConfigurationError(
-                    f"the token is for {known} and is not sent to {_shown(url)!r}: "
-                    "give each server its own auth object, or call trust() with the other URL"
-                )
+        """Check the URL of a request.
+
+        Raises:
+            ConfigurationError: Its origin is not trusted.
+        """
+        requested = origin(url)
+        if not self._origins:
+            self._origins.add(self._first.setdefault("origin", requested))  # atomic, so that only one can be first
+        if requested not in self._origins:
+            trusted = ", ".join(f"{scheme}://{host}:{port}" for scheme, host, port in sorted(self._origins))
+            raise ConfigurationError(
+                f"the token is for {trusted} and is not sent to {_safe(url)!r}; "
+                "use another auth object for each server, or call trust() with the other URL"
+            )
 
 
-class StayAtOrigin:
-    """A step of an auth flow: the request's secrets do not follow a redirect to another origin.
+def stay_at_origin(request: httpx.Request) -> Action:
+    """Keep the secrets of a request from following a redirect to another origin.
 
-    httpx drops ``Authorization`` there but sends all other headers along, and a flow does not see the redirected
-    request. httpx's ``trace`` extension does, just before the headers are written, and an error raised there means
-    that nothing is sent. Works with httpx's own transports; a ``trace`` set by the caller goes on working.
+    httpx removes only ``Authorization`` there, and an auth flow does not see the redirected request. The ``trace``
+    extension of httpx does, just before the headers are written, and nothing is sent if it raises. It works with the
+    transports of httpx; a ``trace`` of the caller's keeps working.
     """
 
-    def __init__(self, request: httpx.Request) -> None:
-        self._request = request
+    async def arun() -> None:
+        _guard(request, AsyncOriginGuard)
 
-    def run(self) -> None:
-        """Guard a request sent by a Client."""
-        self._install(_Guard)
-
-    async def arun(self) -> None:
-        """Guard a request sent by an AsyncClient."""
-        self._install(_AsyncGuard)
-
-    def _install(self, guard: type[_Guard]) -> None:
-        extensions = self._request.extensions
-        if not isinstance(extensions.get("trace"), _Guard):  # it is, when a request is sent again
-            extensions["trace"] = guard(origin(self._request.url), extensions.get("trace"))
+    return Action(partial(_guard, request, OriginGuard), arun)
 
 
-class _Guard:
-    def __init__(self, home: Origin, inner: Callable[[str, Any], Any] | None) -> None:
-        self._home = home
-        self._inner = inner
+def _guard(request: httpx.Request, guard: type[OriginGuard]) -> None:
+    trace = request.extensions.get("trace")
+    if not isinstance(trace, OriginGuard):  # it is one when the request is sent again
+        request.extensions["trace"] = guard(origin(request.url), trace)
+
+
+class OriginGuard:
+    """A ``trace`` extension that raises ConfigurationError before a request is sent to another origin."""
+
+    def __init__(self, allowed: Origin, trace: Callable[[str, Any], Any] | None) -> None:
+        self._allowed = allowed
+        self._trace = trace
 
     def __call__(self, event: str, info: Any) -> Any:
+        """Check an event of httpcore and pass it on."""
         self._check(event, info)
-        return self._inner(event, info) if self._inner else None
+        return self._trace(event, info) if self._trace else None
 
     def _check(self, event: str, info: Any) -> None:
         if not event.endswith(".send_request_headers.started"):
             return
         sent = info["request"]
-        if sent.method == b"CONNECT":  # asks a proxy for a tunnel; carries none of the request's headers
+        if sent.method == b"CONNECT":  # opens a proxy tunnel and has none of the request's headers
             return
         url = sent.url
-        if not url.target.startswith(b"/"):  # a proxy without a tunnel is told the whole URL
-            url = httpx.URL(url.target.decode("ascii"))
-            target = origin(url)
-        else:
+        if url.target.startswith(b"/"):
             target = (url.scheme.decode("ascii"), url.host.decode("ascii"), url.origin.port)
-        if target != self._home:
+        else:  # a proxy without a tunnel gets the whole URL
+            target = origin(httpx.URL(url.target.decode("ascii")))
+        if target != self._allowed:
             raise ConfigurationError(
-                f"the server redirects to {target[0]}://{target[1]}, another origin; "
-                "the token is not sent there. Do not follow redirects, and check the base URL"
+                f"the server redirects to {target[0]}://{target[1]}, another origin, where the credentials are not "
+                "sent; do not follow redirects, and check the base URL"
             )
 
 
-class _AsyncGuard(_Guard):
+class AsyncOriginGuard(OriginGuard):
+    """The guard for the async client."""
+
     async def __call__(self, event: str, info: Any) -> None:
+        """Check an event of httpcore and pass it on."""
         self._check(event, info)
-        if self._inner:
-            await self._inner(event, info)
+        if self._trace:
+            await self._trace(event, info)
 
 
-def _shown(url: httpx.URL) -> str:
-    """The part of a URL that can hold no secret."""
+def _safe(url: httpx.URL) -> str:
+    """Return the part of a URL that cannot contain a secret."""
     return f"{url.scheme}://{url.netloc.decode('ascii')}" if url.host else str(url.copy_with(query=None, fragment=None))

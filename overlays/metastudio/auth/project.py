@@ -1,6 +1,6 @@
-"""The id of a region's project, asked of IAM when nobody gave it: ``GET /v3/projects?name=<region>`` (facts 1).
+"""Looks up the project ID of a region at IAM (docs/service-notes.md#project-id).
 
-A token from `IamTokenAuth` is for one project and says which, so there the login is all that is asked.
+A token from `IamTokenAuth` is for one project and names it, so a login is enough there.
 """
 
 from __future__ import annotations
@@ -15,82 +15,84 @@ from metastudio.auth.token import TokenFlow
 from metastudio.errors import ConfigurationError
 from metastudio.http import error_mapping
 
-_ADVICE = "set HUAWEICLOUD_SDK_PROJECT_ID or project_id="
+_REMEDY = "set HUAWEICLOUD_SDK_PROJECT_ID or project_id="
 
 
 def find_project_id(client: httpx.Client, auth: httpx.Auth, *, region: str, iam: str) -> str:
-    """The id of the project named like `region`.
+    """Return the ID of the project that has the name of the region.
 
     Args:
-        client: sends the request; with its timeout, proxies and certificates.
-        auth: signs the request or gives it a token; a token may from then on be sent to `iam`.
-        region: such as ``cn-north-4``.
-        iam: URL of IAM, from `metastudio.auth.iam.endpoint`.
+        client: Sends the request, with its timeout, proxies and certificates.
+        auth: Authenticates the request. Its token may from then on be sent to IAM.
+        region: The region, such as ``cn-north-4``.
+        iam: The URL of IAM, from `metastudio.auth.iam.endpoint`.
 
     Raises:
-        ConfigurationError: there is no such project, or there are several; the message names them.
-        ApiError: IAM refuses; by its class, such as AuthenticationError.
-        ResponseFormatError: IAM's answer is no list of projects.
+        ConfigurationError: There is no such project, or several; the message lists them.
+        ApiError: IAM refuses the request; the class follows from the HTTP status.
+        ResponseFormatError: IAM's response is not a list of projects.
     """
-    if isinstance(auth, IamTokenAuth):
-        auth.log_in(client)
-        return _of_login(auth)
+    request, used = _request(auth, region, iam)
     try:
-        response = client.send(_request(auth, region, iam), auth=auth, follow_redirects=False)
-    except errors.ApiError as error:  # from a client that raises them
-        raise _advised(error, iam) from None
-    return _only(response, region, iam)
+        response = client.send(request, auth=used, follow_redirects=False)
+        if not response.is_success:  # a Session has raised it already
+            raise error_mapping.api_error(response)
+    except errors.ApiError as error:
+        raise _explain(error, auth, iam) from None
+    return _project_id(response, auth, region, iam)
 
 
 async def afind_project_id(client: httpx.AsyncClient, auth: httpx.Auth, *, region: str, iam: str) -> str:
-    """`find_project_id` for async clients."""
-    if isinstance(auth, IamTokenAuth):
-        await auth.alog_in(client)
-        return _of_login(auth)
+    """Return the ID of the project that has the name of the region; see `find_project_id`."""
+    request, used = _request(auth, region, iam)
     try:
-        response = await client.send(_request(auth, region, iam), auth=auth, follow_redirects=False)
+        response = await client.send(request, auth=used, follow_redirects=False)
+        if not response.is_success:
+            raise error_mapping.api_error(response)
     except errors.ApiError as error:
-        raise _advised(error, iam) from None
-    return _only(response, region, iam)
+        raise _explain(error, auth, iam) from None
+    return _project_id(response, auth, region, iam)
 
 
-def _of_login(auth: IamTokenAuth) -> str:
-    if auth.project_id is None:
-        raise ConfigurationError(f"the token of {auth.iam} is for no project: {_ADVICE}")
-    return auth.project_id
-
-
-def _request(auth: httpx.Auth, region: str, iam: str) -> httpx.Request:
+def _request(auth: httpx.Auth, region: str, iam: str) -> tuple[httpx.Request, httpx.Auth]:
+    """Return the request that names the project, and how it is authenticated."""
+    if isinstance(auth, IamTokenAuth):
+        return auth.login_request(), httpx.Auth()
     if isinstance(auth, TokenFlow):
         auth.trust(iam)
-    return httpx.Request("GET", f"{iam}/v3/projects", params={"name": region})
+    return httpx.Request("GET", f"{iam}/v3/projects", params={"name": region}), auth
 
 
-def _only(response: httpx.Response, region: str, iam: str) -> str:
-    if not response.is_success:
-        raise _advised(error_mapping.api_error(response), iam)
+def _explain(error: errors.ApiError, auth: httpx.Auth, iam: str) -> errors.ApiError:
+    if isinstance(auth, IamTokenAuth):
+        return auth.login_error(error)
+    context = f"{iam} was asked for the project ID of the region; to avoid that, {_REMEDY}."
+    error.hint = " ".join(filter(None, (error.hint, context)))
+    return error
+
+
+def _project_id(response: httpx.Response, auth: httpx.Auth, region: str, iam: str) -> str:
+    if isinstance(auth, IamTokenAuth):
+        auth.accept_login(response)
+        if auth.project_id is None:
+            raise ConfigurationError(f"the token of {iam} is for no project; {_REMEDY}")
+        return auth.project_id
     try:
-        found = [project for project in response.json()["projects"] if project["name"] == region]
-        ids = [cast("str", project["id"]) for project in found]
+        projects = [project for project in response.json()["projects"] if project["name"] == region]
+        ids = [cast("str", project["id"]) for project in projects]
     except (ValueError, LookupError, TypeError):
         raise errors.ResponseFormatError(
-            f"{iam} said success, but its answer is no list of projects: {_ADVICE}",
+            f"{iam} responded with success but not with a list of projects; {_REMEDY}",
             status_code=response.status_code,
-            request_id=response.headers.get("X-Request-Id"),
+            request_id=error_mapping.request_id(response),
             content_type=response.headers.get("Content-Type"),
             place="/projects",
             request=errors.RequestSummary.of(response.request),
         ) from None
     if not ids:
         raise ConfigurationError(
-            f"{iam} knows no project {region!r} of these credentials: check the region, or {_ADVICE}"
+            f"{iam} finds no project {region!r} for these credentials; check the region, or {_REMEDY}"
         )
     if len(ids) > 1:
-        raise ConfigurationError(f"{iam} knows several projects {region!r}: {', '.join(ids)}; {_ADVICE}")
+        raise ConfigurationError(f"{iam} finds several projects {region!r}: {', '.join(ids)}; {_REMEDY}")
     return ids[0]
-
-
-def _advised(error: errors.ApiError, iam: str) -> errors.ApiError:
-    asked = f"{iam} was asked for the project id of the region; to do without, {_ADVICE}."
-    error.hint = " ".join(filter(None, (error.hint, asked)))
-    return error

@@ -1,18 +1,19 @@
-"""A value that runs out, renewed early and once, for however many threads and tasks need it.
+"""A value that expires, refreshed in time and only once, whatever number of threads and tasks need it.
 
-Keys with an end and tokens are alike here. Whoever first finds the value due becomes the leader and renews it as
-part of its own call; the others go on with the old value while that is good, else wait for the leader. Nothing is
-bound to an event loop between calls, so one auth object serves threads and any number of ``asyncio.run``.
+Temporary access keys and tokens are refreshed alike, in two windows before they expire (the names are botocore's).
+In the advisory window, the first caller refreshes the value as part of its own request and the others go on with the
+old one. In the mandatory window, the others wait for it.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+from contextlib import suppress
 from datetime import timedelta
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from metastudio.auth.clock import Clock
+from metastudio.auth.flow import Action
 from metastudio.errors import ApiConnectionError
 
 if TYPE_CHECKING:
@@ -25,167 +26,170 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _log = logging.getLogger("metastudio")
 
-HOLD_OFF = timedelta(minutes=1)
-"""After an early renewal, whether it failed or brought nothing newer, the next one waits this long."""
-PATIENCE = 60.0
-"""Seconds to wait for a leader before taking over: it may have been lost in a fork, or need this very thread."""
-_ATTEMPTS = 3
+BACKOFF = timedelta(minutes=1)
+"""The shortest time between two refreshes of a value that has not expired."""
+LEADER_TIMEOUT = 60.0
+"""Seconds to wait for another caller's refresh, which may be a task of the very event loop that this call blocks."""
+_MAX_LEADERS = 3
 
 
-class _State(NamedTuple, Generic[T]):
-    """One assignment replaces all of it, so that readers need no lock."""
+class _ValueState(NamedTuple, Generic[T]):
+    """Replaced as a whole, so that readers need no lock. A time is None if the value does not expire."""
 
-    value: T | None = None
-    ends: datetime | None = None
-    hold_until: datetime | None = None
+    value: T | None
+    refresh_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
-class Renewal(Generic[T]):
-    """Holds the value.
+class RefreshableValue(Generic[T]):
+    """A value that is refreshed before it expires.
+
+    There is no lock that a fork or a finalizer could leave locked: the first caller to insert its future into a
+    dictionary is the leader, which refreshes the value, and the others wait for that future. Nothing is bound to an
+    event loop between calls, so threads and any number of event loops share the value.
 
     Args:
-        value: the first one, if it is known and has no end.
-        early: how long before its end one caller renews it, while others go on using it.
-        late: how long before its end everybody waits for the renewal.
-        now: the time that ends are compared with.
+        now: Returns the current time.
+        value: A value that does not expire; None to get the first one by a refresh.
+        advisory: How long before it expires one caller refreshes the value.
+        mandatory: How long before it expires all callers wait for the refresh.
     """
 
     def __init__(
         self,
+        now: Callable[[], datetime],
         value: T | None = None,
         *,
-        early: timedelta = timedelta(0),
-        late: timedelta = timedelta(0),
-        now: Callable[[], datetime] | None = None,
+        advisory: timedelta = timedelta(0),
+        mandatory: timedelta = timedelta(0),
     ) -> None:
-        self._early = early
-        self._late = late
-        self._now = now or Clock().now
-        self._lock = Lock()
-        self._state = _State(value)
-        self._flight: Future[T] | None = None
+        self._now = now
+        self._advisory = advisory
+        self._mandatory = mandatory
+        self._state = _ValueState(value)
+        self._pending: dict[int, Future[T]] = {}  # by process, because a forked child never gets its parent's result
 
-    def fresh(self) -> T | None:
-        """The value, when there is nothing to do about it: the quick way for nearly every call."""
-        value, ends, hold_until = self._state
-        if value is None or ends is None:
-            return value
-        now = self._now()
-        held = hold_until is not None and now < hold_until
-        return value if now < (ends if held else ends - self._early) else None
+    def current(self) -> T | None:
+        """Return the value, or None if it has to be refreshed. Nearly every request needs only this."""
+        value, refresh_at, _ = self._state
+        return value if refresh_at is None or self._now() < refresh_at else None
 
     def get(
         self,
-        renew: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
+        refresh: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
         *,
         refused: T | None = None,
     ) -> Generator[Step, Any, T]:
-        """Steps to a value that can be used.
+        """Return a value that can be used, refreshing it or waiting for another caller's refresh if necessary.
 
         Args:
-            renew: the steps to a new value and the time it ends, None for one without an end.
-            refused: a value that the server did not accept. It is renewed, unless that has happened meanwhile; what
-                comes out is the same value again when there is no other.
+            refresh: The steps that return a new value and the time it expires, None if it does not.
+            refused: The value that the server refused. The result is another one, or the same if there is no other.
+
+        Raises:
+            ApiConnectionError: Several callers in turn started a refresh and did not finish it.
+            Exception: The refresh failed, and the old value cannot be used any more.
         """
-        from concurrent.futures import Future  # by whoever needs a renewal, not by everybody
+        from concurrent.futures import Future
 
-        for _ in range(_ATTEMPTS):
-            with self._lock:
-                value = self.fresh()
-                if value is not None and value != refused:
-                    return value
-                old = self._unended(refused)
-                flight, leading = self._flight, self._flight is None
-                if flight is None:
-                    flight = self._flight = Future[T]()
-                    flight.set_running_or_notify_cancel()  # so that no waiting task can cancel it
-            if leading:
-                return (yield from self._lead(flight, renew, old))
-            if old is not None and not self._is_late():
-                return old
+        for _ in range(_MAX_LEADERS):
+            current = self.current()
+            if current is not None and current != refused:
+                return current
+            value, _, expires_at = self._state
+            now = self._now()
+            usable = value if value != refused and (expires_at is None or now < expires_at) else None
+            own = Future[T]()
+            own.set_running_or_notify_cancel()  # so that a cancelled follower does not cancel it
+            pending = self._pending.setdefault(os.getpid(), own)  # atomic
+            if pending is own:
+                return (yield from self._lead(own, refresh, refused, usable, expires_at))
+            if usable is not None and (expires_at is None or now < expires_at - self._mandatory):
+                return usable
             try:
-                renewed: T = yield _Wait(flight)
-            except _AbandonedError as abandoned:
-                self._finish(flight, error=abandoned)
-            except Exception:  # the caller that renews gets it; the others have a value that is still good
-                if old is None:
+                refreshed: T = yield wait_for(pending)
+            except LeaderLostError as lost:
+                self._finish(pending, error=lost)
+            except Exception:  # the leader raises it
+                if usable is None:
                     raise
-                return old
+                return usable
             else:
-                return renewed
-        raise ApiConnectionError("the credentials could not be renewed: whoever tried got no answer, several times")
+                return refreshed
+        raise ApiConnectionError("the credentials could not be refreshed: several requests in a row got no response")
 
-    def keep(self, value: T, ends: datetime | None) -> None:
-        """Take over a value that somebody has got already."""
-        self._state = _State(value, ends, self._now() + HOLD_OFF)
-
-    def _unended(self, refused: T | None) -> T | None:
-        value, ends, _ = self._state
-        return value if value != refused and (ends is None or self._now() < ends) else None
-
-    def _is_late(self) -> bool:
-        ends = self._state.ends
-        return ends is not None and self._now() >= ends - self._late
+    def set(self, value: T, expires_at: datetime | None) -> None:
+        """Store a new value and the time it expires, None if it does not."""
+        if expires_at is None:
+            self._state = _ValueState(value)
+        else:
+            refresh_at = max(expires_at - self._advisory, self._now() + BACKOFF)
+            self._state = _ValueState(value, min(refresh_at, expires_at), expires_at)
 
     def _lead(
         self,
-        flight: Future[T],
-        renew: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
-        old: T | None,
+        pending: Future[T],
+        refresh: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
+        refused: T | None,
+        usable: T | None,
+        expires_at: datetime | None,
     ) -> Generator[Step, Any, T]:
         try:
-            value, ends = yield from renew()
+            value = self.current()  # another refresh may have finished since
+            if value is None or value == refused:
+                value, new_expires_at = yield from refresh()
+                self.set(value, new_expires_at)
         except BaseException as error:
-            if old is not None:
-                self._state = self._state._replace(hold_until=self._now() + HOLD_OFF)
-            if not isinstance(error, Exception):  # cancelled, or no answer came and httpx dropped the flow
-                self._finish(flight, error=_AbandonedError())
+            if usable is not None:
+                self.set(usable, expires_at)  # to refresh it again after the backoff
+            if not isinstance(error, Exception):  # cancelled, or closed by httpx because no response came
+                self._finish(pending, error=LeaderLostError())
                 raise
-            self._finish(flight, error=error)
-            if old is None:
+            self._finish(pending, error=error)
+            if usable is None:
                 raise
-            _log.warning("credentials could not be renewed early, the old ones are still good: %s", error)
-            return old
-        self.keep(value, ends)
-        self._finish(flight, value=value)
+            _log.warning("the credentials could not be refreshed; the old ones have not expired: %s", error)
+            return usable
+        self._finish(pending, value=value)
         return value
 
-    def _finish(self, flight: Future[T], *, value: T | None = None, error: Exception | None = None) -> None:
-        with self._lock:
-            if self._flight is flight:
-                self._flight = None
-            if flight.done():
-                return
+    def _finish(self, pending: Future[T], *, value: T | None = None, error: Exception | None = None) -> None:
+        """Deliver the result, unless this is a forked child or another caller has given up on the leader."""
+        from concurrent.futures import InvalidStateError
+
+        if self._pending.get(os.getpid()) is not pending:
+            return
+        self._pending.pop(os.getpid(), None)
+        with suppress(InvalidStateError):  # another caller gave up at this moment
             if value is not None:
-                flight.set_result(value)
+                pending.set_result(value)
             else:
-                flight.set_exception(error)
+                pending.set_exception(error)
 
 
-class _AbandonedError(Exception):
-    """The leader is gone, or is taken to be."""
+class LeaderLostError(Exception):
+    """The leader of a refresh did not finish it."""
 
 
-class _Wait:
-    """The step of waiting for another caller's renewal."""
+def wait_for(pending: Future[Any]) -> Action:
+    """Wait for the leader's result or its error; raise LeaderLostError after `LEADER_TIMEOUT`."""
 
-    def __init__(self, flight: Future[Any]) -> None:
-        self._flight = flight
+    def timed_out() -> BaseException:
+        # The leader may have failed with a TimeoutError of its own.
+        return (pending.exception() if pending.done() else None) or LeaderLostError()
 
-    def run(self) -> Any:
+    def run() -> Any:
         try:
-            return self._flight.result(PATIENCE)
+            return pending.result(LEADER_TIMEOUT)
         except TimeoutError:
-            raise self._timeout() from None
+            raise timed_out() from None
 
-    async def arun(self) -> Any:
+    async def arun() -> Any:
         import asyncio
 
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(self._flight), PATIENCE)
+            return await asyncio.wait_for(asyncio.wrap_future(pending), LEADER_TIMEOUT)
         except TimeoutError:
-            raise self._timeout() from None
+            raise timed_out() from None
 
-    def _timeout(self) -> BaseException:
-        """Either our patience ended, or the renewal itself did with an error of this class."""
-        return (self._flight.exception() if self._flight.done() else None) or _AbandonedError()
+    return Action(run, arun)

@@ -1,82 +1,85 @@
-"""Authentication by a token in ``X-Auth-Token``: one that is given, or that a function gives."""
+"""Authentication by a token in ``X-Auth-Token``, given or returned by a function."""
 
 from __future__ import annotations
 
 import inspect
-import re
 from abc import abstractmethod
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from metastudio.auth import flow
 from metastudio.auth.clock import Clock
-from metastudio.auth.flow import Call, ReadResponse, Step, StepAuth
-from metastudio.auth.origin_policy import StayAtOrigin, TrustedOrigins
-from metastudio.auth.refresh import Renewal
-from metastudio.errors import ConfigurationError, CredentialsError
+from metastudio.auth.credentials import require_visible_ascii
+from metastudio.auth.flow import Action, AuthFlow, Step
+from metastudio.auth.origin_policy import TrustedOrigins, stay_at_origin
+from metastudio.auth.refresh import RefreshableValue
+from metastudio.errors import ConfigurationError
 from metastudio.http import error_mapping, hints
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from datetime import datetime
 
-EARLY, LATE = timedelta(minutes=15), timedelta(minutes=1)
-"""How long before its end a token is renewed, by one caller and by all."""
+    import httpx
+
+ADVISORY_WINDOW, MANDATORY_WINDOW = timedelta(minutes=15), timedelta(minutes=1)
+"""When a token is refreshed before it expires; see `metastudio.auth.refresh`."""
 
 
-class TokenFlow(StepAuth):
-    """What token authentication has in common; where a token comes from is left to ``renew``."""
+class TokenFlow(AuthFlow):
+    """The base class of token authentication. Subclasses say in `refresh` how to get a token.
+
+    Args:
+        token: A token that is never refreshed.
+        clock: The time that the expiration of a token is compared with.
+    """
 
     def __init__(self, token: str | None = None, *, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
         self._origins = TrustedOrigins()
-        self._renewal = Renewal[str](token, early=EARLY, late=LATE, now=self.clock.now)
-        self._renewable = token is None
+        self._token = RefreshableValue[str](self.clock.now, token, advisory=ADVISORY_WINDOW, mandatory=MANDATORY_WINDOW)
+        self._refreshable = token is None
 
     @abstractmethod
-    def renew(self, request: httpx.Request) -> Generator[Step, Any, tuple[str, datetime | None]]:
-        """Steps to a new token and the time it ends, on behalf of `request`."""
+    def refresh(self, request: httpx.Request) -> Generator[Step, Any, tuple[str, datetime | None]]:
+        """Return a new token and the time it expires, None if unknown. `request` is the request that needs it."""
 
     def trust(self, url: httpx.URL | str) -> None:
-        """Let the token be sent to the origin of `url` too.
+        """Let the token be sent to the origin of a URL.
 
-        It goes to trusted origins only; without any, the first request's origin becomes the one.
+        The token is sent to trusted origins only. If there is none, the origin of the first request becomes trusted.
         """
         self._origins.trust(url)
 
     def steps(self, request: httpx.Request) -> Generator[Step, Any, None]:
-        """Send with the token; when the server refuses it, once more with another one."""
+        """Send the request with the token; if the server refuses the token, send it once more with a new one."""
         self._origins.check(request.url)
-        renew = partial(self.renew, request)
-        token = self._renewal.fresh() or (yield from self._renewal.get(renew))
+        refresh = partial(self.refresh, request)
+        token = self._token.current() or (yield from self._token.get(refresh))
         request.headers["X-Auth-Token"] = token
-        yield StayAtOrigin(request)
+        yield stay_at_origin(request)
         response = yield request
-        if self._renewable and (yield from _is_refused(response)):
-            another = yield from self._renewal.get(renew, refused=token)
-            if another != token:
-                request.headers["X-Auth-Token"] = another
+        if self._refreshable and (yield from _is_token_refused(response)):
+            new_token = yield from self._token.get(refresh, refused=token)
+            if new_token != token:
+                request.headers["X-Auth-Token"] = new_token
                 yield request
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an auth object holds secrets and is not pickled: make another one in the other process")
 
 
 class TokenAuth(TokenFlow):
     """Sends a token as ``X-Auth-Token``, for a sync or async httpx client.
 
-    The token is sent to one origin only: that of the first request, or those named with ``trust``.
+    The token is sent to one origin only: that of the first request, or those named with `trust`.
 
     Args:
-        token: the token; or a function that gives one, plain or, for async clients, async. It is called when a token
-            is first needed, and once more when the server refuses the token; an async client calls a plain function
-            in a worker thread. What it raises goes through to the caller.
+        token: The token, or a function that returns one; for async clients, the function may be async. It is called
+            for the first request, and once more when the server refuses the token. An async client calls a plain
+            function in a worker thread. What it raises is raised to the caller.
 
     Raises:
-        CredentialsError: the token is empty, or holds blanks, line breaks or non-ASCII characters.
-        ConfigurationError: in a request, which is for another origin; or an async function met a sync client.
+        CredentialsError: The token is empty, or has blanks, line breaks or non-ASCII characters.
+        ConfigurationError: In a request: the origin is not trusted, or a sync client has an async function.
     """
 
     def __init__(self, token: str | Callable[[], str] | Callable[[], Awaitable[str]]) -> None:
@@ -84,41 +87,36 @@ class TokenAuth(TokenFlow):
             super().__init__()
             self._function = token
         else:
-            super().__init__(_checked(token))
+            super().__init__(require_visible_ascii("token", token))
 
-    def renew(self, request: httpx.Request) -> Generator[Step, Any, tuple[str, datetime | None]]:
+    def refresh(self, request: httpx.Request) -> Generator[Step, Any, tuple[str, datetime | None]]:
         """Call the function."""
-        token = yield _CallEither(self._function)
-        return _checked(token), None
+        token = yield Action(self._call, self._acall)
+        return require_visible_ascii("token", token), None
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({'function' if self._renewable else '***'})"
-
-
-class _CallEither(Call):
-    """Calls a plain function or an async one."""
-
-    def run(self) -> Any:
-        result = super().run()
+    def _call(self) -> Any:
+        result = self._function()
         if inspect.iscoroutine(result):
             result.close()
-            raise ConfigurationError("an async token function needs an async client; give this one a plain function")
+            raise ConfigurationError("the token function is async; pass a plain function, or use an async client")
         return result
 
-    async def arun(self) -> Any:
-        result = self._function() if inspect.iscoroutinefunction(self._function) else await super().arun()
+    async def _acall(self) -> Any:
+        if inspect.iscoroutinefunction(self._function):
+            return await self._function()
+        result = await flow.call(self._function).arun()
         return await result if inspect.isawaitable(result) else result
 
-
-def _checked(token: object) -> str:
-    if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
-        raise CredentialsError("the token is missing, or holds blanks, line breaks or non-ASCII characters")
-    return token
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({'function' if self._refreshable else '***'})"
 
 
-def _is_refused(response: httpx.Response) -> Generator[Step, Any, bool]:
-    """Whether the server wants another token. It may also say so with 400 or 403 and a code (facts 4.1, 4.3)."""
+def _is_token_refused(response: httpx.Response) -> Generator[Step, Any, bool]:
+    """Return whether the server refuses the token: by 401, or 400 or 403 with one of certain codes.
+
+    See docs/service-notes.md#refused-tokens.
+    """
     if response.status_code not in (400, 403):
         return response.status_code == 401
-    yield ReadResponse(response)
+    yield flow.read(response)
     return error_mapping.api_error(response).error_code in hints.TOKEN_REFUSED

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from metastudio.config import Settings
+    from metastudio.config import Config
 
 PROJECT = "{project_id}"
 _OURS = frozenset({"authorization", "x-auth-token", "x-security-token", "x-sdk-date", "host"})
@@ -79,7 +79,7 @@ def _curl(
         _send(settings, request, include=include, timeout=given.get("timeout"))
 
 
-def _request(settings: Settings, url: str, headers: Sequence[str], allowed: Sequence[str]) -> httpx.Request:
+def _request(settings: Config, url: str, headers: Sequence[str], allowed: Sequence[str]) -> httpx.Request:
     import httpx
 
     from metastudio.auth.aksk import AkSkAuth
@@ -125,7 +125,7 @@ def _headers(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield name.strip(), value.strip()
 
 
-def _send(settings: Settings, request: httpx.Request, *, include: bool, timeout: float | None) -> None:
+def _send(settings: Config, request: httpx.Request, *, include: bool, timeout: float | None) -> None:
     import httpx
 
     from metastudio.http.error_mapping import api_error
@@ -153,7 +153,7 @@ def _send(settings: Settings, request: httpx.Request, *, include: bool, timeout:
 
 def _print(signed: httpx.Request) -> None:
     """A curl command. It has the signature, which ends with its date; tokens, which do not, it reads from variables."""
-    from metastudio.auth.credentials import SECURITY_TOKEN
+    from metastudio.auth.chain import SECURITY_TOKEN
     from metastudio.config import TOKEN
 
     left_out = {"x-auth-token": TOKEN, "x-security-token": SECURITY_TOKEN}

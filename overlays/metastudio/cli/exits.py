@@ -92,7 +92,7 @@ def _to_help(error: click.UsageError) -> str:
 
 
 def _to_be_set() -> str:
-    from metastudio.auth.credentials import ACCESS_KEY, SECRET_KEY
+    from metastudio.auth.chain import ACCESS_KEY, SECRET_KEY
     from metastudio.config import TOKEN
 
     return f"set {ACCESS_KEY} and {SECRET_KEY}, or {TOKEN}; metastudio whoami shows what is found where"

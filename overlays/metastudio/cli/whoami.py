@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from metastudio.config import Settings
+    from metastudio.config import Config
 
 
 def whoami_command() -> click.Command:
@@ -67,19 +66,12 @@ def _show() -> None:
         tell("accepted", f"yes{counted}")
 
 
-def _found(connection: Connection, settings: Settings) -> Iterator[tuple[str, str, str | None]]:
+def _found(connection: Connection, settings: Config) -> Iterator[tuple[str, str, str | None]]:
     """What was found, and where, in the order in which it matters."""
-    from metastudio.config import BASE_URL, REGION
-
     given = connection.given
-    environment = "environment ({})"
-    region_from = "--region" if "region" in given else environment.format(REGION) if os.environ.get(REGION) else None
-    yield "region", settings.region, region_from or "the contract: nothing names another"
-    from_region = "region"
-    url_from = (
-        "--base-url" if "base_url" in given else environment.format(BASE_URL) if os.environ.get(BASE_URL) else None
-    )
-    yield "server", str(settings.base_url), url_from or from_region
+    region_from = "--region" if "region" in given else settings.region_source
+    yield "region", settings.region, region_from
+    yield "server", str(settings.base_url), "--base-url" if "base_url" in given else settings.base_url_source
     yield "credentials", "a token" if "Token" in type(settings.auth).__name__ else "an access key", settings.auth_source
     if settings.project_id is not None:
         source = "--project-id" if "project_id" in given else settings.project_source

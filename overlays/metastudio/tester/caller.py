@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from metastudio.auth import signature
 from metastudio.auth.clock import Clock
 from metastudio.auth.credentials import Credentials
-from metastudio.auth.signature import query_pairs
+from metastudio.http.url import canonical_query, query_pairs
 
 AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN = "Authorization", "X-Sdk-Date", "X-Project-Id", "X-Security-Token"
 """Headers of a signed request (docs/service-notes.md#signing)."""
@@ -115,7 +115,7 @@ class Caller:
         canonical = signature.canonical_request(
             tampering.signed_method or method,
             parts.path if tampering.signed_path is None else tampering.signed_path,
-            signature.canonical_query(query_pairs(query)),
+            canonical_query(query_pairs(query)),
             covered,
         )
         signed = signature.signature(keys.secret_key, signature.string_to_sign(date, canonical))
@@ -127,7 +127,7 @@ class Caller:
 def canonical_url(url: str) -> str:
     """Return a URL with its query in canonical encoding, which every HTTP library sends unchanged."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=signature.canonical_query(query_pairs(parts.query)), fragment=""))
+    return urlunsplit(parts._replace(query=canonical_query(query_pairs(parts.query)), fragment=""))
 
 
 def quote_segment(value: str) -> str:

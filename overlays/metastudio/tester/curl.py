@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from metastudio import redaction
-from metastudio.auth.signature import canonical_query, query_pairs
+from metastudio.http.url import canonical_query, query_pairs
 from metastudio.tester.caller import Caller
 
 SIGNER = "python -m metastudio.tester.sign"

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from metastudio.auth.signature import canonical_query
+from metastudio.http.url import canonical_query
 from metastudio.tester import curl
 from metastudio.tester.caller import UNTAMPERED, Caller, Tampering, canonical_url
 from metastudio.tester.verdicts import Stopwatch

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from metastudio.auth.signature import canonical_query
+from metastudio.http.url import canonical_query
 from metastudio.tester.caller import Caller, quote_segment
 from metastudio.tester.cases import AuthCase, AuthCases
 from metastudio.tester.http_client import TIME_LIMIT_REACHED, HttpClient, HttpResponse, NoResponseError, TimeLimitError

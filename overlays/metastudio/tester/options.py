@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from metastudio.auth import credentials as chain
+from metastudio.auth import chain
 from metastudio.auth.credentials import Credentials
 from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError

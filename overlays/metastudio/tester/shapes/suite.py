@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from metastudio.auth.signature import query_pairs
 from metastudio.contract.operation import Parameter
+from metastudio.http.url import query_pairs
 from metastudio.tester.http_client import HttpClient, HttpResponse, NoResponseError
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.filter_oracle import matches

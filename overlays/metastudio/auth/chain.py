@@ -1,0 +1,180 @@
+"""The credential chain: environment variables, credentials file, instance metadata.
+
+Names and file format are those of the vendor's SDK (docs/service-notes.md#credential-sources), so that a machine set
+up for it needs no other settings.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from metastudio.auth.credentials import Credentials
+from metastudio.errors import CredentialsError
+
+if TYPE_CHECKING:
+    import configparser
+    from collections.abc import Callable, Mapping
+
+_log = logging.getLogger("metastudio")
+
+ACCESS_KEY, SECRET_KEY = "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"
+SECURITY_TOKEN = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - the name of a variable
+CREDENTIALS_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+IAM_ENDPOINT = "HUAWEICLOUD_SDK_IAM_ENDPOINT"
+DEFAULT_FILE = Path(".huaweicloud", "credentials")
+SECTION = "basic"
+
+
+class Source(NamedTuple):
+    """A place that has credentials.
+
+    Attributes:
+        name: ``environment``, the path of a file, or ``instance metadata``.
+        provide: Reads the credentials from there, afresh on each call. It may block and raise CredentialsError.
+        project_id: The project ID in the credentials file.
+        iam_endpoint: The URL of IAM in the credentials file.
+    """
+
+    name: str
+    provide: Callable[[], Credentials]
+    project_id: str | None = None
+    iam_endpoint: str | None = None
+
+
+def find(
+    *,
+    environ: Mapping[str, str] | None = None,
+    home: Path | None = None,
+    instance: Callable[[], Credentials] | None = None,
+) -> Source:
+    """Return the first source that has credentials.
+
+    The instance metadata service is the last resort. It is not called here but when the source's `provide` is.
+
+    Args:
+        environ: Replaces ``os.environ``.
+        home: Replaces the user's home directory.
+        instance: Replaces the instance metadata service.
+
+    Raises:
+        CredentialsError: A source is incomplete or cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    return from_environment(environ) or from_file(environ, home) or _from_instance(environ, home, instance)
+
+
+def from_environment(environ: Mapping[str, str]) -> Source | None:
+    """Return the environment as a source, or None if it has no access key.
+
+    Raises:
+        CredentialsError: Only one of access key and secret key is set, or a value is malformed.
+    """
+    names, place = (ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN), "the environment"
+    if _parse(environ, names, place) is None:
+        return None
+    return Source("environment", _provider(lambda: environ, names, place))
+
+
+def from_file(environ: Mapping[str, str], home: Path | None = None) -> Source | None:
+    """Return section ``[basic]`` of the credentials file as a source, or None if there is no access key.
+
+    Raises:
+        CredentialsError: The file cannot be read or is malformed, the file that the environment names does not
+            exist, only one of access key and secret key is set, or a value is malformed.
+    """
+    path = _path(environ, home)
+    section = _read_section(path) if path else None
+    if path is None or section is None:
+        if environ.get(CREDENTIALS_FILE):
+            raise CredentialsError(f"the credentials file {path} does not exist; correct or unset {CREDENTIALS_FILE}")
+        return None
+    names, place = ("ak", "sk", "security_token"), str(path)
+    if _parse(section, names, place) is None:
+        return None
+    provide = _provider(lambda: _read_section(path) or {}, names, place)
+    return Source(place, provide, section.get("project_id") or None, section.get("iam_endpoint") or None)
+
+
+def _from_instance(environ: Mapping[str, str], home: Path | None, instance: Callable[[], Credentials] | None) -> Source:
+    if instance is None:
+        from metastudio.auth.metadata import InstanceMetadata
+
+        instance = InstanceMetadata()
+    path = _path(environ, home)
+
+    def provide() -> Credentials:
+        try:
+            return instance()
+        except CredentialsError as error:
+            raise CredentialsError(
+                f"no credentials found; tried: arguments; {ACCESS_KEY} and {SECRET_KEY} in the environment; "
+                f"ak and sk in section [{SECTION}] of {path or 'the credentials file (there is no home directory)'}; "
+                f"{error}"
+            ) from error
+
+    return Source("instance metadata", provide)
+
+
+def _path(environ: Mapping[str, str], home: Path | None) -> Path | None:
+    if named := environ.get(CREDENTIALS_FILE):
+        return Path(named)
+    try:
+        return (home or Path.home()) / DEFAULT_FILE
+    except RuntimeError:  # there is no home directory
+        return None
+
+
+def _read_section(path: Path) -> Mapping[str, str] | None:
+    """Read our section of the file, or return None if there is no file. Errors quote no lines, which hold secrets."""
+    import configparser
+
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
+                _log.warning("other users of this machine can read %s; run chmod 600 on it", path)
+            parser.read_file(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CredentialsError(f"the credentials file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise CredentialsError(f"the credentials file {path} is not UTF-8 text") from None
+    except configparser.Error as error:
+        raise CredentialsError(f"the credentials file {path} is malformed{_line(error)}") from None
+    return parser[SECTION] if parser.has_section(SECTION) else {}
+
+
+def _line(error: configparser.Error) -> str:
+    lines: list[tuple[int, str]] = getattr(error, "errors", [])
+    number = lines[0][0] if lines else getattr(error, "lineno", None)
+    return f" in line {number}" if number else ""
+
+
+def _parse(values: Mapping[str, str], names: tuple[str, str, str], place: str) -> Credentials | None:
+    """Return the credentials among the values, or None if access key and secret key are not set."""
+    access_key, secret_key, security_token = (values.get(name) or None for name in names)
+    if access_key is None and secret_key is None:
+        return None
+    if access_key is None or secret_key is None:
+        present, missing = (names[0], names[1]) if access_key else (names[1], names[0])
+        raise CredentialsError(f"{place} sets {present} but not {missing}; set both")
+    try:
+        return Credentials(access_key, secret_key, security_token)
+    except CredentialsError as error:
+        raise CredentialsError(f"in {place}: {error}") from None
+
+
+def _provider(
+    load: Callable[[], Mapping[str, str]], names: tuple[str, str, str], place: str
+) -> Callable[[], Credentials]:
+    def provide() -> Credentials:
+        credentials = _parse(load(), names, place)
+        if credentials is None:
+            raise CredentialsError(f"the access key was removed from {place}")
+        return credentials
+
+    return provide
