@@ -55,14 +55,14 @@ def sandbox_command() -> click.Command:
 @needs("sandbox")
 def _serve(port: int, fault: Sequence[str], **given: Any) -> None:
     from metastudio.contract import ContractError
-    from metastudio.sandbox import KINDS, Fault, PortTakenError, Settings, run
+    from metastudio.sandbox import FAULT_KINDS, Fault, PortTakenError, SandboxSettings, run
 
     if "?" in fault:
-        for kind, meaning in KINDS.items():
+        for kind, meaning in FAULT_KINDS.items():
             click.echo(f"{kind:<12}{meaning}")
         return
     try:
-        settings = Settings(faults=tuple(Fault.parse(text) for text in fault), **given)
+        settings = SandboxSettings(faults=tuple(Fault.parse(text) for text in fault), **given)
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from None
     try:
@@ -73,6 +73,6 @@ def _serve(port: int, fault: Sequence[str], **given: Any) -> None:
 
 @needs("sandbox")
 def _complete_kinds(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-    from metastudio.sandbox import KINDS
+    from metastudio.sandbox import FAULT_KINDS
 
-    return [CompletionItem(kind, help=meaning) for kind, meaning in KINDS.items() if kind.startswith(incomplete)]
+    return [CompletionItem(kind, help=meaning) for kind, meaning in FAULT_KINDS.items() if kind.startswith(incomplete)]
