@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from metastudio.sandbox import PARTS
-from metastudio.sandbox.authentication import Gate
-from metastudio.sandbox.http import Answer, RefusedError, Request
+from metastudio.sandbox import CONFORMING
+from metastudio.sandbox.accounts import AccountRegistry
+from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
 from metastudio.tester import Credentials, Verdict, prove
 from metastudio.tester.matrix import is_public
 from metastudio.tester.operation_under_test import subjects
@@ -43,23 +43,23 @@ def test_without_a_token_made_up_ones_are_tried_all_the_same() -> None:
     assert report["auth/signature.foreign-project"].verdict is Verdict.PASS
 
 
-def _fails(answer: Answer, _request: Request) -> Answer:
+def _fails(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
     return replace(answer, status=500) if answer.status in (401, 403) else answer
 
 
-@pytest.mark.parametrize("finish", [PARTS.finish, _fails], ids=["refuses", "refuses with an error of its own"])
+@pytest.mark.parametrize("finish", [CONFORMING.finish, _fails], ids=["refuses", "refuses with an error of its own"])
 def test_the_callers_key_is_never_near_its_lock(finish: Any) -> None:
     failures: list[int] = []
 
-    class Watching(Gate):
-        def note(self, access_key: str, *, success: bool) -> None:
-            super().note(access_key, success=success)
+    class Watching(AccountRegistry):
+        def record_signature(self, access_key: str, *, success: bool) -> None:
+            super().record_signature(access_key, success=success)
             if access_key == own:
                 failures.append(0 if success else (failures or [0])[-1] + 1)
 
-    with serving(Variant("watched", replace(PARTS, finish=finish))) as sandbox:
+    with serving(Variant("watched", replace(CONFORMING, finish=finish))) as sandbox:
         own = sandbox.access_key
-        sandbox.app.gate.__class__ = Watching
+        sandbox.app.registry.__class__ = Watching
         report = prove(sandbox.url, only=("auth",), **access(sandbox))
     assert max(failures) == 3
     assert failures.count(3) >= 3
@@ -70,11 +70,13 @@ def test_the_callers_key_is_never_near_its_lock(finish: Any) -> None:
 def test_the_matrix_comes_last_and_a_right_request_first() -> None:
     order: list[str] = []
 
-    def noting(answer: Answer, request: Request) -> Answer:
+    def noting(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
         order.append("refused" if answer.status in (401, 403) else "accepted")
         return answer
 
-    report = proven(Variant("noted", replace(PARTS, finish=noting)), only=("auth", "total", "status"), max_examples=1)
+    report = proven(
+        Variant("noted", replace(CONFORMING, finish=noting)), only=("auth", "total", "status"), max_examples=1
+    )
     assert report.exit_code == 0
     assert order[0] == "accepted"
     assert "refused" not in order[: -report.requests["auth"]]
@@ -88,7 +90,7 @@ def test_a_locked_key_ends_the_matrix() -> None:
         if next(count) > 8:
             raise RefusedError("locked")
 
-    variant = Variant("locks", replace(PARTS, key_rules=(*PARTS.key_rules, locked)))
+    variant = Variant("locks", replace(CONFORMING, key_rules=(*CONFORMING.key_rules, locked)))
     report = proven(variant, only=("auth",))
     assert not report.breaches
     left = report.having(Verdict.NOT_EXERCISED)
@@ -133,8 +135,8 @@ def test_wrong_keys_are_noticed_at_once() -> None:
 
 
 def test_a_wrong_clock_of_this_machine_is_no_reason_to_stop() -> None:
-    from metastudio.sandbox import Settings
+    from metastudio.sandbox import SandboxSettings
 
-    report = proven(Variant("ahead", settings=Settings(clock_offset=7200)), only=("repeatable", "auth"))
+    report = proven(Variant("ahead", settings=SandboxSettings(clock_offset=7200)), only=("repeatable", "auth"))
     assert report.exit_code == 0
     assert any("clock" in note for note in report.notes)

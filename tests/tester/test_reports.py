@@ -15,8 +15,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
-from metastudio.sandbox import MAIN, OTHER, PARTS
-from metastudio.sandbox.http import Answer, Request
+from metastudio.sandbox import CONFORMING, MAIN, OTHER
+from metastudio.sandbox.http import SandboxRequest, SandboxResponse
 from metastudio.tester import Credentials, Report, Verdict, curl, prove
 from metastudio.tester.access import Access
 from metastudio.tester.command import contract_test
@@ -29,7 +29,7 @@ from variants import Variant, faulty
 CONTACT, COVER, SIGNED = "someone@example.com", "https://files.example.com/c?sign=abcdef", "a" * 64
 
 
-def _echo(answer: Answer, request: Request) -> Answer:
+def _echo(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
     """Tell everything: personal data in each item, and the caller's own credentials in what is wrong."""
     if answer.status == 200:
         jobs = [
@@ -50,7 +50,7 @@ def _echo(answer: Answer, request: Request) -> Answer:
 @pytest.fixture(scope="module")
 def telling() -> Report:
     """The report on a server that tells everything it knows."""
-    with serving(Variant("tells", replace(PARTS, finish=_echo))) as sandbox:
+    with serving(Variant("tells", replace(CONFORMING, finish=_echo))) as sandbox:
         only = ("auth", "shapes", "filter.state*", "header.*")
         return prove(sandbox.url, only=only, max_examples=2, **access(sandbox))
 
@@ -161,10 +161,10 @@ def test_the_page_shows_every_breach(broken: Report, tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
 def test_the_commands_of_a_report_show_the_breach_again() -> None:
     """A server that lets in whoever has somehow signed or has a token, and fails on quotes."""
-    [failing] = [each.parts for each in faulty() if each.name == "by hand: a quote fails"]
-    parts = failing.without("date_is_near").without("signature_is_right")
-    parts = parts.without("project_is_the_callers").without("token_is_known")
-    with serving(Variant("open", parts)) as sandbox:
+    [failing] = [each.overrides for each in faulty() if each.name == "by hand: a quote fails"]
+    overrides = failing.without("date_is_within_tolerance").without("signature_matches")
+    overrides = overrides.without("project_belongs_to_caller").without("token_is_known")
+    with serving(Variant("open", overrides)) as sandbox:
         report = prove(sandbox.url, only=("auth", "total"), **access(sandbox))
         assert {"signature.date-early", "signature.foreign-project", "signature.visitor-project", "signature.any-query",
                 "token.visitor", "token.made-up", "token.changed"} <= {

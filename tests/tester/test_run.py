@@ -20,9 +20,8 @@ import pytest
 import trustme
 from loopback import Answer, Received, serve
 from metastudio.errors import ConfigurationError
-from metastudio.sandbox import MAIN, PARTS, Settings, create_app
-from metastudio.sandbox.http import Answer as SandboxAnswer
-from metastudio.sandbox.http import Request
+from metastudio.sandbox import CONFORMING, MAIN, SandboxSettings, create_app
+from metastudio.sandbox.http import SandboxRequest, SandboxResponse
 from metastudio.tester import Credentials, Options, Verdict, prove, run
 from tester_runs import access, proven, serving
 from variants import Variant
@@ -42,7 +41,7 @@ def test_a_correct_server_passes_everything() -> None:
 
 
 def test_an_application_in_process_is_tested_alike() -> None:
-    app = create_app(Settings())
+    app = create_app(SandboxSettings())
     main = MAIN
     keys = Credentials(main.keys.access_key, main.keys.secret_key)
     report = prove(app, project_id=main.project_id, keys=keys, only=("meaning", "auth"))
@@ -172,7 +171,7 @@ def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
 
 
 def test_empty_lists_prove_nothing() -> None:
-    report = proven(Variant("empty", settings=Settings(jobs=0)), only=("meaning",))
+    report = proven(Variant("empty", settings=SandboxSettings(jobs=0)), only=("meaning",))
     assert report.nothing_seen
     assert report.exit_code == 3
     assert report["meaning/page.joined"].verdict is Verdict.NOT_EXERCISED
@@ -182,11 +181,11 @@ def test_empty_lists_prove_nothing() -> None:
 def test_nothing_is_sent_that_may_change_something_unless_asked_for(writes: bool) -> None:
     methods: Counter[str] = Counter()
 
-    def counting(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
+    def counting(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
         methods[request.method] += 1
         return answer
 
-    counted = Variant("counted", replace(PARTS, finish=counting))
+    counted = Variant("counted", replace(CONFORMING, finish=counting))
     report = proven(counted, only=("shapes", "auth", "total"), max_examples=5, writes=writes)
     assert report.exit_code == 0, "the answers to other methods are no part of the operation"
     assert methods["GET"] > 300
@@ -228,12 +227,12 @@ def test_names_do_not_depend_on_the_credentials(name: str) -> None:
 def test_the_same_seed_sends_the_same_requests_from_any_process() -> None:
     sent: list[tuple[bytes, bytes]] = []
 
-    def noting(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
+    def noting(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
         sent.append((request.path, request.query))
         return answer
 
     runs: list[list[tuple[bytes, bytes]]] = []
-    with serving(Variant("noted", replace(PARTS, finish=noting))) as sandbox:
+    with serving(Variant("noted", replace(CONFORMING, finish=noting))) as sandbox:
         for seed in ("1", "2"):
             environment = {**os.environ, **sandbox.environment, "PYTHONHASHSEED": seed}
             command = [sys.executable, "-m", "metastudio.tester", sandbox.url, "--only", "filter.tag*"]
@@ -245,7 +244,7 @@ def test_the_same_seed_sends_the_same_requests_from_any_process() -> None:
 
 
 def test_time_is_kept() -> None:
-    slow = Variant("slow", settings=Settings(latency=0.02))
+    slow = Variant("slow", settings=SandboxSettings(latency=0.02))
     report = proven(slow, only=("meaning",), max_time=1.5)
     assert report.seconds < 5
     assert "the time was up" in report.having(Verdict.NOT_EXERCISED)[-1].note
