@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from metastudio import Credentials, connect
-from metastudio.cli.table import Layout
+from metastudio.cli.table import TableLayout
 from metastudio.cli.terminal import Terminal
 from metastudio.contract.operation import operations
 from metastudio.sandbox import serve
@@ -33,7 +33,7 @@ def main() -> None:
         request_id = response.headers.get("X-Request-Id")
         say(f"The generated client has asked it over HTTP, signed with {sandbox.access_key} (SDK-HMAC-SHA256).")
         say(f"HTTP {response.status_code:d}, request {request_id}: {len(page.jobs)} of {page.count} jobs.\n")
-        table = Layout(
+        table = TableLayout(
             operations()["list_training_jobs"], [job.to_dict() for job in page.jobs], None, Terminal(sys.stdout)
         )
         for line in table.lines():

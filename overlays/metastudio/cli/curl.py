@@ -1,4 +1,4 @@
-"""`metastudio curl`: a GET for any service of this cloud, signed; and sent, printed as a curl command, or explained."""
+"""`metastudio curl`: sign a GET request for any service of Huawei Cloud, and send, print or explain it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metastudio.cli.connection import connection_options, current
-from metastudio.cli.exits import Exit, Refusal
+from metastudio.cli.exits import CommandError, ExitCode
 from metastudio.cli.sections import Command, Option
 from metastudio.cli.terminal import Terminal
 from metastudio.contract.operation import operations
@@ -22,34 +22,36 @@ if TYPE_CHECKING:
     from metastudio.config import Settings
 
 PROJECT = "{project_id}"
-_OURS = frozenset({"authorization", "x-auth-token", "x-security-token", "x-sdk-date", "host"})
+_RESERVED_HEADERS = frozenset({"authorization", "x-auth-token", "x-security-token", "x-sdk-date", "host"})
 
 
 def curl_command() -> click.Command:
-    """Make the command."""
+    """Return the command."""
     own = [
-        Option(["--header", "-H"], multiple=True, metavar="'NAME: VALUE'", help="Send this header, too. Repeatable."),
-        Option(["--include", "-i"], is_flag=True, help="Write status and headers of the answer before its body."),
-        Option(["--print", "printed"], is_flag=True, help="Send nothing; print a curl command, good for 15 minutes."),
+        Option(["--header", "-H"], multiple=True, metavar="'NAME: VALUE'", help="Add this header. Repeatable."),
+        Option(["--include", "-i"], is_flag=True, help="Show the response's status and headers."),
+        Option(
+            ["--print", "printed"], is_flag=True, help="Do not send; print a curl command that is valid for 15 minutes."
+        ),
         Option(
             ["--explain"],
             is_flag=True,
-            help="Send nothing; show the canonical request and the string to sign, to compare with what the gateway "
-            "has. Tokens are masked.",
+            help="Do not send; show the canonical request and the string to sign, to compare with those of the "
+            "gateway. Tokens are masked.",
         ),
         Option(
             ["--allow-host"],
             multiple=True,
             metavar="HOST",
-            help="Let this host have the credentials, which is neither of this cloud nor the configured server.",
+            help="Send credentials to this host even if it is not a Huawei Cloud host or the configured server.",
         ),
     ]
     return Command(
         "curl",
         callback=_curl,
         params=[click.Argument(["url"]), *own, *connection_options(own)],
-        help="Sign a GET for any service of this cloud, send it, and write the answer's body. A URL that begins with a "
-        f"slash is below the configured server; {PROJECT} in it is replaced.",
+        help="Sign and send a GET request for any service of Huawei Cloud, and print the response body. A URL that "
+        f"begins with a slash is relative to the configured server. {PROJECT} is replaced with the project ID.",
         notes={
             "Examples": f"""
                 metastudio curl '{next(iter(operations().values())).path}'
@@ -87,7 +89,7 @@ def _request(settings: Settings, url: str, headers: Sequence[str], allowed: Sequ
 
     if PROJECT in url:
         if settings.project_id is None:
-            raise Refusal("the project is not known", "set HUAWEICLOUD_SDK_PROJECT_ID or --project-id", Exit.USAGE)
+            raise CommandError("no project ID", "set HUAWEICLOUD_SDK_PROJECT_ID or --project-id", ExitCode.USAGE)
         url = url.replace(PROJECT, settings.project_id)
     if url.startswith("/"):
         url = str(settings.base_url).rstrip("/") + url
@@ -95,10 +97,10 @@ def _request(settings: Settings, url: str, headers: Sequence[str], allowed: Sequ
     cloud = _cloud()
     known = is_loopback(target.host) or target.host.endswith(f".{cloud}") or target.host == settings.base_url.host
     if not known and target.host not in allowed:
-        raise Refusal(
-            f"{target.host} is no host of {cloud}, nor the configured server: it gets no credentials",
-            f"--allow-host {target.host} if it shall",
-            Exit.USAGE,
+        raise CommandError(
+            f"{target.host} is neither a host of {cloud} nor the configured server; credentials are not sent to it",
+            f"add --allow-host {target.host} to send them anyway",
+            ExitCode.USAGE,
         )
     request = httpx.Request("GET", target, headers=dict(_headers(headers)))
     in_path = settings.project_id is not None and settings.project_id in target.path.split("/")
@@ -108,7 +110,7 @@ def _request(settings: Settings, url: str, headers: Sequence[str], allowed: Sequ
 
 
 def _cloud() -> str:
-    """The domain of all services of this cloud."""
+    """Return the domain of all services of Huawei Cloud."""
     from metastudio_client._contract import SERVER
 
     domain: str = SERVER["url"].rpartition("}.")[2]
@@ -119,9 +121,9 @@ def _headers(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
-            raise click.UsageError(f"-H takes 'NAME: VALUE', not {line!a}", click.get_current_context())
-        if name.strip().lower() in _OURS:
-            raise click.UsageError(f"{name.strip()} is set by the command itself", click.get_current_context())
+            raise click.UsageError(f"-H needs 'NAME: VALUE', not {line!a}", click.get_current_context())
+        if name.strip().lower() in _RESERVED_HEADERS:
+            raise click.UsageError(f"-H must not set {name.strip()}; the command sets it", click.get_current_context())
         yield name.strip(), value.strip()
 
 
@@ -152,7 +154,10 @@ def _send(settings: Settings, request: httpx.Request, *, include: bool, timeout:
 
 
 def _print(signed: httpx.Request) -> None:
-    """A curl command. It has the signature, which ends with its date; tokens, which do not, it reads from variables."""
+    """Print a curl command.
+
+    It contains the signature, which expires, but reads tokens from environment variables.
+    """
     from metastudio.auth.credentials import SECURITY_TOKEN
     from metastudio.config import TOKEN
 
@@ -170,17 +175,17 @@ def _print(signed: httpx.Request) -> None:
             parts.append(f"-H {shlex.quote(f'{name}: {value.decode()}')}")
     Terminal(sys.stdout).write(" \\\n  ".join(parts) + "\n")
     for variable in variables:
-        Terminal(sys.stderr).write(f"The token is not shown; the shell that runs this needs it in {variable}.\n")
+        Terminal(sys.stderr).write(f"The command reads the token from the environment variable {variable}.\n")
 
 
 def _explain(signed: httpx.Request) -> None:
-    """What the signature covers, remade from the request as it would go out."""
+    """Print the canonical request and the string to sign of a signed request."""
     from metastudio.auth import signature
     from metastudio.redaction import mask_canonical_request
 
     _, _, covered = signed.headers.get("Authorization", "").partition("SignedHeaders=")
     if not covered:
-        raise Refusal("nothing is signed: a token is the credential here", code=Exit.USAGE)
+        raise CommandError("--explain needs an access key; requests with a token are not signed", code=ExitCode.USAGE)
     headers = {name: signed.headers[name] for name in covered.partition(",")[0].split(";")}
     path, _, query = signed.url.raw_path.decode("ascii").partition("?")
     canonical = signature.canonical_request(signed.method, path, query, headers)
