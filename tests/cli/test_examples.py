@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 SHOWS = {
-    "list_jobs.py": "101 jobs in all, the newest:",
+    "list_jobs.py": "101 jobs in total, the newest:",
     "wait_for_jobs.py": "was not at rest after 1 s: last in state TRAINING",
     "count_async.py": "    5  TRAINING\n",
-    "handle_errors.py": "The key is not accepted: APIGW.0301.",
+    "handle_errors.py": "The access key was refused: APIGW.0301.",
     "generated_client.py": "HTTP 200, request ",
     "sign_any_request.py": "0123456789abcdef0123456789abcdef  cn-north-4",
 }
