@@ -29,7 +29,7 @@ def test_json_lines_are_the_items_as_sent(sandbox: Sandbox, env: dict[str, str])
 
 def test_json_is_one_array_of_the_items_as_sent(sandbox: Sandbox, env: dict[str, str]) -> None:
     assert json.loads(run(JOBS, "--output", "json", env=env).out) == server_items(sandbox)
-    assert run(JOBS, "--output", "json", "--job-id", "nobody", env=env).out == "[]\n"
+    assert run(JOBS, "--output", "json", "--job-id", "unknown-id", env=env).out == "[]\n"
 
 
 def test_times_are_not_changed(env: dict[str, str]) -> None:
@@ -256,4 +256,4 @@ def test_summary(sandbox: Sandbox, env: dict[str, str]) -> None:
     times = sorted(str(item["create_time"]) for item in items)
     assert (summary["oldest"]["create_time"], summary["newest"]["create_time"]) == (times[0], times[-1])
     assert run(JOBS, "summary", "--state", "TRAINING", env=env).out.startswith("5 jobs\n")
-    assert json.loads(run(JOBS, "summary", "-o", "json", "--job-id", "nobody", env=env).out)["oldest"] is None
+    assert json.loads(run(JOBS, "summary", "-o", "json", "--job-id", "unknown-id", env=env).out)["oldest"] is None

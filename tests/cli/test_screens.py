@@ -21,7 +21,7 @@ COMMANDS = {
     "jobs-40": (40, "jobs --limit 2"),
     "jobs-columns": (100, "jobs --limit 12 --columns name,state,tags,batch_name,last_update_time"),
     "jobs-columns-40": (40, "jobs --limit 2 --columns state,name,tags,cover_download_url"),
-    "jobs-none": (100, "jobs --job-id nobody"),
+    "jobs-none": (100, "jobs --job-id unknown-id"),
     "jobs-json": (100, "jobs --limit 1 --output json"),
     "summary-100": (100, "jobs summary"),
     "summary-40": (40, "jobs summary"),

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from cli_runs import COMMAND, PseudoTerminal, environment, run
 from loopback import Answer, Received, serve
-from metastudio.sandbox import Sandbox
 from metastudio.sandbox import serve as serve_sandbox
 
 
@@ -138,27 +137,6 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
                 assert "100 of 450" not in terminal.text()
         assert run("jobs", "-o", "table", env=sandbox.environment).err == ""
         assert run("jobs", "--out", tmp_path / "b.csv", env=sandbox.environment).err == ""
-
-
-def test_the_sandbox_stops_silently(tmp_path: Path) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with subprocess.Popen(
-            [COMMAND, "sandbox"], env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            process.send_signal(number)
-            _, err = process.communicate(timeout=20)
-        assert first.startswith("export METASTUDIO_BASE_URL=http://127.0.0.1:")
-        assert process.returncode == 0
-        assert "Traceback" not in err
-
-
-def test_a_port_in_use_is_reported(sandbox: Sandbox) -> None:
-    done = run("sandbox", "--port", sandbox.url.rpartition(":")[2], env={})
-    assert done.code == 2
-    assert "Address already in use" in done.err
-    assert "choose another" in done.err
 
 
 def test_the_command_runs_with_the_python_of_the_tests() -> None:

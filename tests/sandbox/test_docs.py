@@ -106,20 +106,20 @@ def browser(url: str, folder: Path) -> Generator[Callable[[str], Any]]:
     """Start a headless browser, driven through the DevTools pipe. Yields a function that evaluates JavaScript."""
     assert BROWSER is not None
     commands_out, commands = os.pipe()
-    responses, answers_in = os.pipe()
+    responses, responses_in = os.pipe()
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}", "--remote-debugging-pipe"]
     # The browser reads and writes the pipe on file descriptors 3 and 4.
     start = "_, out, into, *run = sys.argv; os.dup2(int(out), 3); os.dup2(int(into), 4); os.execv(run[0], run)"
-    program = [sys.executable, "-c", f"import os, sys; {start}", str(commands_out), str(answers_in)]
+    program = [sys.executable, "-c", f"import os, sys; {start}", str(commands_out), str(responses_in)]
     with (
         subprocess.Popen(
-            [*program, BROWSER, *flags], pass_fds=(commands_out, answers_in), stderr=subprocess.DEVNULL
+            [*program, BROWSER, *flags], pass_fds=(commands_out, responses_in), stderr=subprocess.DEVNULL
         ) as process,
         os.fdopen(commands, "wb", buffering=0) as out,
         os.fdopen(responses, "rb", buffering=0) as into,
     ):
         os.close(commands_out)
-        os.close(answers_in)
+        os.close(responses_in)
         rest, numbers = b"", itertools.count(1)
 
         def receive() -> Any:

@@ -66,7 +66,7 @@ def test_a_token_without_project_scope_is_refused_by_the_service(
     "body",
     [
         token_request(password="wrong", name=MAIN.project_name),
-        token_request(user="nobody", name=MAIN.project_name),
+        token_request(user="unknown", name=MAIN.project_name),
         token_request(user=OTHER.user, name=MAIN.project_name),
         token_request(name="eu-west-0"),
         token_request(id=OTHER.project_id),
@@ -99,7 +99,7 @@ def test_projects_are_listed_for_a_key_and_for_a_token(
         assert [each["id"] for each in response.json()["projects"]] == ids
         wrong_date = http.get(url, headers=sign(url, MAIN.keys, date=stamp))
         assert wrong_date.json()["error"]["code"] == 401
-    wrong = http.get(url, headers=sign(url, KeyPair("NOBODY", "x")))
+    wrong = http.get(url, headers=sign(url, KeyPair("UNKNOWN", "x")))
     assert wrong.json()["error"]["title"] == "Unauthorized"
     assert http.get(url).status_code == 401
 

@@ -133,8 +133,8 @@ class RootGroup(Group):
         ]
 
 
-def _version(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
-    if asked and not context.resilient_parsing:
+def _version(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
+    if given and not context.resilient_parsing:
         from importlib.metadata import version
 
         click.echo(f"metastudio-client {version('metastudio-client')} (Python {platform.python_version()})")

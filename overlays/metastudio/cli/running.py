@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMPLETION = "_METASTUDIO_COMPLETE"
-"""Environment variable by which a shell asks click for completions."""
+"""Environment variable by which a shell requests completions from click."""
 
 
 class _SigtermError(BaseException):

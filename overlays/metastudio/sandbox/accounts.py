@@ -16,7 +16,7 @@ TOKEN_LIFETIME = 24 * 3600
 
 @dataclass(frozen=True)
 class KeyPair:
-    """An access key and its secret key, both made up. A temporary pair has a security token too."""
+    """An access key and its secret key, both fictitious. A temporary pair has a security token too."""
 
     access_key: str
     secret_key: str

@@ -127,7 +127,7 @@ def date_is_within_tolerance(signed: SignedRequest) -> None:
 def identity_headers_are_signed(signed: SignedRequest) -> None:
     """Require X-Project-Id and X-Security-Token to be signed if they are sent.
 
-    The signing guide does not ask for it, but they decide whose data is read, and every vendor SDK signs them.
+    The signing guide does not require it, but they select the data that is read, and all vendor SDKs sign them.
     """
     for name in _IDENTITY_HEADERS:
         if signed.request.header(name) and name not in signed.authorization.signed_headers:

@@ -41,11 +41,11 @@ class IamService:
     def _token(self, request: SandboxRequest) -> SandboxResponse:
         """Issue a token. As in the cloud, one without a project scope is useless for a service of a project."""
         try:
-            asked = json.loads(request.body)["auth"]
-            user = asked["identity"]["password"]["user"]
+            auth = json.loads(request.body)["auth"]
+            user = auth["identity"]["password"]["user"]
             name, password, domain = user["name"], user["password"], user["domain"]["name"]
-            scope = {**asked.get("scope", {}).get("project", {})}
-            methods = asked["identity"]["methods"]
+            scope = {**auth.get("scope", {}).get("project", {})}
+            methods = auth["identity"]["methods"]
         except (ValueError, LookupError, TypeError, AttributeError):
             return _error(400, "The body is not a request for a token by password.")
         login = [domain, name, password]
