@@ -1,4 +1,4 @@
-"""Counts the jobs in some states, all at a time."""
+"""Counts the jobs in several states with concurrent requests."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ async def main() -> None:
             print(f"{number:>5}  {state}")
 
         newest = [job async for job in studio.training_jobs.iterate(max_items=250)]
-        print(f"{len(newest):>5}  fetched, several pages at a time")
+        print(f"{len(newest):>5}  fetched, with concurrent page requests")
 
 
 asyncio.run(main())

@@ -1,4 +1,4 @@
-"""Calls the generated function itself: `connect()` gives it a client that signs, retries and raises typed errors."""
+"""Calls a generated function: `connect()` returns a client that signs, retries and raises typed errors."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Lists the jobs that failed, then the newest ones."""
+"""Lists the failed jobs, then the newest ones."""
 
 from metastudio import MetaStudio
 
@@ -7,6 +7,6 @@ with MetaStudio() as studio:
         print(f"failed: {job.job_id}  {job.state}  {job.name}")
 
     page = studio.training_jobs.list(limit=3, sort_key="create_time", sort_dir="desc")
-    print(f"{page.count} jobs in all, the newest:")
+    print(f"{page.count} jobs in total, the newest:")
     for job in page.jobs:
         print(f"  {job.create_time:%Y-%m-%d %H:%M}  {job.state}  {job.name}")

@@ -1,4 +1,4 @@
-"""Signs a request of any service of this cloud: `AkSkAuth` works with any httpx client."""
+"""Signs a request to another Huawei Cloud service. `AkSkAuth` works with any httpx client."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Tests a program of yours against the sandbox: run it with pytest (extra `sandbox`)."""
+"""Tests your own program against the sandbox. Run it with pytest (extra `sandbox`)."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from metastudio.sandbox import Fault, Sandbox, serve
 
 
 def failed_jobs(studio: MetaStudio) -> list[str]:
-    """The program of yours."""
+    """Your program."""
     return [job.job_id for job in studio.training_jobs.iterate(state=["TRAIN_FAILED"])]
 
 
@@ -25,11 +25,11 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def test_it_finds_what_failed(sandbox: Sandbox) -> None:
+def test_it_finds_failed_jobs(sandbox: Sandbox) -> None:
     with client(sandbox) as studio:
         assert len(failed_jobs(studio)) == 1
 
 
-def test_it_says_so_when_the_service_is_down() -> None:
+def test_it_raises_when_the_service_is_down() -> None:
     with serve(faults=(Fault("503"),)) as down, client(down) as studio, pytest.raises(errors.ServerError):
         failed_jobs(studio)

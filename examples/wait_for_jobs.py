@@ -1,4 +1,4 @@
-"""Waits until the jobs named on the command line are at rest; without any, until the first job in the list is."""
+"""Waits until jobs finish or need input: those given as arguments, or else the first job in the list."""
 
 import sys
 
@@ -14,7 +14,7 @@ with MetaStudio() as studio:
                 poll=0.2,
                 on_change=lambda seen: print(f"{seen.job_id} is {seen.state}"),
             )
-            print(f"{job.job_id} is at rest: {job.state}")
+            print(f"{job.job_id} stopped in state {job.state}")
         except errors.WaitTimeoutError as error:
             print(f"{error}")
         except errors.JobNotFoundError as error:

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from metastudio import Credentials, connect
-from metastudio.cli.table import Layout
+from metastudio.cli.table import TableLayout
 from metastudio.cli.terminal import Terminal
-from metastudio.contract.operation import operations
 from metastudio.sandbox import serve
 from metastudio_client.api.training_jobs import list_training_jobs
+from metastudio_client.contract import OPERATIONS
 from metastudio_client.models import ListTrainingJobsResponse
 
 SHOWN = 15
@@ -33,8 +33,8 @@ def main() -> None:
         request_id = response.headers.get("X-Request-Id")
         say(f"The generated client has asked it over HTTP, signed with {sandbox.access_key} (SDK-HMAC-SHA256).")
         say(f"HTTP {response.status_code:d}, request {request_id}: {len(page.jobs)} of {page.count} jobs.\n")
-        table = Layout(
-            operations()["list_training_jobs"], [job.to_dict() for job in page.jobs], None, Terminal(sys.stdout)
+        table = TableLayout(
+            OPERATIONS["list_training_jobs"], [job.to_dict() for job in page.jobs], None, Terminal(sys.stdout)
         )
         for line in table.lines():
             say(line)

@@ -24,7 +24,7 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from cli_runs import COMMAND, Terminal  # noqa: E402
+from cli_runs import COMMAND, PseudoTerminal  # noqa: E402
 from metastudio.auth.signature import EMPTY_PAYLOAD_HASH  # noqa: E402
 from metastudio.sandbox import Sandbox, serve  # noqa: E402
 
@@ -104,9 +104,11 @@ class Shell:
         """Run a line and return what it writes, steady."""
         port = self._sandbox.url.rpartition(":")[2]
         told = ["-c", line.replace("8080", port)]
-        with Terminal(*told, env=self._env, columns=COLUMNS, rows=300, command=("bash",), cwd=self._folder) as terminal:
+        with PseudoTerminal(
+            *told, env=self._env, columns=COLUMNS, rows=300, command=("bash",), cwd=self._folder
+        ) as terminal:
             if line == SERVING:
-                terminal.until(lambda text: "Ctrl-C ends it" in text)
+                terminal.until(lambda text: "press Ctrl-C to stop" in text)
                 terminal.type("\x03")
             if line.startswith(WATCHING):
                 self._move(terminal)
@@ -116,7 +118,7 @@ class Shell:
             text = re.sub(pattern, steady, text, flags=re.MULTILINE)
         return text.encode()
 
-    def _move(self, terminal: Terminal) -> None:
+    def _move(self, terminal: PseudoTerminal) -> None:
         (store,) = self._sandbox.stores.values()
         before = {item["job_id"]: item for item in store.items()}
         for seen, job_id, state in MOVES:

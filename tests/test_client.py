@@ -1,4 +1,4 @@
-"""The front door against the sandbox: sync and async, list, connect, settings that reach the wire, bad input."""
+"""The front door against the sandbox: sync and async, list, connect, options that reach the wire, bad input."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_list_async(sandbox: Sandbox) -> None:
     assert {job.state for job in page.jobs} == {TrainingJobState.TRAINING}
 
 
-def test_what_goes_over_the_wire(sandbox: Sandbox) -> None:
+def test_a_request_on_the_wire(sandbox: Sandbox) -> None:
     seen: list[httpx.Request] = []
     hooks = {"request": [seen.append]}
     with MetaStudio(**options(sandbox, app_user_id="app-7", event_hooks=hooks)) as studio:
@@ -73,14 +73,14 @@ def test_a_token_instead_of_a_key(sandbox: Sandbox) -> None:
         assert studio.training_jobs.list(limit=1).count == 40
 
 
-def test_settings_from_the_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configuration_from_the_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     with MetaStudio() as studio:
         assert studio.training_jobs.list(limit=1).count == 40
 
 
-def test_the_project_is_asked_of_iam_once(sandbox: Sandbox) -> None:
+def test_iam_is_asked_for_the_project_once(sandbox: Sandbox) -> None:
     asked: list[str] = []
     hooks = {"request": [lambda request: asked.append(request.url.path)]}
     arguments = options(sandbox, project_id=None, event_hooks=hooks)
@@ -114,18 +114,18 @@ async def test_connect_async_and_with_another_timeout(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"state": []}, ValueError, "leave it out"),
-        ({"state": "TRAINING"}, TypeError, "takes a list"),
+        ({"state": []}, ValueError, "omit it"),
+        ({"state": "TRAINING"}, TypeError, "must be a list"),
         ({"create_since": datetime(2024, 1, 1)}, ValueError, "without a time zone"),
-        ({"x_app_user_id": "张三"}, ValueError, "visible ASCII"),
+        ({"x_app_user_id": "张三"}, ValueError, "printable ASCII"),
         ({"statee": ["A"]}, TypeError, "did you mean state"),
-        ({"limit": 0}, ValueError, "starts at 1"),
+        ({"limit": 0}, ValueError, "must be 1 or more"),
     ],
 )
 def test_bad_arguments_send_nothing(arguments: Any, error: type[Exception], message: str) -> None:
     transport = httpx.MockTransport(lambda _: pytest.fail("something was sent"))
     keys = Credentials("A", "S")
-    with MetaStudio(base_url="https://x.example", credentials=keys, transport=transport) as studio:  # no project either
+    with MetaStudio(base_url="https://x.example", credentials=keys, transport=transport) as studio:  # and no project
         with pytest.raises(error, match=message):
             studio.training_jobs.list(**arguments)
         with pytest.raises(error, match=message):
@@ -191,7 +191,7 @@ def test_reprs_show_no_secret(sandbox: Sandbox) -> None:
     with MetaStudio(**options(sandbox)) as studio:
         studio.training_jobs.list(limit=1)
         client = connect(**options(sandbox)).with_headers({"Authorization": "planted"})
-        for shown in (repr(studio), repr(studio.settings), repr(client), str(studio.training_jobs)):
+        for shown in (repr(studio), repr(studio.config), repr(client), str(studio.training_jobs)):
             assert sandbox.secret_key not in shown
             assert "planted" not in shown
         with pytest.raises(TypeError, match="pickle"):

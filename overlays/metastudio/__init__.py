@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from metastudio.client import connect as connect
 
 _HOME = {
-    "AkSkAuth": "auth.aksk",
+    "AkSkAuth": "auth",
     "AsyncMetaStudio": "client",
-    "Credentials": "auth.credentials",
-    "IamTokenAuth": "auth.iam",
+    "Credentials": "auth",
+    "IamTokenAuth": "auth",
     "MetaStudio": "client",
-    "TokenAuth": "auth.token",
+    "TokenAuth": "auth",
     "connect": "client",
 }
 

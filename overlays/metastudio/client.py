@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
+import attrs
 import httpx
 from metastudio_client.api import Api, AsyncApi
 from metastudio_client.client import Client
@@ -156,11 +158,45 @@ def connect(**options: Unpack[Options]) -> Client:
         CredentialsError: the credentials found are incomplete or cannot be read.
     """
     found, arguments = _configure(options)
-    operations = OPERATIONS.values()
-    client = Client(base_url=str(found.base_url))
-    client.set_httpx_client(Session(operations=operations, **arguments))
-    client.set_async_httpx_client(AsyncSession(operations=operations, **arguments))
-    return client
+    known = {name: arguments.pop(name) for name in ("base_url", "headers", "timeout")}
+    return ConnectedClient(**{**known, "base_url": str(found.base_url)}, config=found, session_arguments=arguments)
+
+
+@attrs.define(repr=False)
+class ConnectedClient(Client):
+    """The generated client with sessions of ours, made on first use, also after `with_headers` and `with_timeout`."""
+
+    config: Config = attrs.field(kw_only=True)
+    _session_arguments: dict[str, Any] = attrs.field(kw_only=True, alias="session_arguments")
+
+    def get_httpx_client(self) -> httpx.Client:
+        """Return the session, making it under a lock, because threads may ask at once."""
+        if self._client is None:
+            with _making:
+                self._client = self._client or Session(**self._arguments())
+        return self._client
+
+    def get_async_httpx_client(self) -> httpx.AsyncClient:
+        """Return the asynchronous session."""
+        if self._async_client is None:
+            with _making:
+                self._async_client = self._async_client or AsyncSession(**self._arguments())
+        return self._async_client
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "operations": OPERATIONS.values(),
+            "base_url": self._base_url,
+            "headers": self._headers,
+            "timeout": self._timeout,
+            **self._session_arguments,
+        }
+
+    def __repr__(self) -> str:
+        return _shown(self, self.config)
+
+
+_making = threading.Lock()
 
 
 def _configure(options: Options) -> tuple[Config, dict[str, Any]]:

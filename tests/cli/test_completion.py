@@ -1,4 +1,4 @@
-"""Completion: asked as the shells ask, and by those shells that are here."""
+"""Completion through the shells' protocol, and in the installed shells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def complete(*words: str) -> list[str]:
-    """What zsh and bash get for the last word."""
+    """Return the completions of the last word."""
     settings = {"COMP_WORDS": " ".join(["metastudio", *words]), "COMP_CWORD": str(len(words))}
     done = run(env={**settings, "_METASTUDIO_COMPLETE": "bash_complete"})
     assert (done.code, done.err) == (0, "")
@@ -43,12 +43,12 @@ def complete(*words: str) -> list[str]:
         (["completion", ""], ["bash", "zsh", "fish"]),
     ],
 )  # fmt: skip
-def test_what_comes_next(words: Sequence[str], found: list[str]) -> None:
+def test_completions_of_the_last_word(words: Sequence[str], found: list[str]) -> None:
     assert complete(*words) == found
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_is_one_that_the_shell_reads(shell: str) -> None:
+def test_the_script_is_valid_shell_code(shell: str) -> None:
     script = run("completion", shell, env={}).out
     assert f"_METASTUDIO_COMPLETE={shell}_complete" in script
     if shutil.which(shell):
@@ -56,7 +56,7 @@ def test_the_script_is_one_that_the_shell_reads(shell: str) -> None:
         assert (checked.code, checked.err) == (0, "")
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_bash_completes() -> None:
     program = """
         eval "$(metastudio completion bash)"

@@ -34,7 +34,7 @@ def test_it_signs_and_sends(env: dict[str, str]) -> None:
     assert json.loads(body) == json.loads(done.out)
 
 
-def test_an_error_shows_the_body_and_what_to_look_at(env: dict[str, str]) -> None:
+def test_an_error_shows_body_and_hint(env: dict[str, str]) -> None:
     done = run("curl", PATH, env={**env, "HUAWEICLOUD_SDK_SK": "wrong-secret-key"})
     assert done.code == 4
     assert json.loads(done.out)["error_code"] == "APIGW.0301"
@@ -42,9 +42,9 @@ def test_an_error_shows_the_body_and_what_to_look_at(env: dict[str, str]) -> Non
     assert run("curl", "/nowhere", env=env).code == 1
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 @pytest.mark.parametrize("credentials", [{}, TOKEN_ONLY, TEMPORARY], ids=["key", "token", "temporary"])
-def test_the_printed_command_works_and_holds_no_secret(
+def test_the_printed_command_works_and_contains_no_secret(
     credentials: dict[str, str], env: dict[str, str], sandbox: Sandbox
 ) -> None:
     settings = {**env, **credentials}
@@ -64,8 +64,8 @@ def secrets(sandbox: Sandbox) -> list[str]:
     return [account.keys.secret_key, account.temporary.secret_key, str(account.temporary.security_token), account.token]
 
 
-def test_the_explanation_is_what_was_signed(env: dict[str, str], sandbox: Sandbox) -> None:
-    """A server's view: hashing what is explained gives what the string to sign has."""
+def test_the_explanation_matches_the_signature(env: dict[str, str], sandbox: Sandbox) -> None:
+    """The hash of the explained canonical request is the one in the string to sign."""
     done = run("curl", PATH, "--explain", env={**env, **TEMPORARY})
     canonical, _, to_sign = done.out.removeprefix("--- canonical request\n").partition("\n--- string to sign\n")
     assert canonical.startswith(
@@ -79,10 +79,10 @@ def test_the_explanation_is_what_was_signed(env: dict[str, str], sandbox: Sandbo
         to_sign.splitlines()[1],
         hashlib.sha256(whole.encode()).hexdigest(),
     ]
-    assert "nothing is signed" in run("curl", PATH, "--explain", env={**env, **TOKEN_ONLY}).err
+    assert "needs an access key" in run("curl", PATH, "--explain", env={**env, **TOKEN_ONLY}).err
 
 
-def test_nothing_is_sent_when_it_is_only_shown(env: dict[str, str]) -> None:
+def test_print_and_explain_send_nothing(env: dict[str, str]) -> None:
     with serve(lambda _: Answer()) as server:
         for how in ("--print", "--explain"):
             assert run("curl", f"{server.url}/x", how, env=env).code == 0
@@ -101,15 +101,15 @@ def test_nothing_is_sent_when_it_is_only_shown(env: dict[str, str]) -> None:
         ("ftp://vpc.cn-north-4.myhuaweicloud.com/", "https://"),
     ],
 )
-def test_credentials_go_only_where_they_are_meant_to(url: str, says: str, env: dict[str, str]) -> None:
+def test_credentials_are_not_sent_to_other_hosts(url: str, says: str, env: dict[str, str]) -> None:
     done = run("curl", url, "--print", env=env)
     assert (done.code, done.out) == (2, "")
     assert says in done.err
     assert "secret-word" not in done.err
 
 
-def test_hosts_that_are_meant(env: dict[str, str]) -> None:
-    """This cloud, the configured server, this machine, and what --allow-host names."""
+def test_allowed_hosts(env: dict[str, str]) -> None:
+    """Huawei Cloud, the configured server, this machine, and hosts named by --allow-host."""
     for url, more in (
         ("https://vpc.cn-north-4.myhuaweicloud.com/v1/vpcs", ()),
         ("http://127.0.0.1:1/x", ()),
@@ -120,11 +120,11 @@ def test_hosts_that_are_meant(env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("header", ["Authorization: x", "x-auth-token: abc", "no colon", ": x"])
-def test_headers_that_are_refused(header: str, env: dict[str, str]) -> None:
+def test_invalid_headers_are_refused(header: str, env: dict[str, str]) -> None:
     assert run("curl", PATH, "-H", header, env=env).code == 2
 
 
-def test_whoami_says_what_was_found_where(env: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
+def test_whoami_shows_settings_and_their_sources(env: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "credentials"
     file.write_text(
         f"[basic]\nak = {sandbox.access_key}\nsk = {sandbox.secret_key}\nproject_id = {sandbox.project_id}\n"
@@ -154,13 +154,13 @@ def test_whoami_says_what_was_found_where(env: dict[str, str], sandbox: Sandbox,
     assert "a token  from environment (METASTUDIO_TOKEN)" in token
 
 
-def test_whoami_asks_iam_for_the_project(env: dict[str, str], sandbox: Sandbox) -> None:
+def test_whoami_discovers_the_project_through_iam(env: dict[str, str], sandbox: Sandbox) -> None:
     done = run("whoami", env={**env, "HUAWEICLOUD_SDK_PROJECT_ID": ""})
     assert done.code == 0, done.err
     assert f"project      {sandbox.project_id}  from IAM" in done.out
 
 
-def test_whoami_when_they_are_refused(env: dict[str, str]) -> None:
+def test_whoami_with_refused_credentials(env: dict[str, str]) -> None:
     done = run("whoami", env={**env, "HUAWEICLOUD_SDK_SK": "wrong"})
     assert done.code == 4
     assert "access key   SAND***" in done.out
@@ -168,7 +168,7 @@ def test_whoami_when_they_are_refused(env: dict[str, str]) -> None:
     assert "Hint: The secret key" in done.err
 
 
-def test_whoami_knows_a_wrong_clock() -> None:
+def test_whoami_reports_a_wrong_clock() -> None:
     with serve_sandbox(jobs=1, clock_offset=7200) as ahead:
         done = run("whoami", env=ahead.environment)
     assert done.code == 0, done.err

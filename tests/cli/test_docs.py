@@ -1,4 +1,4 @@
-"""docs/cli.md shows every command, and what it shows is so."""
+"""docs/cli.md shows every command, with its current output."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from metastudio.cli.root import entries
-from metastudio.contract.operation import operations
+from metastudio.cli.root import command_entries
+from metastudio_client.contract import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
 def sessions() -> list[tuple[str, str]]:
-    """Each line that was run, with what it showed."""
+    """Return each command line with its output."""
     blocks = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
     return [
         (line, shown) for block in blocks for line, _, shown in (each.partition("\n") for each in block.split("$ ")[1:])
@@ -25,22 +25,24 @@ def sessions() -> list[tuple[str, str]]:
 
 def test_every_command_is_in_a_session() -> None:
     run = " ".join(line for line, _ in sessions())
-    for name in {*entries(operations()), "jobs summary"} - {"contract-test"}:  # it has a page of its own
+    for name in {*command_entries(OPERATIONS), "jobs summary"} - {
+        "contract-test"
+    }:  # documented in docs/contract-testing.md
         assert f"metastudio {name}" in run, name
     assert "metastudio contract-test" in PAGE
 
 
-def test_every_session_shows_something_and_no_secret() -> None:
+def test_every_session_has_output_and_no_secret() -> None:
     for line, shown in sessions():
         assert shown.strip(), line
         assert "Traceback" not in shown, line
-        if line != "metastudio sandbox":  # the one place where secrets are printed; they are made up
+        if line != "metastudio sandbox":  # prints the sandbox's made-up secrets
             assert "sandbox-secret" not in shown, line
             assert "sandbox-token" not in shown, line
 
 
 @pytest.mark.slow
-def test_the_sessions_are_what_the_command_shows_now() -> None:
+def test_the_sessions_are_up_to_date() -> None:
     check = [sys.executable, str(ROOT / "scripts" / "transcript.py"), "--check"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,16 +1,18 @@
-"""A parameter, a field and a second list that are added to the contract appear in the command by themselves."""
+"""A parameter, a field and a second list added to the contract appear in the command without code changes."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_runs import Done, Terminal, run
+from cli_runs import CompletedCommand, PseudoTerminal, run
 from loopback import Answer, Received, Server, serve
-from metastudio.cli.root import OWN, command_names
-from metastudio.contract.operation import Operation, operations
+from metastudio.cli.root import BUILT_IN, command_names
+from metastudio.contract.operation import Operation
+from metastudio_client.contract import OPERATIONS
 from repository import Repository
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ VOICES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def voices() -> Iterator[Server]:
-    def answer(request: Received) -> Answer:
+    def respond(request: Received) -> Answer:
         if "/jobs" in request.target:
             body: dict[str, Any] = {"count": 0, "jobs": []}
         else:
@@ -150,7 +152,7 @@ def voices() -> Iterator[Server]:
             body = {"data": {"total": 1, "voices": only}} if only else VOICES
         return Answer(body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
 
-    with serve(answer) as server:
+    with serve(respond) as server:
         yield server
 
 
@@ -166,7 +168,7 @@ def settings(evolved: Repository, voices: Server) -> dict[str, str]:
     }
 
 
-def command(*arguments: str, env: dict[str, str]) -> Done:
+def command(*arguments: str, env: dict[str, str]) -> CompletedCommand:
     return run(*arguments, env=env, command=COMMAND)
 
 
@@ -207,8 +209,8 @@ def test_a_second_list(settings: dict[str, str], voices: Server) -> None:
     assert request.header("x-kind") == "k"
 
 
-def test_its_table_its_summary_and_its_states(settings: dict[str, str]) -> None:
-    with Terminal("voices", "--studio", "main", env=settings, command=COMMAND) as terminal:
+def test_table_summary_and_states_of_the_second_list(settings: dict[str, str]) -> None:
+    with PseudoTerminal("voices", "--studio", "main", env=settings, command=COMMAND) as terminal:
         assert terminal.end() == 0
         assert terminal.marked().splitlines() == [
             "‹bold:meta.id  phase   born              owners›",
@@ -223,14 +225,14 @@ def test_its_table_its_summary_and_its_states(settings: dict[str, str]) -> None:
     assert table.out == "meta.id,owners\nv1,a; b\nv2,\n"
 
 
-def test_what_it_lacks_is_not_offered(settings: dict[str, str]) -> None:
-    """A voice cannot be asked for by its ID alone: that needs a studio, too."""
+def test_watch_needs_a_filter_on_the_id_alone(settings: dict[str, str]) -> None:
+    """A voice cannot be requested by its ID alone, because the path also needs a studio."""
     shown = command("voices", "--help", env=settings).out
     assert "  summary" in shown
     assert "  watch" not in shown
 
 
-def test_what_is_required_is_asked_for(settings: dict[str, str], voices: Server) -> None:
+def test_a_missing_required_parameter_is_reported(settings: dict[str, str], voices: Server) -> None:
     done = command("voices", env=settings)
     assert done.code == 2
     assert "studio" in done.err
@@ -238,18 +240,18 @@ def test_what_is_required_is_asked_for(settings: dict[str, str], voices: Server)
 
 
 def named(*names: str) -> dict[str, Operation]:
-    one = next(iter(operations().values()))
-    return {name: one._replace(id=name) for name in names}
+    one = next(iter(OPERATIONS.values()))
+    return {name: replace(one, id=name) for name in names}
 
 
 def test_names_of_commands() -> None:
-    """The last word, unless another list or a command of the program has it."""
+    """The last word of the operation ID, unless it is ambiguous or reserved."""
     contract = named("list_training_jobs", "list_voice_jobs", "list_assets", "list_sandbox", "query_all_batches")
-    assert list(command_names(contract, {*OWN, "watch"})) == [
+    assert list(command_names(contract, {*BUILT_IN, "watch"})) == [
         "training-jobs",
         "voice-jobs",
         "assets",
         "list-sandbox",
         "batches",
     ]
-    assert list(command_names(operations(), {*OWN, "watch"})) == ["jobs"]
+    assert list(command_names(OPERATIONS, {*BUILT_IN, "watch"})) == ["jobs"]

@@ -1,4 +1,4 @@
-"""The examples and the demonstration run as they are, warnings being errors."""
+"""The examples and demo.sh run unchanged, with warnings as errors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 SHOWS = {
-    "list_jobs.py": "101 jobs in all, the newest:",
+    "list_jobs.py": "101 jobs in total, the newest:",
     "wait_for_jobs.py": "was not at rest after 1 s: last in state TRAINING",
     "count_async.py": "    5  TRAINING\n",
-    "handle_errors.py": "The key is not accepted: APIGW.0301.",
+    "handle_errors.py": "The access key was refused: APIGW.0301.",
     "generated_client.py": "HTTP 200, request ",
     "sign_any_request.py": "0123456789abcdef0123456789abcdef  cn-north-4",
 }
@@ -29,21 +29,21 @@ def test_example(name: str, env: dict[str, str]) -> None:
     assert SHOWS[name] in done.out
 
 
-def test_example_of_a_test() -> None:
+def test_the_pytest_example() -> None:
     plain = ["-p", "no:cacheprovider", "--rootdir", str(ROOT / "examples"), "-c", "/dev/null", "-W", "error"]
     pytest_ = (sys.executable, "-m", "pytest", *plain)
     done = run(ROOT / "examples" / "test_my_program.py", env={}, command=pytest_)
     assert "2 passed" in done.out, done.out + done.err
 
 
-def test_no_example_is_left_out() -> None:
+def test_every_example_is_tested_and_listed() -> None:
     shown = (ROOT / "examples" / "README.md").read_text()
     assert {path.name for path in EXAMPLES} == {*SHOWS, "test_my_program.py"}
     assert all(f"[{path.name}]({path.name})" in shown for path in EXAMPLES)
 
 
 def test_the_demonstration(tmp_path: Path) -> None:
-    """From anywhere, into a pipe: at least ten jobs with their states, asked for in the one way that is shown."""
+    """It runs from any directory and in a pipe, and prints at least ten jobs with their states."""
     done = run(env={"METASTUDIO_VENV": sys.prefix}, command=(str(ROOT / "demo.sh"),), cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     jobs = re.findall(r"^[0-9a-f]{32}  .*?  ([A-Z][A-Z_]+)  ", done.out, re.MULTILINE)

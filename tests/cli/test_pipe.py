@@ -1,4 +1,4 @@
-"""Lists in a pipe and in files: formats, filters on the wire, bad input."""
+"""Lists in a pipe and in files: formats, request parameters, invalid input."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from cli_runs import Done, run
+from cli_runs import CompletedCommand, run
 from loopback import Answer, Received, Server, serve
 from metastudio.sandbox import Sandbox
 
 JOBS = "jobs"
 
 
-def sent(sandbox: Sandbox) -> list[dict[str, object]]:
-    """What the server has in the project, in its order."""
+def server_items(sandbox: Sandbox) -> list[dict[str, object]]:
+    """Return the server's items of the main project, in order."""
     (store,) = sandbox.stores.values()
     return [item for item in store.items() if item["project_id"] == sandbox.project_id]
 
 
-def test_json_lines_are_what_the_server_sent(sandbox: Sandbox, env: dict[str, str]) -> None:
+def test_json_lines_are_the_items_as_sent(sandbox: Sandbox, env: dict[str, str]) -> None:
     done = run(JOBS, env=env)
     assert (done.code, done.err) == (0, "")
-    assert [json.loads(line) for line in done.out.splitlines()] == sent(sandbox)
+    assert [json.loads(line) for line in done.out.splitlines()] == server_items(sandbox)
 
 
-def test_json_is_one_array_of_the_same(sandbox: Sandbox, env: dict[str, str]) -> None:
-    assert json.loads(run(JOBS, "--output", "json", env=env).out) == sent(sandbox)
-    assert run(JOBS, "--output", "json", "--job-id", "nobody", env=env).out == "[]\n"
+def test_json_is_one_array_of_the_items_as_sent(sandbox: Sandbox, env: dict[str, str]) -> None:
+    assert json.loads(run(JOBS, "--output", "json", env=env).out) == server_items(sandbox)
+    assert run(JOBS, "--output", "json", "--job-id", "unknown-id", env=env).out == "[]\n"
 
 
-def test_times_stay_as_the_server_wrote_them(env: dict[str, str]) -> None:
-    """Another zone, a time that is none, and null: neither turned into UTC nor an error."""
+def test_times_are_not_changed(env: dict[str, str]) -> None:
+    """Another time zone, an invalid time and null are neither converted nor an error."""
     item = {"job_id": "1", "name": "a\x9b31m\u2028b", "state": "NEW", "project_id": "p", "tags": None}
     jobs = [{**item, "create_time": written} for written in ("2023-12-08T08:30:56+08:00", "soon", None)]
     body = json.dumps({"count": 3, "jobs": [{**job, "job_id": str(n)} for n, job in enumerate(jobs)]}).encode()
@@ -58,7 +58,7 @@ def test_csv(env: dict[str, str]) -> None:
     assert by_id["646682facddb4912976f19a4d61c6a91"]["create_time"] == "2023-12-08T08:30:56Z"
 
 
-def test_csv_holds_nothing_that_a_spreadsheet_runs(env: dict[str, str]) -> None:
+def test_csv_contains_no_formula(env: dict[str, str]) -> None:
     names = ['=cmd|"/c calc"!A1', "+1-2", "-x", "@x", "\tx", "-5", "+86 1", 'a,"b"\nc', "ok"]
     jobs = [
         {"job_id": str(n), "name": name, "state": "S", "project_id": "p", "create_time": "2023-12-08T08:30:56Z"}
@@ -72,14 +72,14 @@ def test_csv_holds_nothing_that_a_spreadsheet_runs(env: dict[str, str]) -> None:
     assert shown == ["'" + names[0], "'+1-2", "'-x", "'@x", "'\tx", "-5", "'+86 1", 'a,"b"\nc', "ok"]
 
 
-def test_columns_choose_in_every_format(env: dict[str, str]) -> None:
+def test_columns_apply_to_every_format(env: dict[str, str]) -> None:
     chosen = ["--columns", "state, name", "--limit", "1"]
     assert run(JOBS, *chosen, env=env).out == '{"state": "TRAINING", "name": "Name 1"}\n'
     assert run(JOBS, *chosen, "-o", "csv", env=env).out == "state,name\nTRAINING,Name 1\n"
     assert run(JOBS, *chosen, "-o", "table", env=env).out == "state     name\nTRAINING  Name 1\n"
 
 
-def test_a_table_in_a_pipe_is_plain_and_whole(env: dict[str, str]) -> None:
+def test_a_table_in_a_pipe_has_no_colours_and_is_not_truncated(env: dict[str, str]) -> None:
     out = run(JOBS, "--output", "table", "--columns", "job_id,state,cover_download_url,tags,name", env=env).out
     lines = out.splitlines()
     assert len(lines) == 102
@@ -93,32 +93,33 @@ def test_a_table_in_a_pipe_is_plain_and_whole(env: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def asked() -> dict[str, str]:
-    """What one command line with every kind of filter asks, as parameters on the wire."""
+def parameters() -> dict[str, str]:
+    """The request parameters of a command line with every kind of filter."""
     body = b'{"count": 0, "jobs": []}'
 
-    def answer(_: Received) -> Answer:
+    def respond(_: Received) -> Answer:
         return Answer(body=body, headers={"Content-Type": "application/json"})
 
-    with serve(answer) as server:
-        done = _ask(server, "--state", "training,job_finish", "--state", "SOME_NEW", "--create-since", "2023-12-01",
-                    "--create-until", "2023-12-02", "--sort-dir", "DESC", "--sort-key", "create_time", "--tag", "a,b",
-                    "--app-user-id", "me", "--limit", "7", "--model-resolution", "1080p",
-                    "--name", "50% + 数")  # fmt: skip
+    with serve(respond) as server:
+        done = _list_jobs(
+            server, "--state", "training,job_finish", "--state", "SOME_NEW", "--create-since", "2023-12-01",
+            "--create-until", "2023-12-02", "--sort-dir", "DESC", "--sort-key", "create_time", "--tag", "a,b",
+            "--app-user-id", "me", "--limit", "7", "--model-resolution", "1080p", "--name", "50% + 数",
+        )  # fmt: skip
         assert (done.code, done.out, done.err) == (0, "", "")
         (request,) = server.received
         header = request.header("x-app-userid") or ""
         return {**dict(parse_qsl(urlsplit(request.target).query)), "X-App-UserId": header}
 
 
-def _ask(server: Server, *arguments: str) -> Done:
+def _list_jobs(server: Server, *arguments: str) -> CompletedCommand:
     keys = {"HUAWEICLOUD_SDK_AK": "AKAKAKAK", "HUAWEICLOUD_SDK_SK": "SKSKSKSK", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
     return run(JOBS, *arguments, env={**keys, "METASTUDIO_BASE_URL": server.url})
 
 
-def test_filters_go_out_as_the_contract_says(asked: dict[str, str]) -> None:
-    """Known values in any case; dates are days of this zone, the last one whole; the page is as small as the limit."""
-    assert asked == {
+def test_filters_are_sent_as_the_contract_says(parameters: dict[str, str]) -> None:
+    """Known values in any case; dates are whole local days; the page size does not exceed the limit."""
+    assert parameters == {
         "state": "TRAINING,JOB_FINISH,SOME_NEW",
         "create_since": "2023-11-30T16:00:00Z",
         "create_until": "2023-12-02T15:59:59Z",
@@ -156,9 +157,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("arguments", BAD)
-def test_bad_input_is_one_clear_line_before_anything_is_sent(arguments: str) -> None:
+def test_invalid_input_is_one_line_and_sends_nothing(arguments: str) -> None:
     with serve(lambda _: Answer(500)) as server:
-        done = _ask(server, *arguments.split(" "))
+        done = _list_jobs(server, *arguments.split(" "))
         assert not server.received
     message, _, rest = done.err.partition("\n")
     assert message.startswith("Error: ")
@@ -167,7 +168,7 @@ def test_bad_input_is_one_clear_line_before_anything_is_sent(arguments: str) -> 
     assert not rest or (rest.startswith("Hint: ") and rest.count("\n") == 1)
 
 
-def test_no_credentials_says_what_to_set(tmp_path: Path) -> None:
+def test_missing_credentials_have_a_hint(tmp_path: Path) -> None:
     (tmp_path / "credentials").write_text("[basic]\nak = only-one-half\n")
     half = run(JOBS, env={"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(tmp_path / "credentials")})
     assert half.code == 4
@@ -197,14 +198,14 @@ def test_retries_and_their_number(env: dict[str, str]) -> None:
             assert len(server.received) == wanted
 
 
-def test_debug_shows_where(env: dict[str, str]) -> None:
+def test_debug_shows_the_traceback(env: dict[str, str]) -> None:
     for arguments in (["--debug", JOBS], [JOBS, "--debug"]):
         done = run(*arguments, "--base-url", "http://127.0.0.1:9", "--max-retries", "0", env=env)
         assert "Traceback (most recent call last)" in done.err
         assert done.err.splitlines()[-1].startswith("Error: cannot connect")
 
 
-def test_a_success_that_is_none_is_an_error(env: dict[str, str]) -> None:
+def test_a_success_that_is_not_json_is_an_error(env: dict[str, str]) -> None:
     login = Answer(body=b"<html>", headers={"Content-Type": "text/html"})
     with serve(lambda _: login) as server:
         done = run(JOBS, env={**env, "METASTUDIO_BASE_URL": server.url})
@@ -213,12 +214,12 @@ def test_a_success_that_is_none_is_an_error(env: dict[str, str]) -> None:
 
 def test_files(tmp_path: Path, env: dict[str, str]) -> None:
     file = tmp_path / "jobs.csv"
-    assert run(JOBS, "--limit", "3", "--columns", "name", "--out", file, env=env) == Done(0, "", "")
+    assert run(JOBS, "--limit", "3", "--columns", "name", "--out", file, env=env) == CompletedCommand(0, "", "")
     assert file.read_text() == "name\nName 1\nName 2\nName 3\n"
     there = run(JOBS, "--out", file, env=env)
     assert there.code == 2
-    assert "is there already" in there.err
-    assert "Hint: --force replaces it" in there.err
+    assert "already exists" in there.err
+    assert "Hint: add --force to replace it" in there.err
     assert run(JOBS, "--limit", "1", "--columns", "name", "--out", file, "--force", "-o", "jsonl", env=env).code == 0
     assert file.read_text() == '{"name": "Name 1"}\n'
     assert run(JOBS, "--limit", "1", "--columns", "name", "--out", "-", env=env).out == '{"name": "Name 1"}\n'
@@ -228,7 +229,7 @@ def test_files(tmp_path: Path, env: dict[str, str]) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["jobs.csv", "x.table"]
 
 
-def test_files_that_cannot_be_written(tmp_path: Path, env: dict[str, str]) -> None:
+def test_unwritable_files(tmp_path: Path, env: dict[str, str]) -> None:
     for place in (tmp_path / "nowhere" / "jobs.csv", tmp_path):
         done = run(JOBS, "--out", place, "--force", env=env)
         assert done.code == 2
@@ -247,7 +248,7 @@ def test_a_failure_leaves_the_file_as_it_was(tmp_path: Path, env: dict[str, str]
 
 def test_summary(sandbox: Sandbox, env: dict[str, str]) -> None:
     summary = json.loads(run(JOBS, "summary", "--output", "json", env=env).out)
-    items = sent(sandbox)
+    items = server_items(sandbox)
     assert summary["total"] == len(items)
     states = {state: count for phase in summary["phases"].values() for state, count in phase["states"].items()}
     assert states == {state: sum(item["state"] == state for item in items) for state in states}
@@ -255,4 +256,4 @@ def test_summary(sandbox: Sandbox, env: dict[str, str]) -> None:
     times = sorted(str(item["create_time"]) for item in items)
     assert (summary["oldest"]["create_time"], summary["newest"]["create_time"]) == (times[0], times[-1])
     assert run(JOBS, "summary", "--state", "TRAINING", env=env).out.startswith("5 jobs\n")
-    assert json.loads(run(JOBS, "summary", "-o", "json", "--job-id", "nobody", env=env).out)["oldest"] is None
+    assert json.loads(run(JOBS, "summary", "-o", "json", "--job-id", "unknown-id", env=env).out)["oldest"] is None

@@ -1,11 +1,11 @@
-"""What people see in a terminal, compared with screens that somebody has looked at."""
+"""Screens in a terminal, compared with stored and reviewed ones."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from cli_runs import Matches, Terminal
+from cli_runs import PseudoTerminal, ScreenMatcher
 from loopback import Answer
 from loopback import serve as serve_fixed
 from metastudio.sandbox import serve
@@ -21,7 +21,7 @@ COMMANDS = {
     "jobs-40": (40, "jobs --limit 2"),
     "jobs-columns": (100, "jobs --limit 12 --columns name,state,tags,batch_name,last_update_time"),
     "jobs-columns-40": (40, "jobs --limit 2 --columns state,name,tags,cover_download_url"),
-    "jobs-none": (100, "jobs --job-id nobody"),
+    "jobs-none": (100, "jobs --job-id unknown-id"),
     "jobs-json": (100, "jobs --limit 1 --output json"),
     "summary-100": (100, "jobs summary"),
     "summary-40": (40, "jobs summary"),
@@ -37,23 +37,23 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_screen(name: str, env: dict[str, str], screen_matches: Matches) -> None:
+def test_screen(name: str, env: dict[str, str], screen_matches: ScreenMatcher) -> None:
     columns, arguments = COMMANDS[name]
-    with Terminal(*arguments.split(), env=env, columns=columns, rows=80) as terminal:
+    with PseudoTerminal(*arguments.split(), env=env, columns=columns, rows=80) as terminal:
         code = terminal.end()
         screen_matches(name, f"$ metastudio {arguments}\n{terminal.marked()}exit code {code}\n")
 
 
-def test_what_the_contract_does_not_know_is_shown_all_the_same(screen_matches: Matches) -> None:
-    """Unlisted states have a colour and a place of their own; unknown properties and nulls disturb nothing."""
+def test_unlisted_values_are_shown(screen_matches: ScreenMatcher) -> None:
+    """Unlisted states have their own colour and group; unknown properties and nulls are accepted."""
     with serve(jobs=40, newer=True) as newer:
         for name, arguments in {"newer-jobs": "jobs", "newer-summary": "jobs summary"}.items():
-            with Terminal(*arguments.split(), env=newer.environment, rows=80) as terminal:
+            with PseudoTerminal(*arguments.split(), env=newer.environment, rows=80) as terminal:
                 code = terminal.end()
                 screen_matches(name, f"$ metastudio {arguments}\n{terminal.marked()}exit code {code}\n")
 
 
-def test_wide_characters_line_up_where_they_are_cut(env: dict[str, str], screen_matches: Matches) -> None:
+def test_truncated_wide_characters_are_aligned(env: dict[str, str], screen_matches: ScreenMatcher) -> None:
     names = ["数字人" * 20, "a" + "数" * 30, "短", "plain", "e\u0301 🚀 " * 12, "x" * 60]
     jobs = [
         {
@@ -68,7 +68,7 @@ def test_wide_characters_line_up_where_they_are_cut(env: dict[str, str], screen_
     body = json.dumps({"count": len(jobs), "jobs": jobs}).encode()
     with serve_fixed(lambda _: Answer(body=body, headers={"Content-Type": "application/json"})) as server:
         settings = {**env, "METASTUDIO_BASE_URL": server.url}
-        with Terminal("jobs", env=settings, columns=70) as terminal:
+        with PseudoTerminal("jobs", env=settings, columns=70) as terminal:
             assert terminal.end() == 0
             screen_matches("wide", terminal.text())
             lines = terminal.text().splitlines()[1:-1]
@@ -77,8 +77,8 @@ def test_wide_characters_line_up_where_they_are_cut(env: dict[str, str], screen_
 
 
 @pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
-def test_no_colours_where_they_are_not_wanted(setting: dict[str, str], env: dict[str, str]) -> None:
+def test_colours_can_be_disabled(setting: dict[str, str], env: dict[str, str]) -> None:
     for arguments in (["jobs", "--limit", "3"], ["jobs", "--nope"], ["jobs", "summary"]):
-        with Terminal(*arguments, env={**env, **setting}) as terminal:
+        with PseudoTerminal(*arguments, env={**env, **setting}) as terminal:
             terminal.end()
             assert b"\x1b" not in terminal.raw

@@ -1,4 +1,4 @@
-"""How the command ends when somebody ends it, and what it says while it works."""
+"""Signals, closed pipes and progress."""
 
 from __future__ import annotations
 
@@ -9,107 +9,109 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_runs import COMMAND, Terminal, environment, run
+from cli_runs import COMMAND, PseudoTerminal, environment, run
 from loopback import Answer, Received, serve
-from metastudio.sandbox import Sandbox
 from metastudio.sandbox import serve as serve_sandbox
 
 
-class Gate:
-    """A server that tells when a request has come, and answers none: a real pipe carries the word."""
+class BlockingHandler:
+    """A request handler that blocks until `close`. `wait` returns when a request has arrived."""
 
     def __init__(self) -> None:
-        self._come, self._tell = os.pipe()
+        self._arrived, self._announce = os.pipe()
         self._wait, self._release = os.pipe()
 
     def __call__(self, _: Received) -> Answer:
-        os.write(self._tell, b".")
+        os.write(self._announce, b".")
         os.read(self._wait, 1)
         return Answer(500)
 
     def wait(self) -> None:
-        os.read(self._come, 1)
+        os.read(self._arrived, 1)
 
     def close(self) -> None:
         os.write(self._release, b"." * 100)
 
 
 @pytest.mark.parametrize("arguments", [["jobs"], ["jobs", "summary"], ["watch", "x"], ["whoami"], ["curl", "/x"]])
-def test_ctrl_c_ends_it_at_once_without_a_word(arguments: list[str], env: dict[str, str]) -> None:
-    """As any other command: by the signal itself, which a shell shows as 130."""
-    gate = Gate()
-    with serve(gate) as server:
+def test_ctrl_c_ends_the_command_silently(arguments: list[str], env: dict[str, str]) -> None:
+    """The process ends by the signal itself, which a shell shows as 130."""
+    handler = BlockingHandler()
+    with serve(handler) as server:
         settings = environment({**env, "METASTUDIO_BASE_URL": server.url})
         process = subprocess.Popen([COMMAND, *arguments], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        gate.wait()
+        handler.wait()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
-        gate.close()
+        handler.close()
     assert process.returncode == -signal.SIGINT
     assert err == b""
     assert b"accepted" not in out
 
 
 def test_ctrl_c_in_a_terminal(env: dict[str, str]) -> None:
-    gate = Gate()
-    with serve(gate) as server, Terminal("watch", "x", env={**env, "METASTUDIO_BASE_URL": server.url}) as terminal:
-        gate.wait()
+    handler = BlockingHandler()
+    with (
+        serve(handler) as server,
+        PseudoTerminal("watch", "x", env={**env, "METASTUDIO_BASE_URL": server.url}) as terminal,
+    ):
+        handler.wait()
         terminal.type("\x03")
         assert terminal.end() == 130
-        gate.close()
+        handler.close()
         assert "Traceback" not in terminal.text()
         assert terminal.raw.endswith(b"\x1b[?25h") or b"\x1b[?25l" not in terminal.raw.rpartition(b"\x1b[?25h")[2]
 
 
-def test_being_told_to_end_leaves_no_half_file(tmp_path: Path, env: dict[str, str]) -> None:
-    gate = Gate()
-    with serve(gate) as server:
+def test_sigterm_leaves_no_unfinished_file(tmp_path: Path, env: dict[str, str]) -> None:
+    handler = BlockingHandler()
+    with serve(handler) as server:
         settings = environment({**env, "METASTUDIO_BASE_URL": server.url})
         process = subprocess.Popen([COMMAND, "jobs", "--out", "jobs.csv"], env=settings, cwd=tmp_path)
-        gate.wait()
+        handler.wait()
         assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
         process.send_signal(signal.SIGTERM)
         process.wait(20)
-        gate.close()
+        handler.close()
     assert process.returncode == -signal.SIGTERM
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "table", "json"])
-def test_a_reader_that_goes_away(form: str) -> None:
-    """As any other command: by SIGPIPE, which a shell shows as 141."""
+def test_a_closed_pipe_ends_the_command(form: str) -> None:
+    """The process ends by SIGPIPE, which a shell shows as 141."""
     with serve_sandbox(jobs=2000) as sandbox:
         line = f'"$0" jobs --output {form} | head -n 1 > /dev/null; echo "${{PIPESTATUS[0]}}"'
         done = run("-c", line, COMMAND, env=sandbox.environment, command=("bash",))
     assert (done.out, done.err) == ("141\n", "")
 
 
-def test_a_full_disk_is_said(env: dict[str, str]) -> None:
+def test_a_full_disk_is_reported(env: dict[str, str]) -> None:
     done = run("-c", '"$0" jobs > /dev/full', COMMAND, env=env, command=("bash",))
     assert done.code == 1
     assert "No space left" in done.err
     assert "Traceback" not in done.err
 
 
-def test_pages_come_as_they_are_there(env: dict[str, str]) -> None:
-    """A reader of a pipe has the first page before the second is answered."""
+def test_pages_are_written_as_they_arrive(env: dict[str, str]) -> None:
+    """The first page is in the pipe before the second one is received."""
     pages = [
         b'{"count": 101, "jobs": [%s]}' % b",".join(_job(n) for n in range(start, min(start + 100, 101)))
         for start in (0, 100)
     ]
-    gate = Gate()
+    handler = BlockingHandler()
 
-    def answer(request: Received) -> Answer:
+    def respond(request: Received) -> Answer:
         if "offset=0" not in request.target:
-            gate(request)
+            handler(request)
         return Answer(body=pages["offset=0" not in request.target], headers={"Content-Type": "application/json"})
 
-    with serve(answer) as server:
+    with serve(respond) as server:
         settings = environment({**env, "METASTUDIO_BASE_URL": server.url})
         with subprocess.Popen([COMMAND, "jobs"], env=settings, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             lines = [process.stdout.readline() for _ in range(100)]
-            gate.close()
+            handler.close()
             lines += process.stdout.readlines()
     assert len(lines) == 101
 
@@ -121,15 +123,15 @@ def _job(number: int) -> bytes:
     )
 
 
-def test_progress_is_for_those_who_look(tmp_path: Path) -> None:
-    """On standard error of a terminal, while a table or a file is made; taken away at the end."""
+def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
+    """While a table or file is written, on standard error; it is erased at the end."""
     with serve_sandbox(jobs=450) as sandbox:
         for arguments, there in (
             (["jobs"], True),
             (["jobs", "--out", str(tmp_path / "a.csv")], True),
             (["jobs", "-o", "csv"], False),
         ):
-            with Terminal(*arguments, env=sandbox.environment, rows=500) as terminal:
+            with PseudoTerminal(*arguments, env=sandbox.environment, rows=500) as terminal:
                 assert terminal.end() == 0
                 assert (b"100 of 450" in terminal.raw) == there, arguments
                 assert "100 of 450" not in terminal.text()
@@ -137,26 +139,5 @@ def test_progress_is_for_those_who_look(tmp_path: Path) -> None:
         assert run("jobs", "--out", tmp_path / "b.csv", env=sandbox.environment).err == ""
 
 
-def test_the_sandbox_ends_quietly(tmp_path: Path) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with subprocess.Popen(
-            [COMMAND, "sandbox"], env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            process.send_signal(number)
-            _, err = process.communicate(timeout=20)
-        assert first.startswith("export METASTUDIO_BASE_URL=http://127.0.0.1:")
-        assert process.returncode == 0
-        assert "Traceback" not in err
-
-
-def test_a_port_that_is_taken(sandbox: Sandbox) -> None:
-    done = run("sandbox", "--port", sandbox.url.rpartition(":")[2], env={})
-    assert done.code == 2
-    assert "Address already in use" in done.err
-    assert "choose another" in done.err
-
-
-def test_python_of_tests_is_that_of_the_command() -> None:
+def test_the_command_runs_with_the_python_of_the_tests() -> None:
     assert Path(COMMAND).parent == Path(sys.executable).parent

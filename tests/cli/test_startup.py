@@ -1,4 +1,4 @@
-"""What is imported when, and what is said when it is not installed."""
+"""Lazy imports, and the errors for missing extras."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 
 import pytest
-from cli_runs import Done, run
+from cli_runs import CompletedCommand, run
 
 SERVERS = {"schemathesis", "starlette", "uvicorn", "yaml", "sqlite3", "metastudio.sandbox", "metastudio.tester"}
 PROGRAM = """
@@ -26,7 +26,7 @@ def loaded(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["jobs", "--help"], ["watch", "--help"], ["nothing"]])
-def test_help_needs_neither_servers_nor_http(arguments: list[str]) -> None:
+def test_help_imports_neither_servers_nor_httpx(arguments: list[str]) -> None:
     assert not loaded(*arguments) & {
         *SERVERS,
         "httpx",
@@ -37,14 +37,14 @@ def test_help_needs_neither_servers_nor_http(arguments: list[str]) -> None:
     }
 
 
-def test_a_list_needs_no_server(env: dict[str, str]) -> None:
+def test_a_list_imports_no_server(env: dict[str, str]) -> None:
     done = run("-c", PROGRAM, "jobs", "--limit", "1", env=env, command=(sys.executable,))
     assert done.out
-    assert not set(done.err.split()) & {*SERVERS, "rich", "metastudio.cli.sandbox", "metastudio.cli.curl"}
+    assert not set(done.err.split()) & {*SERVERS, "metastudio.cli.sandbox", "metastudio.cli.curl"}
 
 
-def without(missing: str, *arguments: str) -> Done:
-    """Run with a library that cannot be imported, as if it were not installed."""
+def without(missing: str, *arguments: str) -> CompletedCommand:
+    """Run as if a library were not installed."""
     program = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['metastudio', *sys.argv[1:]]"
     return run(
         "-c",
@@ -55,7 +55,7 @@ def without(missing: str, *arguments: str) -> Done:
     )
 
 
-def test_an_extra_that_is_missing_is_named(env: dict[str, str]) -> None:
+def test_a_missing_extra_is_named(env: dict[str, str]) -> None:
     for missing, command, extra in (
         ("click", ["jobs"], "cli"),
         ("rich.cells", ["--version"], None),
@@ -72,7 +72,7 @@ def test_an_extra_that_is_missing_is_named(env: dict[str, str]) -> None:
             assert f"metastudio-client[{extra}]" in done.err
 
 
-def test_the_connection_holds_for_contract_test_too() -> None:
+def test_connection_options_apply_to_contract_test() -> None:
     keys = {"HUAWEICLOUD_SDK_AK": "AKAKAKAK", "HUAWEICLOUD_SDK_SK": "SKSKSKSK"}
     done = run("--project-id", "p", "contract-test", "http://127.0.0.1:9", env=keys)
     assert done.code == 2
@@ -83,7 +83,7 @@ def test_version() -> None:
     assert run("--version", env={}).out.startswith(f"metastudio-client {version('metastudio-client')} (Python 3.")
 
 
-def test_without_arguments_it_shows_its_help() -> None:
+def test_without_arguments_the_help_is_shown() -> None:
     done = run(env={})
     assert done.code == 2
     assert done.err == run("--help", env={}).out

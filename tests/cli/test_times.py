@@ -1,4 +1,4 @@
-"""Times and durations as people write them."""
+"""Parsing and display of times and durations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metastudio.cli.times import instant, local, parse_duration, parse_time
+from metastudio.cli.times import parse_duration, parse_instant, parse_time, to_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_times(text: str, moment: datetime) -> None:
     assert parse_time(text, now=NOW) == moment
 
 
-def test_a_date_is_a_whole_day_here() -> None:
+def test_a_date_is_a_whole_local_day() -> None:
     begins, ends = (parse_time("2023-12-01", now=NOW, end_of_day=end) for end in (False, True))
     assert begins.isoformat() == "2023-12-01T00:00:00+08:00"
     assert ends.isoformat() == "2023-12-01T23:59:59+08:00"
@@ -57,7 +57,7 @@ def test_a_date_is_a_whole_day_here() -> None:
     ["", "tomorrow", "2023-12-01T08:00:00", "2023-13-01", "2023-02-29", "20231201", "2023-W01-1", "ago", "2x ago",
      "500ms ago", "-2d ago", "2023-12-01T08:00:00+99:00", "0001-01-01", "99999999999w ago", "２d ago"],
 )  # fmt: skip
-def test_what_is_no_time_is_refused_with_what_to_write(text: str) -> None:
+def test_invalid_times_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="2d ago"):
         parse_time(text, now=NOW)
 
@@ -70,26 +70,26 @@ def test_durations(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "m", "5x", "1h30", "ms", "5 minutess", "-5", "1e3", "inf", "nan"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_invalid_durations_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="1h30m"):
         parse_duration(text)
 
 
 @given(st.text())
-def test_any_text_is_a_time_or_a_plain_refusal(text: str) -> None:
+def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
     for end in (False, True):
         with contextlib.suppress(ValueError):
             assert parse_time(text, now=NOW, end_of_day=end).tzinfo
 
 
 @given(st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29)), st.sampled_from(["Z", "+08:00"]))
-def test_times_of_answers_are_shown_here(moment: datetime, offset: str) -> None:
-    shown = local(moment.isoformat(timespec="seconds") + offset)
+def test_times_are_shown_in_local_time(moment: datetime, offset: str) -> None:
+    shown = to_local(moment.isoformat(timespec="seconds") + offset)
     here = moment + timedelta(hours=8 if offset == "Z" else 0)
     assert shown == here.isoformat(sep=" ", timespec="minutes")
 
 
 @pytest.mark.parametrize("text", ["soon", "2023-12-01T08:00:00", "9999-12-31T23:59:59Z", "None"])
-def test_what_is_no_time_of_an_answer_stays_as_it_is(text: str) -> None:
-    assert local(text) == text
-    assert instant(text) is None
+def test_other_text_is_not_changed(text: str) -> None:
+    assert to_local(text) == text
+    assert parse_instant(text) is None

@@ -1,4 +1,4 @@
-"""`metastudio watch`, while the jobs of a sandbox move on."""
+"""`metastudio watch` while the states of a sandbox's jobs change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_runs import COMMAND, Matches, Terminal, environment, run
+from cli_runs import COMMAND, PseudoTerminal, ScreenMatcher, environment, run
 from metastudio.sandbox import Sandbox
 from metastudio.sandbox import serve as serve_sandbox
 
@@ -44,7 +44,7 @@ def move(sandbox: Sandbox, job_id: str, state: str) -> None:
         ("SOMETHING_NEW", ["--timeout", "0.1"], 124),
     ],
 )
-def test_the_exit_code_says_how_it_ended(moving: Sandbox, state: str, options: list[str], code: int) -> None:
+def test_the_exit_code_is_the_outcome(moving: Sandbox, state: str, options: list[str], code: int) -> None:
     move(moving, FIRST, state)
     done = run("watch", FIRST, *options, *FAST, env=moving.environment)
     assert done.code == code
@@ -65,35 +65,37 @@ def test_a_line_for_each_change(moving: Sandbox) -> None:
     assert "contact" in seen[0]
 
 
-def test_of_several_the_worst_counts(moving: Sandbox) -> None:
+def test_the_worst_outcome_of_several_counts(moving: Sandbox) -> None:
     move(moving, FIRST, "JOB_REJECT")
     move(moving, SECOND, "WAIT_USER_CONFIRM")
     env = moving.environment
     assert run("watch", FIRST, SECOND, FIRST, env=env).code == 5
-    gone = run("watch", FIRST, SECOND, "nobody", env=env)
+    gone = run("watch", FIRST, SECOND, "unknown-id", env=env)
     assert gone.code == 3
-    assert "nobody is not there" in gone.err
+    assert "unknown-id not found" in gone.err
 
 
-def test_refused_credentials_end_it(moving: Sandbox) -> None:
+def test_refused_credentials_end_watching(moving: Sandbox) -> None:
     done = run("watch", FIRST, SECOND, env={**moving.environment, "HUAWEICLOUD_SDK_SK": "wrong"})
     assert done.code == 4
     assert done.err.count("Error:") == 1
     assert done.out == ""
 
 
-def test_bad_input(env: dict[str, str]) -> None:
+def test_invalid_input(env: dict[str, str]) -> None:
     for arguments in (["watch"], ["watch", ""], ["watch", "x", "--timeout", "soon"], ["watch", "x", "--timeout", "0"]):
         done = run(*arguments, env=env)
         assert done.code == 2, arguments
         assert done.err.startswith("Error: ")
 
 
-def test_the_live_view(moving: Sandbox, screen_matches: Matches) -> None:
+def test_the_live_view(moving: Sandbox, screen_matches: ScreenMatcher) -> None:
     move(moving, SECOND, "TRAIN_FAILED")
-    with Terminal("watch", FIRST, SECOND, "nobody", *FAST, env=moving.environment, columns=90, rows=12) as terminal:
+    with PseudoTerminal(
+        "watch", FIRST, SECOND, "unknown-id", *FAST, env=moving.environment, columns=90, rows=12
+    ) as terminal:
         screen = terminal.until(lambda text: "TRAINING for" in text and "TRAIN_FAILED for" in text)
-        assert "nobody is not there" in screen
+        assert "unknown-id not found" in screen
         move(moving, FIRST, "TRAIN_SUCCESS")
         terminal.until(lambda text: "TRAIN_SUCCESS for" in text)
         move(moving, SECOND, "JOB_REJECT")
@@ -103,13 +105,13 @@ def test_the_live_view(moving: Sandbox, screen_matches: Matches) -> None:
         screen_matches("watch-end", re.sub(r"\d\d:\d\d:\d\d", "hh:mm:ss", terminal.marked()))
 
 
-def test_the_live_view_in_a_narrow_terminal(moving: Sandbox, screen_matches: Matches) -> None:
+def test_the_live_view_in_a_narrow_terminal(moving: Sandbox, screen_matches: ScreenMatcher) -> None:
     move(moving, FIRST, "WAIT_USER_CONFIRM")
-    with Terminal("watch", FIRST, env=moving.environment, columns=40, rows=12) as terminal:
+    with PseudoTerminal("watch", FIRST, env=moving.environment, columns=40, rows=12) as terminal:
         assert terminal.end() == 6
         screen_matches("watch-end-40", terminal.marked())
 
 
-def test_every_list_with_states_has_its_own(moving: Sandbox) -> None:
+def test_every_list_with_states_has_watch(moving: Sandbox) -> None:
     move(moving, FIRST, "JOB_FINISH")
     assert run("jobs", "watch", FIRST, env=moving.environment).code == 0

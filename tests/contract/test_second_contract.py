@@ -239,20 +239,21 @@ def test_a_faulty_server_is_found_out(second: Repository) -> None:
         """
         from dataclasses import replace
         from metastudio.tester import Credentials, prove
-        from metastudio.sandbox import PARTS, Parts, serve
+        from metastudio.sandbox import CONFORMING, Overrides, serve
 
         def nested_ignored(rule, column, values):
-            return None if rule.parameter == "owner" else PARTS.condition(rule, column, values)
+            return None if rule.parameter == "owner" else CONFORMING.condition(rule, column, values)
 
         def exclusive(rule, column, values):
-            return PARTS.condition(replace(rule, op="gt") if rule.parameter == "min_frames" else rule, column, values)
+            changed = replace(rule, op="gt") if rule.parameter == "min_frames" else rule
+            return CONFORMING.condition(changed, column, values)
 
         def boolean_turned(rule, column, values):
             values = [not value for value in values] if rule.parameter == "finished" else values
-            return PARTS.condition(rule, column, values)
+            return CONFORMING.condition(rule, column, values)
 
         for fault, name in ((nested_ignored, "owner"), (exclusive, "min_frames"), (boolean_turned, "finished")):
-            with serve(jobs=40, parts=Parts(condition=fault)) as sandbox:
+            with serve(jobs=40, overrides=Overrides(condition=fault)) as sandbox:
                 keys = Credentials(sandbox.access_key, sandbox.secret_key)
                 report = prove(sandbox.url, project_id=sandbox.project_id, keys=keys, only=("filter.*",))
                 found = {str(result.property.id) for result in report.results if result.verdict.name == "BREACH"}

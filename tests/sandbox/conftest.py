@@ -1,4 +1,4 @@
-"""A running sandbox, and requests to it that the vendor's own signer signs: the sandbox must believe that one."""
+"""A running sandbox, and requests to it signed by the vendor's own signer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import httpx
 import pytest
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
-from metastudio.sandbox import Keys, Sandbox, serve
+from metastudio.sandbox import KeyPair, Sandbox, serve
 from metastudio.sandbox.listing import read_contract
 
 Sign = Callable[..., dict[str, str]]
-Ask = Callable[..., httpx.Response]
+Fetch = Callable[..., httpx.Response]
 
 
 @pytest.fixture(scope="module")
@@ -27,34 +27,36 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
-    """A client that adds nothing of its own."""
+    """A client without credentials."""
     with httpx.Client(timeout=5) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def path() -> Callable[[str], str]:
-    """The path of the contract's list of jobs in a project."""
+    """The path of the list of jobs in a project."""
     template = read_contract().listings[0].operation.path
     return lambda project_id: template.replace("{project_id}", project_id)
 
 
 @pytest.fixture(scope="module")
-def ask(sandbox: Sandbox, path: Callable[[str], str], http: httpx.Client) -> Ask:
-    """Asks for the jobs of the main project, with its token: `ask("?limit=1")`, `ask(params=..., method="HEAD")`."""
+def fetch(sandbox: Sandbox, path: Callable[[str], str], http: httpx.Client) -> Fetch:
+    """Requests the jobs of the main project with its token: `fetch("?limit=1")`, `fetch(params=..., method="HEAD")`."""
 
-    def asked(query: str = "", *, method: str = "GET", **others: Any) -> httpx.Response:
+    def send(query: str = "", *, method: str = "GET", **others: Any) -> httpx.Response:
         headers = [("X-Auth-Token", sandbox.token), *others.pop("headers", [])]
         return http.request(method, sandbox.url + path(sandbox.project_id) + query, headers=headers, **others)
 
-    return asked
+    return send
 
 
 @pytest.fixture(scope="session")
 def sign() -> Sign:
-    """Headers that sign a request, as the vendor's signer makes them. A date of None is now."""
+    """Returns the headers of a request signed by the vendor's signer. A date of None is now."""
 
-    def signed(url: str, keys: Keys, *, method: str = "GET", date: str | None = None, **headers: str) -> dict[str, str]:
+    def signed(
+        url: str, keys: KeyPair, *, method: str = "GET", date: str | None = None, **headers: str
+    ) -> dict[str, str]:
         parts = urlsplit(url)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if date:
@@ -72,7 +74,7 @@ def sign() -> Sign:
             body="",
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of utcnow, which the signer calls
+            warnings.simplefilter("ignore", DeprecationWarning)  # the signer calls utcnow
             Signer(SimpleNamespace(ak=keys.access_key, sk=keys.secret_key)).sign(request)
         return dict(request.header_params)
 

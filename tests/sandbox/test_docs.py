@@ -1,4 +1,4 @@
-"""The contract as a page: files of its own, and a call tried out in a real browser."""
+"""API documentation: the contract, local files, and a request sent from a real browser."""
 
 from __future__ import annotations
 
@@ -19,43 +19,45 @@ import pytest
 import yaml
 from metastudio.contract import check, load
 from metastudio.sandbox import Sandbox
-from metastudio.sandbox.listing import PACKAGED
+from metastudio.sandbox.listing import PACKAGED_CONTRACT
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-def test_the_contract_names_the_sandbox_as_its_server(sandbox: Sandbox, http: httpx.Client, tmp_path: Path) -> None:
+def test_the_served_contract_names_the_sandbox_as_its_server(
+    sandbox: Sandbox, http: httpx.Client, tmp_path: Path
+) -> None:
     as_json = http.get(f"{sandbox.url}/openapi.json").json()
     as_yaml = http.get(f"{sandbox.url}/openapi.yaml")
 
     assert as_yaml.headers["Content-Type"] == "text/yaml; charset=utf-8"
     assert yaml.safe_load(as_yaml.text) == as_json
     assert [server["url"] for server in as_json["servers"]] == [sandbox.url]
-    assert {**as_json, "servers": []} == {**load(PACKAGED).data, "servers": []}
+    assert {**as_json, "servers": []} == {**load(PACKAGED_CONTRACT).data, "servers": []}
     served = tmp_path / "served.yaml"
     served.write_text(as_yaml.text, encoding="utf-8")
     check(load(served))
 
 
-def test_every_file_of_the_page_is_served_from_here(sandbox: Sandbox, http: httpx.Client) -> None:
+def test_every_file_of_the_page_is_served_locally(sandbox: Sandbox, http: httpx.Client) -> None:
     page = http.get(f"{sandbox.url}/docs")
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     files = re.findall(r'(?:href|src)="([^"]+)"', page.text)
     assert len(files) == 5
     for file in files:
-        answer = http.get(f"{sandbox.url}/{file}")
-        assert answer.status_code == 200, file
-        assert len(answer.headers["X-Request-Id"]) == 32
-        assert len(answer.content) > 100
+        response = http.get(f"{sandbox.url}/{file}")
+        assert response.status_code == 200, file
+        assert len(response.headers["X-Request-Id"]) == 32
+        assert len(response.content) > 100
 
 
 @pytest.mark.parametrize("path", ["/docs/", "/docs/LICENSE", "/docs/none.js", "/docs/../app.py", "/docs/%2e%2e/x.js"])
-def test_no_other_file_is_served(sandbox: Sandbox, http: httpx.Client, path: str) -> None:
+def test_other_files_are_not_served(sandbox: Sandbox, http: httpx.Client, path: str) -> None:
     assert http.get(sandbox.url + path).status_code == 404
 
 
-# Fills in the token, then asks for three jobs; the times that the page proposes are cleared.
+# Authorises with the token, clears the example times, and requests three jobs.
 _TRY = """(async () => {
   const one = css => document.querySelector(css);
   const wait = async css => {
@@ -66,7 +68,7 @@ _TRY = """(async () => {
   const type = (field, text) => {
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
     field.dispatchEvent(new Event("input", {bubbles: true}));
-    field.dispatchEvent(new FocusEvent("focusout", {bubbles: true}));  // which ends the page's waiting for more
+    field.dispatchEvent(new FocusEvent("focusout", {bubbles: true}));  // ends the debounce of the input
   };
   (await wait(".scheme-container .authorize")).click();
   type(await wait(".auth-container input"), "TOKEN");
@@ -75,10 +77,10 @@ _TRY = """(async () => {
   for (const name of ["create_since", "create_until"]) type(await wait(`tr[data-param-name="${name}"] input`), "");
   type(await wait('tr[data-param-name="limit"] input'), "3");
   (await wait(".execute")).click();
-  const answer = await wait(".live-responses-table .response");
+  const response = await wait(".live-responses-table .response");
   return {
-    status: answer.querySelector(".response-col_status").innerText,
-    body: answer.querySelector(".response-col_description").innerText,
+    status: response.querySelector(".response-col_status").innerText,
+    body: response.querySelector(".response-col_description").innerText,
     address: one(".request-url pre").innerText,
     hosts: performance.getEntriesByType("resource").map(each => new URL(each.name).origin),
   };
@@ -86,7 +88,7 @@ _TRY = """(async () => {
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
-def test_a_call_is_tried_out_in_a_browser(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_browser_can_send_a_request(sandbox: Sandbox, tmp_path: Path) -> None:
     with browser(f"{sandbox.url}/docs", tmp_path) as run:
         seen = run(_TRY.replace("TOKEN", sandbox.token))
 
@@ -101,23 +103,23 @@ def test_a_call_is_tried_out_in_a_browser(sandbox: Sandbox, tmp_path: Path) -> N
 
 @contextmanager
 def browser(url: str, folder: Path) -> Generator[Callable[[str], Any]]:
-    """A headless browser, driven by the DevTools protocol through its pipe: runs JavaScript, returns what it gives."""
+    """Start a headless browser, driven through the DevTools pipe. Yields a function that evaluates JavaScript."""
     assert BROWSER is not None
     commands_out, commands = os.pipe()
-    answers, answers_in = os.pipe()
+    responses, responses_in = os.pipe()
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}", "--remote-debugging-pipe"]
-    # The browser wants the pipe as the file descriptors 3 and 4.
+    # The browser reads and writes the pipe on file descriptors 3 and 4.
     start = "_, out, into, *run = sys.argv; os.dup2(int(out), 3); os.dup2(int(into), 4); os.execv(run[0], run)"
-    program = [sys.executable, "-c", f"import os, sys; {start}", str(commands_out), str(answers_in)]
+    program = [sys.executable, "-c", f"import os, sys; {start}", str(commands_out), str(responses_in)]
     with (
         subprocess.Popen(
-            [*program, BROWSER, *flags], pass_fds=(commands_out, answers_in), stderr=subprocess.DEVNULL
+            [*program, BROWSER, *flags], pass_fds=(commands_out, responses_in), stderr=subprocess.DEVNULL
         ) as process,
         os.fdopen(commands, "wb", buffering=0) as out,
-        os.fdopen(answers, "rb", buffering=0) as into,
+        os.fdopen(responses, "rb", buffering=0) as into,
     ):
         os.close(commands_out)
-        os.close(answers_in)
+        os.close(responses_in)
         rest, numbers = b"", itertools.count(1)
 
         def receive() -> Any:
@@ -132,10 +134,10 @@ def browser(url: str, folder: Path) -> Generator[Callable[[str], Any]]:
         def call(method: str, **others: Any) -> Any:
             number = next(numbers)
             out.write(json.dumps({"id": number, "method": method, **others}).encode() + b"\0")
-            while (answer := receive()).get("id") != number:
+            while (response := receive()).get("id") != number:
                 pass
-            assert "error" not in answer, answer
-            return answer["result"]
+            assert "error" not in response, response
+            return response["result"]
 
         page = call("Target.createTarget", params={"url": "about:blank"})["targetId"]
         session = call("Target.attachToTarget", params={"targetId": page, "flatten": True})["sessionId"]

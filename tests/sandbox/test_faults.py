@@ -1,4 +1,4 @@
-"""Failures on demand, as a client meets them."""
+"""Injected faults as a client sees them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from metastudio.sandbox import KINDS, Fault, Sandbox, Settings, serve
-from metastudio.sandbox.faults import SLOW
+from metastudio.sandbox import FAULT_KINDS, Fault, Sandbox, SandboxSettings, serve
+from metastudio.sandbox.faults import SLOW_SECONDS
 
 Path_ = Callable[[str], str]
 
 
-def asked(http: httpx.Client, sandbox: Sandbox, path: Path_) -> httpx.Response:
+def fetch_jobs(http: httpx.Client, sandbox: Sandbox, path: Path_) -> httpx.Response:
     return http.get(sandbox.url + path(sandbox.project_id), headers={"X-Auth-Token": sandbox.token})
 
 
@@ -31,17 +31,19 @@ def asked(http: httpx.Client, sandbox: Sandbox, path: Path_) -> httpx.Response:
         ("cut", 200, "application/json", '{"count":12,"jobs":[{'),
     ],
 )
-def test_wrong_answers(http: httpx.Client, path: Path_, kind: str, status: int, content_type: str, words: str) -> None:
+def test_faulty_responses(
+    http: httpx.Client, path: Path_, kind: str, status: int, content_type: str, words: str
+) -> None:
     with serve(jobs=12, faults=(Fault(kind),)) as sandbox:
-        answer = asked(http, sandbox, path)
+        response = fetch_jobs(http, sandbox, path)
 
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, content_type)
-    assert words in answer.text
-    assert len(answer.headers["X-Request-Id"]) == 32
-    assert answer.headers.get("Retry-After") == ("1" if kind == "429" else None)
+    assert (response.status_code, response.headers["Content-Type"]) == (status, content_type)
+    assert words in response.text
+    assert len(response.headers["X-Request-Id"]) == 32
+    assert response.headers.get("Retry-After") == ("1" if kind == "429" else None)
     if kind in ("empty", "cut"):
         with pytest.raises(ValueError):
-            answer.json()
+            response.json()
 
 
 @pytest.mark.parametrize(("kind", "error"), [("reset", httpx.ReadError), ("truncated", httpx.RemoteProtocolError)])
@@ -50,20 +52,20 @@ def test_broken_connections(http: httpx.Client, path: Path_, kind: str, error: t
         outcomes = list[str]()
         for _ in range(12):
             try:
-                outcomes.append(str(asked(http, sandbox, path).status_code))
+                outcomes.append(str(fetch_jobs(http, sandbox, path).status_code))
             except error:
                 outcomes.append("broken")
     assert set(outcomes) == {"200", "broken"}
 
 
-def test_slow_ends_when_the_client_gives_up(http: httpx.Client, path: Path_) -> None:
+def test_a_slow_response_ends_when_the_client_disconnects(http: httpx.Client, path: Path_) -> None:
     with serve(jobs=1, faults=(Fault("slow"),)) as sandbox:
         url, headers = sandbox.url + path(sandbox.project_id), {"X-Auth-Token": sandbox.token}
         with pytest.raises(httpx.ReadTimeout):
             http.get(url, headers=headers, timeout=0.05)
 
 
-def test_latency_is_added_to_each_answer(http: httpx.Client, path: Path_) -> None:
+def test_latency_delays_each_response(http: httpx.Client, path: Path_) -> None:
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -71,16 +73,16 @@ def test_latency_is_added_to_each_answer(http: httpx.Client, path: Path_) -> Non
         await asyncio.sleep(0)
 
     with serve(jobs=1, latency=0.25, faults=(Fault("slow", 0.5),), seed=1, sleep=sleep) as sandbox:
-        assert {asked(http, sandbox, path).status_code for _ in range(8)} == {200}
+        assert {fetch_jobs(http, sandbox, path).status_code for _ in range(8)} == {200}
         http.get(f"{sandbox.url}/v3/projects")
-    assert set(slept) == {0.25, 0.25 + SLOW}
+    assert set(slept) == {0.25, 0.25 + SLOW_SECONDS}
     assert len(slept) == 8
 
 
 def test_the_same_seed_fails_the_same_requests(http: httpx.Client, path: Path_) -> None:
     def statuses(seed: int) -> list[int]:
         with serve(jobs=1, faults=(Fault("503", 0.3), Fault("429", 0.2)), seed=seed) as sandbox:
-            return [asked(http, sandbox, path).status_code for _ in range(30)]
+            return [fetch_jobs(http, sandbox, path).status_code for _ in range(30)]
 
     first = statuses(7)
     assert first == statuses(7)
@@ -88,7 +90,7 @@ def test_the_same_seed_fails_the_same_requests(http: httpx.Client, path: Path_) 
     assert set(first) == {200, 429, 503}
 
 
-def test_what_is_no_fault() -> None:
+def test_faults_are_parsed_and_validated() -> None:
     assert Fault.parse("503") == Fault("503", 1.0)
     assert Fault.parse("503:0.25") == Fault("503", 0.25)
     for text, words in (
@@ -100,10 +102,10 @@ def test_what_is_no_fault() -> None:
     ):
         with pytest.raises(ValueError, match=words):
             Fault.parse(text)
-    assert all(Fault(kind) for kind in KINDS)
+    assert all(Fault(kind) for kind in FAULT_KINDS)
 
 
 @pytest.mark.parametrize("wrong", [{"jobs": -1}, {"latency": -0.1}, {"latency": float("nan")}])
-def test_what_are_no_settings(wrong: dict[str, float]) -> None:
+def test_settings_are_validated(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="0 or more"):
-        Settings(**wrong)  # type: ignore[arg-type]
+        SandboxSettings(**wrong)  # type: ignore[arg-type]

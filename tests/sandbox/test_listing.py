@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from metastudio.sandbox import MAIN, OTHER, Sandbox, create_app, serve
 
 pytestmark = pytest.mark.usefixtures("sandbox")
-Ask = Callable[..., httpx.Response]
+Fetch = Callable[..., httpx.Response]
 Keep = Callable[[Mapping[str, Any], Any], bool]
 
 
@@ -31,11 +31,11 @@ KEEP: dict[str, Keep] = {
     "name": lambda job, value: job["name"] == value,
     "model_resolution": lambda job, value: job.get("model_resolution") == value,
     "query_project_id": lambda _job, _value: True,
-    "unheard_of": lambda _job, _value: True,
+    "unknown_parameter": lambda _job, _value: True,
 }
 
 
-def everything() -> list[dict[str, Any]]:
+def main_jobs() -> list[dict[str, Any]]:
     app = create_app()
     (store,) = app.stores.values()
     found = [job for job in store.items() if job["project_id"] == MAIN.project_id]
@@ -43,9 +43,9 @@ def everything() -> list[dict[str, Any]]:
     return found
 
 
-JOBS = everything()  # the same as those that each server started below has
+JOBS = main_jobs()  # the same as in every sandbox with default settings
 
-# Texts as they are, mostly, and texts that differ a little.
+# Unchanged texts, mostly, and slightly changed ones.
 NEAR: st.SearchStrategy[Callable[[str], str]] = st.sampled_from(
     [str, str, str, str.lower, str.upper, lambda text: text[:-1] or "-", lambda text: f"{text}x", lambda _: "none"]
 )
@@ -53,7 +53,7 @@ NEAR: st.SearchStrategy[Callable[[str], str]] = st.sampled_from(
 
 @st.composite
 def queries(draw: st.DrawFn) -> dict[str, Any]:
-    """A query whose values come from one job, mostly as they are, sometimes changed a little."""
+    """A query with the values of one job, some of them slightly changed."""
     job = draw(st.sampled_from(JOBS))
     query: dict[str, Any] = {}
     for name in draw(st.lists(st.sampled_from(sorted(KEEP)), max_size=3, unique=True)):
@@ -94,11 +94,11 @@ def expected(query: Mapping[str, Any]) -> dict[str, Any]:
 
 @settings(max_examples=200, deadline=None)
 @given(query=queries())
-def test_answers_what_the_rules_say(query: dict[str, Any], ask: Ask) -> None:
-    answer = ask(params=query)
+def test_filters_order_and_pages_follow_the_rules(query: dict[str, Any], fetch: Fetch) -> None:
+    response = fetch(params=query)
 
-    assert answer.status_code == 200, answer.text
-    assert answer.json() == expected(query)
+    assert response.status_code == 200, response.text
+    assert response.json() == expected(query)
 
 
 @pytest.mark.parametrize(
@@ -115,21 +115,21 @@ def test_answers_what_the_rules_say(query: dict[str, Any], ask: Ask) -> None:
         ({"state": "training"}, None),
     ],
 )
-def test_edges_of_comparisons(ask: Ask, query: dict[str, str], kept: int | None) -> None:
-    answer = ask(params=query)
+def test_edge_cases_of_comparisons(fetch: Fetch, query: dict[str, str], kept: int | None) -> None:
+    response = fetch(params=query)
 
-    assert (answer.json().get("count"), answer.status_code) == (kept, 400 if kept is None else 200)
+    assert (response.json().get("count"), response.status_code) == (kept, 400 if kept is None else 200)
 
 
-def test_the_pages_joined_are_the_whole_list(ask: Ask) -> None:
+def test_all_pages_together_are_the_whole_list(fetch: Fetch) -> None:
     for size in (1, 7, 100):
-        pages = [ask(params={"offset": at, "limit": size}).json() for at in range(0, 120, size)]
+        pages = [fetch(params={"offset": at, "limit": size}).json() for at in range(0, 120, size)]
         assert [job for page in pages for job in page["jobs"]] == JOBS
         assert {page["count"] for page in pages} == {101}
 
 
-def test_every_filter_finds_something_and_misses_something() -> None:
-    """The population is of use: each filter splits it, each state is there, times and texts are near each other."""
+def test_generated_items_suit_every_filter() -> None:
+    """Each filter splits the items, each state occurs, and there are close times and similar texts."""
     for name in ("state", "batch_name", "name", "model_resolution"):
         values = [job.get(name) for job in JOBS]
         assert max(values.count(value) for value in set(values)) < 90
@@ -155,14 +155,16 @@ def test_the_same_seed_gives_the_same_jobs() -> None:
 
 
 @pytest.mark.parametrize("jobs_there", [0, 3, 10, 11])
-def test_as_many_jobs_as_wanted(jobs_there: int, path: Callable[[str], str], http: httpx.Client) -> None:
+def test_the_number_of_jobs_is_configurable(jobs_there: int, path: Callable[[str], str], http: httpx.Client) -> None:
     with serve(jobs=jobs_there) as sandbox:
         headers = {"X-Auth-Token": sandbox.token}
-        answer = http.get(sandbox.url + path(sandbox.project_id), headers=headers, params={"limit": 100}).json()
-        assert answer["count"] == len(answer["jobs"]) == jobs_there
+        response = http.get(sandbox.url + path(sandbox.project_id), headers=headers, params={"limit": 100}).json()
+        assert response["count"] == len(response["jobs"]) == jobs_there
 
 
-def test_newer_servers_send_more(path: Callable[[str], str], http: httpx.Client) -> None:
+def test_newer_servers_send_unlisted_values_and_unknown_properties(
+    path: Callable[[str], str], http: httpx.Client
+) -> None:
     with serve(newer=True) as sandbox:
         headers = {"X-Auth-Token": sandbox.token}
         found = http.get(sandbox.url + path(sandbox.project_id), headers=headers, params={"limit": 100}).json()["jobs"]
@@ -172,18 +174,18 @@ def test_newer_servers_send_more(path: Callable[[str], str], http: httpx.Client)
 
 
 @pytest.fixture
-def moving(path: Callable[[str], str], http: httpx.Client) -> Iterator[tuple[Sandbox, Ask]]:
+def changing(path: Callable[[str], str], http: httpx.Client) -> Iterator[tuple[Sandbox, Fetch]]:
     with serve(jobs=5) as sandbox:
         url, headers = sandbox.url + path(sandbox.project_id), {"X-Auth-Token": sandbox.token}
 
-        def asked(**others: Any) -> httpx.Response:
+        def fetch_jobs(**others: Any) -> httpx.Response:
             return http.get(url, headers=headers, **others)
 
-        yield sandbox, asked
+        yield sandbox, fetch_jobs
 
 
-def test_items_change_while_the_server_runs(moving: tuple[Sandbox, Ask]) -> None:
-    sandbox, client = moving
+def test_items_may_change_while_the_server_runs(changing: tuple[Sandbox, Fetch]) -> None:
+    sandbox, client = changing
     (store,) = sandbox.stores.values()
     first, second, *_ = before = client().json()["jobs"]
 

@@ -1,4 +1,4 @@
-"""What the contract allows is accepted, what it forbids is refused, and nothing makes the server fail."""
+"""Valid requests are accepted, invalid ones are refused, and none makes the server fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metastudio.sandbox import Sandbox
 
-Ask = Callable[..., httpx.Response]
+Fetch = Callable[..., httpx.Response]
 Path_ = Callable[[str], str]
 
 
@@ -41,15 +41,15 @@ Path_ = Callable[[str], str]
         "create_since=2016-12-31T23:59:60Z",
         "create_since=2017-01-01T07:59:60.5%2B08:00",
         "create_since=0000-02-29T00:00:00Z",
-        "nobody_knows=1&nobody_knows=2",
+        "unknown=1&unknown=2",
         "model_resolution=8K",
         "&&limit=3&",
     ],
 )
-def test_allowed(ask: Ask, query: str) -> None:
-    answer = ask(f"?{query}")
+def test_valid_queries(fetch: Fetch, query: str) -> None:
+    response = fetch(f"?{query}")
 
-    assert answer.status_code == 200, answer.headers
+    assert response.status_code == 200, response.headers
 
 
 @pytest.mark.parametrize(
@@ -100,33 +100,33 @@ def test_allowed(ask: Ask, query: str) -> None:
         "create_until=1700000000",
     ],
 )
-def test_forbidden(ask: Ask, query: str) -> None:
-    answer = ask(f"?{query}")
+def test_invalid_queries(fetch: Fetch, query: str) -> None:
+    response = fetch(f"?{query}")
 
-    assert (answer.status_code, answer.json()) == (
+    assert (response.status_code, response.json()) == (
         400,
         {"error_code": "MSS.00000003", "error_msg": "Invalid parameter"},
     )
     name = re.split("[=&]", query)[0]
-    assert answer.headers["X-Sandbox-Reason"].startswith(name)
+    assert response.headers["X-Sandbox-Reason"].startswith(name)
 
 
 @pytest.mark.parametrize("query", ["name=%", "name=%G0", "name=%FF", "%FF=1", "name=%ED%A0%80", "name=%C0%AF"])
-def test_what_is_no_text(sandbox: Sandbox, path: Path_, query: str) -> None:
-    answer = _raw(sandbox, path, f"?{query}")
+def test_malformed_percent_encoding(sandbox: Sandbox, path: Path_, query: str) -> None:
+    response = _raw(sandbox, path, f"?{query}")
 
-    assert b" 400 " in answer
-    assert b"APIGW.0201" in answer
+    assert b" 400 " in response
+    assert b"APIGW.0201" in response
 
 
 @pytest.mark.parametrize("value", ["", "é".encode("latin-1"), "数".encode(), "x" * 65])
-def test_forbidden_header(ask: Ask, value: str | bytes) -> None:
-    assert ask(headers=[("X-App-UserId", value)]).status_code == 400
+def test_invalid_header(fetch: Fetch, value: str | bytes) -> None:
+    assert fetch(headers=[("X-App-UserId", value)]).status_code == 400
 
 
-def test_header_given_twice(ask: Ask) -> None:
-    assert ask(headers=[("X-App-UserId", "me")]).status_code == 200
-    assert ask(headers=[("X-App-UserId", "me"), ("X-App-UserId", "me")]).status_code == 400
+def test_repeated_header(fetch: Fetch) -> None:
+    assert fetch(headers=[("X-App-UserId", "me")]).status_code == 200
+    assert fetch(headers=[("X-App-UserId", "me"), ("X-App-UserId", "me")]).status_code == 400
 
 
 @settings(max_examples=200, deadline=None)
@@ -137,8 +137,8 @@ def test_no_query_makes_the_server_fail(query: bytes, name: str, sandbox: Sandbo
         assert status in (b"200", b"400")
 
 
-def test_head_is_get_without_a_body(ask: Ask) -> None:
-    got, headed = ask(), ask(method="HEAD")
+def test_head_is_get_without_a_body(fetch: Fetch) -> None:
+    got, headed = fetch(), fetch(method="HEAD")
 
     assert headed.status_code == 200
     assert headed.content == b""
@@ -147,9 +147,9 @@ def test_head_is_get_without_a_body(ask: Ask) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"])
 def test_other_methods(sandbox: Sandbox, path: Path_, http: httpx.Client, method: str) -> None:
-    answer = http.request(method, sandbox.url + path(sandbox.project_id))
+    response = http.request(method, sandbox.url + path(sandbox.project_id))
 
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")
 
 
 def test_other_paths(sandbox: Sandbox, path: Path_, http: httpx.Client) -> None:
@@ -163,13 +163,13 @@ def test_other_paths(sandbox: Sandbox, path: Path_, http: httpx.Client) -> None:
         known.upper(),
         known.replace("/user/", "/%75ser/"),
     ):
-        answer = http.get(sandbox.url + other, headers={"X-Auth-Token": sandbox.token})
-        assert (answer.status_code, answer.json()["error_code"]) == (404, "APIGW.0101"), other
+        response = http.get(sandbox.url + other, headers={"X-Auth-Token": sandbox.token})
+        assert (response.status_code, response.json()["error_code"]) == (404, "APIGW.0101"), other
 
 
-def test_what_every_answer_carries(sandbox: Sandbox, path: Path_, http: httpx.Client) -> None:
+def test_headers_of_every_response(sandbox: Sandbox, path: Path_, http: httpx.Client) -> None:
     url, token = sandbox.url + path(sandbox.project_id), {"X-Auth-Token": sandbox.token}
-    answers = [
+    responses = [
         http.get(url, headers=token),
         http.get(url, headers=token),
         http.get(f"{url}?limit=0", headers=token),
@@ -178,28 +178,28 @@ def test_what_every_answer_carries(sandbox: Sandbox, path: Path_, http: httpx.Cl
         http.get(f"{sandbox.url}/nowhere"),
         http.get(f"{sandbox.url}/v3/projects"),
     ]
-    ids = [answer.headers["X-Request-Id"] for answer in answers]
+    ids = [response.headers["X-Request-Id"] for response in responses]
     assert len(set(ids)) == len(ids)
-    for answer in answers:
-        assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
-        assert answer.headers["Content-Type"] == "application/json"
-        assert abs(parsedate_to_datetime(answer.headers["Date"]).timestamp() - sandbox.settings.now()) < 60
-        assert "server" not in answer.headers
-        body = answer.json()
+    for response in responses:
+        assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-Id"])
+        assert response.headers["Content-Type"] == "application/json"
+        assert abs(parsedate_to_datetime(response.headers["Date"]).timestamp() - sandbox.settings.now()) < 60
+        assert "server" not in response.headers
+        body = response.json()
         if body.get("error_code", "").startswith("APIGW"):
-            assert body["request_id"] == answer.headers["X-Request-Id"]
+            assert body["request_id"] == response.headers["X-Request-Id"]
 
 
-def test_what_is_no_http(sandbox: Sandbox) -> None:
-    answer = _exchange(sandbox.url, b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n")
+def test_invalid_http(sandbox: Sandbox) -> None:
+    response = _exchange(sandbox.url, b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n")
 
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"x-request-id" in answer.lower()
-    assert b'"APIGW.0201"' in answer
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert b"x-request-id" in response.lower()
+    assert b'"APIGW.0201"' in response
 
 
 def _raw(sandbox: Sandbox, path: Path_, query: str) -> bytes:
-    """Send a query that httpx would tidy up."""
+    """Send a query as it is, which httpx would normalise."""
     head = f"GET {path(sandbox.project_id)}{query} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n"
     return _exchange(sandbox.url, f"{head}X-Auth-Token: {sandbox.token}\r\n\r\n".encode())
 
@@ -208,7 +208,7 @@ def _exchange(url: str, request: bytes) -> bytes:
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5) as connection:
         connection.sendall(request)
-        answer = b""
+        response = b""
         while received := connection.recv(65536):
-            answer += received
-        return answer
+            response += received
+        return response

@@ -1,4 +1,4 @@
-"""A contract that shares no name with the packaged one is served as well: other names, nesting, kinds of values."""
+"""A contract without any name of the packaged one is served too: other names, nesting and types."""
 
 from __future__ import annotations
 
@@ -169,7 +169,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @settings(max_examples=150, deadline=None)
 @given(query=st.fixed_dictionaries({}, optional=VALUES), group=st.sampled_from(["men", "women"]))
-def test_answers_what_its_rules_say(query: dict[str, Any], group: str, sandbox: Sandbox, http: httpx.Client) -> None:
+def test_filters_order_and_pages_follow_the_rules(
+    query: dict[str, Any], group: str, sandbox: Sandbox, http: httpx.Client
+) -> None:
     voices = [
         voice
         for voice in sandbox.stores["list_voices"].items()
@@ -181,10 +183,10 @@ def test_answers_what_its_rules_say(query: dict[str, Any], group: str, sandbox: 
     start, size = query.get("start", 0), query.get("page_size", 7)
 
     url = f"{sandbox.url}/v2/{sandbox.project_id}/groups/{group}/voices"
-    answer = http.get(url, params=query, headers={"X-Auth-Token": sandbox.token})
+    response = http.get(url, params=query, headers={"X-Auth-Token": sandbox.token})
 
-    assert answer.status_code == 200, answer.headers
-    body = answer.json()
+    assert response.status_code == 200, response.headers
+    body = response.json()
     assert body["data"]["found"] == voices[start : start + size]
     assert body["data"]["paging"]["all"] == len(voices)
     assert body["version"] == "v2"
@@ -206,28 +208,28 @@ def test_each_filter_splits_the_items(sandbox: Sandbox) -> None:
     [("open=yes", 400), ("open=1", 400), ("below=1e3", 200), ("below=x", 400), ("owner=a&owner=b", 200),
      ("not_kind=a&not_kind=b", 400), ("order_by=name", 400), ("page_size=41", 400), ("after=2023", 400)],
 )  # fmt: skip
-def test_its_own_parameters_are_checked(sandbox: Sandbox, http: httpx.Client, query: str, status: int) -> None:
+def test_query_parameters_are_checked(sandbox: Sandbox, http: httpx.Client, query: str, status: int) -> None:
     url = f"{sandbox.url}/v2/{sandbox.project_id}/groups/men/voices?{query}"
 
     assert http.get(url, headers={"X-Auth-Token": sandbox.token}).status_code == status
 
 
-def test_a_path_is_checked_too(sandbox: Sandbox, http: httpx.Client) -> None:
+def test_path_parameters_are_checked(sandbox: Sandbox, http: httpx.Client) -> None:
     url = f"{sandbox.url}/v2/{sandbox.project_id}/groups/children/voices"
 
     assert http.get(url, headers={"X-Auth-Token": sandbox.token}).status_code == 400
 
 
-def test_only_the_ways_in_that_it_declares(sandbox: Sandbox, http: httpx.Client, sign: Any) -> None:
+def test_only_its_security_requirement_is_accepted(sandbox: Sandbox, http: httpx.Client, sign: Any) -> None:
     url = f"{sandbox.url}/v2/{sandbox.project_id}/groups/men/voices"
 
     assert http.get(url, headers=sign(url, sandbox.main.keys, X_Project_Id=sandbox.project_id)).status_code == 401
     assert http.get(url).status_code == 401
 
 
-def test_an_operation_that_is_open_to_everybody(sandbox: Sandbox, http: httpx.Client) -> None:
-    answer = http.get(f"{sandbox.url}/v2/tags", params={"take": 1000}).json()
+def test_an_operation_without_authentication(sandbox: Sandbox, http: httpx.Client) -> None:
+    response = http.get(f"{sandbox.url}/v2/tags", params={"take": 1000}).json()
 
-    assert [tag["word"] for tag in answer["tags"][:2]] == ["one", "two"]
-    assert len({tag["word"] for tag in answer["tags"]}) == 60
+    assert [tag["word"] for tag in response["tags"][:2]] == ["one", "two"]
+    assert len({tag["word"] for tag in response["tags"]}) == 60
     assert http.get(f"{sandbox.url}/v2/tags", params={"take": -1, "skip": -5}).status_code == 200

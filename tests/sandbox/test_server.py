@@ -1,4 +1,4 @@
-"""The server as a process and as a context: its environment, its ports, its end."""
+"""The sandbox as a process and as a context manager: environment, ports, shutdown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from metastudio.sandbox import OTHER, PortTakenError, Sandbox, serve
 
 Path_ = Callable[[str], str]
-COMMAND = [sys.executable, "-m", "metastudio.sandbox"]
+COMMAND = [str(Path(sys.executable).with_name("metastudio")), "sandbox"]
 NAMES = [
     "METASTUDIO_BASE_URL",
     "HUAWEICLOUD_SDK_AK",
@@ -31,7 +31,7 @@ NAMES = [
 
 @contextmanager
 def started(*arguments: str) -> Generator[tuple[subprocess.Popen[str], list[str]]]:
-    """The command, and the lines it printed once it listened."""
+    """Start the command. Yields the process and its `export` lines."""
     command = [*COMMAND, *arguments]
     with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -47,7 +47,7 @@ def text(stream: IO[str] | None) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_command_prints_its_environment_and_ends_cleanly(path: Path_, number: signal.Signals) -> None:
+def test_the_command_prints_the_environment_and_stops_on_a_signal(path: Path_, number: signal.Signals) -> None:
     with started("--jobs", "3") as (process, lines):
         shell = ";".join([*lines, *(f'printf "%s\\n" "${name}"' for name in NAMES)])
         values = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.split("\n")
@@ -60,46 +60,46 @@ def test_command_prints_its_environment_and_ends_cleanly(path: Path_, number: si
 
         assert process.wait(10) == 0
         assert text(process.stdout) == ""
-        assert text(process.stderr).splitlines() == [f"Serving {given['METASTUDIO_BASE_URL']}; Ctrl-C ends it."]
+        assert text(process.stderr).splitlines() == [f"Serving {given['METASTUDIO_BASE_URL']}; press Ctrl-C to stop."]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--port", "70000"], "port"),
-        (["--fault", "often"], "unknown fault 'often'; there are 500, 502"),
-        (["--jobs", "-1"], "0 or more"),
-        (["--spec", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["--fault", "often"], "unknown fault 'often'; use one of 500, 502"),
+        (["--jobs", "-1"], "--jobs"),
+        (["--spec", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )
-def test_command_says_in_one_line_what_is_wrong(arguments: list[str], words: str, tmp_path: Path) -> None:
+def test_the_command_reports_bad_arguments_in_one_line(arguments: list[str], words: str, tmp_path: Path) -> None:
     ended = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False)
 
-    assert ended.returncode in (1, 2)
-    assert words in ended.stderr.splitlines()[-1]
+    assert ended.returncode == 2
+    assert words in ended.stderr.splitlines()[0]
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
 
 
-def test_a_port_that_is_taken() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with serve(jobs=0) as first:
         port = int(first.url.rpartition(":")[2])
         with pytest.raises(PortTakenError, match=f"port {port} .* choose another") as caught, serve(port=port):
             pass
         assert "\n" not in str(caught.value)
         ended = subprocess.run([*COMMAND, "--port", str(port)], capture_output=True, text=True, check=False)
-        assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+        assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
     with serve(jobs=0, port=port) as again:
         assert again.url == first.url
 
 
-def test_only_this_machine_can_reach_it(sandbox: Sandbox) -> None:
+def test_only_the_loopback_address_is_served(sandbox: Sandbox) -> None:
     port = int(sandbox.url.rpartition(":")[2])
     with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=1):
         pass
 
 
-def test_it_ends_at_once_with_connections_open(path: Path_) -> None:
+def test_it_stops_at_once_with_open_connections(path: Path_) -> None:
     with httpx.Client() as client:
         with serve(jobs=1) as sandbox:
             url, headers = sandbox.url + path(sandbox.project_id), {"X-Auth-Token": sandbox.token}
@@ -110,14 +110,14 @@ def test_it_ends_at_once_with_connections_open(path: Path_) -> None:
             client.get(url, headers=headers)
 
 
-def test_many_clients_at_once(sandbox: Sandbox, path: Path_) -> None:
+def test_concurrent_clients(sandbox: Sandbox, path: Path_) -> None:
     url, headers = sandbox.url + path(sandbox.project_id), {"X-Auth-Token": sandbox.token}
     seen: list[tuple[int, int]] = []
 
     def walk(client: httpx.Client) -> None:
         for offset in range(0, 100, 10):
-            answer = client.get(url, headers=headers, params={"offset": offset})
-            seen.append((answer.status_code, len(answer.json()["jobs"])))
+            response = client.get(url, headers=headers, params={"offset": offset})
+            seen.append((response.status_code, len(response.json()["jobs"])))
 
     with httpx.Client() as client:
         threads = [threading.Thread(target=walk, args=(client,)) for _ in range(8)]
@@ -128,7 +128,7 @@ def test_many_clients_at_once(sandbox: Sandbox, path: Path_) -> None:
     assert seen == [(200, 10)] * 80
 
 
-def test_what_a_test_needs_to_know(sandbox: Sandbox) -> None:
+def test_attributes_for_tests(sandbox: Sandbox) -> None:
     assert set(sandbox.environment) == set(NAMES)
     assert sandbox.environment["HUAWEICLOUD_SDK_SK"] == sandbox.secret_key == sandbox.main.keys.secret_key
     assert sandbox.other == OTHER

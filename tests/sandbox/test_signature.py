@@ -1,4 +1,4 @@
-"""The sandbox's own reading of the signing recipe, against the vectors and on the wire."""
+"""Signature verification, against test vectors and over HTTP."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from metastudio.sandbox import Keys, Sandbox
-from metastudio.sandbox.http import Request
-from metastudio.sandbox.signature import Claim, canonical_request, is_right, read_authorization
+from metastudio.sandbox import KeyPair, Sandbox
+from metastudio.sandbox.http import SandboxRequest
+from metastudio.sandbox.signature import ParsedAuthorization, canonical_request, parse_authorization, verify
 
 Path_ = Callable[[str], str]
 Sign = Callable[..., dict[str, str]]
@@ -26,36 +26,36 @@ def vectors() -> list[dict[str, Any]]:
         for vector in json.loads(VECTORS.read_text(encoding="utf-8"))["vectors"]
         if vector["algorithm"] == "SDK-HMAC-SHA256"
         and "url" in vector
-        # Listed twice in SignedHeaders: a request that the recipe says never to send.
+        # A header listed twice in SignedHeaders, which the signing guide forbids.
         and vector["id"] != "37-duplicate-header-case"
     ]
 
 
-def request_of(vector: dict[str, Any]) -> Request:
+def request_of(vector: dict[str, Any]) -> SandboxRequest:
     url = urlsplit(vector["url"])
     sent = {name.lower(): value for name, value in vector["headers_sent"].items() if name != "Authorization"}
     headers = tuple((name.encode(), value.encode("latin-1")) for name, value in sent.items())
     body = (vector["body"] or "").encode()
-    return Request(vector["method"], url.path.encode(), url.query.encode(), headers, body)
+    return SandboxRequest(vector["method"], url.path.encode(), url.query.encode(), headers, body)
 
 
-def claim_of(vector: dict[str, Any]) -> Claim:
-    claim = read_authorization(vector["headers_sent"]["Authorization"])
-    assert claim is not None
-    return claim
+def authorization_of(vector: dict[str, Any]) -> ParsedAuthorization:
+    authorization = parse_authorization(vector["headers_sent"]["Authorization"])
+    assert authorization is not None
+    return authorization
 
 
 @pytest.mark.parametrize("vector", vectors(), ids=lambda vector: vector["id"])
 def test_vector_verifies(vector: dict[str, Any]) -> None:
-    request, claim = request_of(vector), claim_of(vector)
+    request, authorization = request_of(vector), authorization_of(vector)
 
-    assert canonical_request(request, claim.signed_headers).decode() == vector["canonical_request"]
-    assert is_right(request, claim, vector["sk"])
+    assert canonical_request(request, authorization.signed_headers).decode() == vector["canonical_request"]
+    assert verify(request, authorization, vector["sk"])
 
 
 @pytest.mark.parametrize("vector", vectors(), ids=lambda vector: vector["id"])
-def test_tampered_vector_does_not_verify(vector: dict[str, Any]) -> None:
-    request, claim = request_of(vector), claim_of(vector)
+def test_tampered_vector_is_refused(vector: dict[str, Any]) -> None:
+    request, authorization = request_of(vector), authorization_of(vector)
     changed_headers = tuple((name, value + b"0") for name, value in request.headers)
     tampered = [
         replace(request, method="PUT"),
@@ -68,14 +68,14 @@ def test_tampered_vector_does_not_verify(vector: dict[str, Any]) -> None:
     if "UNSIGNED" not in vector["canonical_request"]:
         tampered.append(replace(request, body=request.body + b" "))
 
-    assert not any(is_right(each, claim, vector["sk"]) for each in tampered)
-    assert not is_right(request, claim, vector["sk"] + "x")
-    assert not is_right(request, replace(claim, signed_headers=claim.signed_headers[:-1]), vector["sk"])
-    assert not is_right(request, replace(claim, signature="0" * 64), vector["sk"])
+    assert not any(verify(each, authorization, vector["sk"]) for each in tampered)
+    assert not verify(request, authorization, vector["sk"] + "x")
+    assert not verify(request, replace(authorization, signed_headers=authorization.signed_headers[:-1]), vector["sk"])
+    assert not verify(request, replace(authorization, signature="0" * 64), vector["sk"])
 
 
-def test_blanks_around_a_header_do_not_count() -> None:
-    request = Request("GET", b"/", b"", ((b"x-sdk-date", b" a  b\t"),))
+def test_whitespace_around_a_header_value_is_ignored() -> None:
+    request = SandboxRequest("GET", b"/", b"", ((b"x-sdk-date", b" a  b\t"),))
 
     assert b"\nx-sdk-date:a  b\n" in canonical_request(request, ["x-sdk-date"])
 
@@ -94,21 +94,21 @@ def test_blanks_around_a_header_do_not_count() -> None:
         "Bearer token",
     ],
 )
-def test_malformed_authorization_is_no_claim(value: str) -> None:
-    assert read_authorization(value) is None
+def test_malformed_authorization_is_refused(value: str) -> None:
+    assert parse_authorization(value) is None
 
 
 @pytest.mark.parametrize(
     "query", ["", "?limit=3&offset=1", "?name=a%20b%2Bc%26d", "?name=a+b", "?name=%E6%95%B0&limit=1", "?state=A%2CB"]
 )
-def test_what_the_vendors_signer_signs_is_accepted(
+def test_signatures_of_the_vendors_signer_are_accepted(
     http: httpx.Client, sandbox: Sandbox, path: Path_, sign: Sign, query: str
 ) -> None:
     url = sandbox.url + path(sandbox.project_id) + query
     for keys in (sandbox.main.keys, sandbox.main.temporary):
-        answer = http.get(url, headers=sign(url, keys, X_Project_Id=sandbox.project_id))
+        response = http.get(url, headers=sign(url, keys, X_Project_Id=sandbox.project_id))
 
-        assert answer.status_code == 200, answer.text
+        assert response.status_code == 200, response.text
 
 
 def test_order_of_the_query_on_the_wire_does_not_matter(
@@ -121,10 +121,12 @@ def test_order_of_the_query_on_the_wire_does_not_matter(
     assert http.get(f"{url}?offset=1&limit=2", headers=headers).status_code == 401
 
 
-def test_unknown_key_is_named(http: httpx.Client, sandbox: Sandbox, path: Path_, sign: Sign) -> None:
+def test_an_unknown_access_key_is_named_in_the_error(
+    http: httpx.Client, sandbox: Sandbox, path: Path_, sign: Sign
+) -> None:
     url = sandbox.url + path(sandbox.project_id)
-    answer = http.get(url, headers=sign(url, Keys("NOBODY", "secret"), X_Project_Id=sandbox.project_id))
+    response = http.get(url, headers=sign(url, KeyPair("NOBODY", "secret"), X_Project_Id=sandbox.project_id))
 
-    assert answer.status_code == 401
-    assert answer.json()["error_code"] == "APIGW.0301"
-    assert "NOBODY" in answer.json()["error_msg"]
+    assert response.status_code == 401
+    assert response.json()["error_code"] == "APIGW.0301"
+    assert "NOBODY" in response.json()["error_msg"]

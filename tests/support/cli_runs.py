@@ -1,6 +1,6 @@
-"""Runs the installed command as people do: in a terminal of some size, or with pipes.
+"""Runs the installed command with pipes or in a pseudo-terminal.
 
-A terminal's screen is told as text, with colours as marks: `‹red:TRAIN_FAILED›`.
+A screen is a text in which colours are marked: `‹red:TRAIN_FAILED›`.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
 
 COMMAND = str(Path(sys.executable).with_name("metastudio"))
 _INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
-PATIENCE = 30.0
-_COLOURS = {"brown": "yellow"}  # what pyte calls it
+TIMEOUT = 30.0  # seconds
+_COLOURS = {"brown": "yellow"}  # pyte's name for it
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
-    """Nothing of this machine's settings: a fixed zone (UTC+8), no home, no colours but a plain terminal's."""
+    """Return an environment without this machine's settings: a fixed time zone (UTC+8), no home, a plain terminal."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     fixed = {"TZ": "CST-8", "LANG": "C.UTF-8", "HOME": "/nonexistent", "TERM": "xterm-256color"}
     return {**inherited, **fixed, **more}
 
 
 @dataclass(frozen=True)
-class Done:
+class CompletedCommand:
+    """Exit code and output of a command."""
+
     code: int
     out: str
     err: str
@@ -49,23 +51,23 @@ def run(
     command: Sequence[str] = (COMMAND,),
     stdin: str | None = None,
     cwd: Path | None = None,
-) -> Done:
-    """Run to the end, with pipes."""
-    done = subprocess.run(
+) -> CompletedCommand:
+    """Run a command with pipes until it ends."""
+    completed = subprocess.run(
         [*command, *map(str, arguments)],
         env=environment(env),
         capture_output=True,
         input=stdin,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         cwd=cwd,
         check=False,
     )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return CompletedCommand(completed.returncode, completed.stdout, completed.stderr)
 
 
-class Terminal:
-    """The command in a pseudo-terminal, until it ends."""
+class PseudoTerminal:
+    """A command that runs in a pseudo-terminal."""
 
     def __init__(
         self,
@@ -93,7 +95,7 @@ class Terminal:
         )
         os.close(slave)
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> PseudoTerminal:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,42 +105,42 @@ class Terminal:
         os.close(self._master)
 
     def type(self, text: str) -> None:
-        """Press keys; "\\x03" is Ctrl-C."""
+        """Send keys; "\\x03" is Ctrl-C."""
         os.write(self._master, text.encode())
 
     def until(self, seen: Callable[[str], bool]) -> str:
-        """Read on until the screen shows something. Returns the screen."""
-        deadline = time.monotonic() + PATIENCE
+        """Read until a condition on the screen holds. Returns the screen."""
+        deadline = time.monotonic() + TIMEOUT
         while not seen(self.text()):
-            assert self._read(deadline), f"it ended without showing that:\n{self.text()}"
+            assert self._read(deadline), f"the command ended before the condition held:\n{self.text()}"
         return self.text()
 
     def end(self) -> int:
-        """Read on until the command ends. Returns its exit code, 128 and more for a signal."""
-        deadline = time.monotonic() + PATIENCE
+        """Read until the command ends. Returns its exit code, 128 plus the number for a signal."""
+        deadline = time.monotonic() + TIMEOUT
         while self._read(deadline):
             pass
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(TIMEOUT)
         return 128 - code if code < 0 else code
 
     def text(self) -> str:
-        """The screen without colours, without empty lines at its end."""
+        """Return the screen without colours and trailing empty lines."""
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip() + "\n"
 
     def marked(self) -> str:
-        """The screen with colours as marks."""
+        """Return the screen with marked colours."""
         lines = [_marked(self._screen.buffer[row], self._screen.columns) for row in range(self._screen.lines)]
         return "\n".join(lines).rstrip() + "\n"
 
     def _read(self, deadline: float) -> bool:
         left = deadline - time.monotonic()
-        assert left > 0, f"nothing new for long:\n{self.text()}"
+        assert left > 0, f"timed out:\n{self.text()}"
         readable, _, _ = select.select([self._master], [], [], left)
         if not readable:
             return True
         try:
             data = os.read(self._master, 65536)
-        except OSError:  # Linux: nobody has the other end open any more
+        except OSError:  # on Linux, the other end is closed
             return False
         self.raw += data
         self._stream.feed(data)
@@ -160,7 +162,7 @@ def _marked(row: Mapping[int, pyte.screens.Char], columns: int) -> str:
     return (line.rstrip() if not style else line.rstrip() + "›").rstrip()
 
 
-class Matches(Protocol):
-    """Compares a screen with the stored one; REMAKE_SCREENS=1 stores it instead. Then look at what has changed."""
+class ScreenMatcher(Protocol):
+    """Compares a screen with the stored one. With REMAKE_SCREENS=1 it is stored instead; review the difference."""
 
     def __call__(self, name: str, screen: str) -> None: ...

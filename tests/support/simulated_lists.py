@@ -9,12 +9,13 @@ from random import Random
 from typing import Any, Unpack
 from zlib import crc32
 
-from metastudio.contract.operation import Operation, operations
+from metastudio.contract.operation import Operation
 from metastudio.lists.offset import FetchedPage
 from metastudio_client._engine import IterateOptions
+from metastudio_client.contract import OPERATIONS
 from metastudio_client.models.training_job_basic_info import TrainingJobBasicInfo
 
-OPERATION: Operation = operations()["list_training_jobs"]
+OPERATION: Operation = OPERATIONS["list_training_jobs"]
 START = datetime(2024, 1, 1, tzinfo=UTC)
 STATES = ("TRAINING", "JOB_FINISH")
 

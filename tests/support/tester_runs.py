@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from metastudio.sandbox import App, Sandbox
+from metastudio.sandbox import Sandbox, SandboxApp
 from metastudio.tester import Credentials, Report, prove
 from variants import Variant
 
@@ -14,7 +14,7 @@ from variants import Variant
 @contextmanager
 def serving(variant: Variant) -> Generator[Sandbox, None, None]:
     """Serve a variant."""
-    sandbox = Sandbox(variant.settings, parts=variant.parts)
+    sandbox = Sandbox(variant.settings, overrides=variant.overrides)
     if variant.mutate is not None or variant.no_authentication:
         sandbox.app = VariantMiddleware(sandbox.app, variant)  # type: ignore[assignment]
     with sandbox:
@@ -24,7 +24,7 @@ def serving(variant: Variant) -> Generator[Sandbox, None, None]:
 class VariantMiddleware:
     """Changes the data before each request, or adds credentials to requests without any."""
 
-    def __init__(self, app: App, variant: Variant) -> None:
+    def __init__(self, app: SandboxApp, variant: Variant) -> None:
         self._app = app
         self._variant = variant
         self._count = 0

@@ -1,7 +1,7 @@
 """Faulty servers with one fault each, and conforming servers that differ where the contract allows it.
 
 Most faulty servers are derived from the contract: from every filter, paging rule, order, field, parameter and
-authentication rule. Some are hand-written. A variant is the sandbox with some parts replaced.
+authentication rule. Some are hand-written. A variant is the sandbox with some overrides replaced.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from metastudio.contract.operation import Filter, ListRules, Operation, Parameter, operations
-from metastudio.sandbox import PARTS, Parts, Settings
+from metastudio.contract.operation import Filter, ListRules, Operation, Parameter
+from metastudio.contract.structure import JsonArray, JsonObject
+from metastudio.sandbox import CONFORMING, Overrides, SandboxSettings
 from metastudio.sandbox import authentication as auth
-from metastudio.sandbox.http import Answer, RefusedError, Request
-from metastudio.sandbox.listing import Column, Listing, put, values_at
-from metastudio.sandbox.query import Condition, Window
+from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
+from metastudio.sandbox.listing import Listing, StoreColumn, set_at, values_at
+from metastudio.sandbox.query import Condition, PageWindow
 from metastudio.tester.values import format_instant, parse_instant
+from metastudio_client.contract import OPERATIONS
 
 Change = Callable[[Any, int], None]
 
@@ -33,7 +35,7 @@ class Variant:
 
     Args:
         name: its name.
-        parts: the parts of the sandbox.
+        overrides: the overrides of the sandbox.
         settings: the settings of the sandbox.
         undetectable: why the fault cannot be detected; empty if it can.
         mutate: changes a store before each request, given the number of the request.
@@ -41,14 +43,14 @@ class Variant:
     """
 
     name: str
-    parts: Parts = PARTS
-    settings: Settings = field(default_factory=Settings)
+    overrides: Overrides = CONFORMING
+    settings: SandboxSettings = field(default_factory=SandboxSettings)
     undetectable: str = ""
     mutate: Change | None = None
     no_authentication: bool = False
 
 
-OPERATION: Operation = next(each for each in operations().values() if each.list_rules is not None)
+OPERATION: Operation = next(each for each in OPERATIONS.values() if each.list_rules is not None)
 RULES: ListRules = OPERATION.list_rules  # type: ignore[assignment]
 NANO = 1_000_000_000
 
@@ -100,7 +102,7 @@ def _times(name: str, rule: Filter) -> Iterator[Variant]:
 
 def _texts(name: str, rule: Filter) -> Iterator[Variant]:
     # A state in lower case is refused before it is compared, so the check of the values is removed as well.
-    check = _drop_check(name) if OPERATION.parameters[name].is_array else PARTS.check
+    check = _drop_check(name) if OPERATION.parameters[name].is_array else CONFORMING.check
     yield Variant(f"{name}: ignores case", replace(_condition(name, _any_case), check=check))
     yield Variant(f"{name}: matches substrings", _condition(name, _as_op("substring")))
     yield Variant(f"{name}: matches prefixes", _condition(name, _as_op("prefix")))
@@ -108,48 +110,51 @@ def _texts(name: str, rule: Filter) -> Iterator[Variant]:
 
 
 def _required() -> set[str]:
-    shape = next(each for each in OPERATION.success.values() if each)
-    return set(shape["properties"][RULES.items.strip("/")]["items"]["required"])
+    body = next(each for each in OPERATION.success.values() if isinstance(each, JsonObject))
+    listed = body.properties[RULES.items.strip("/")]
+    assert isinstance(listed, JsonArray)
+    assert isinstance(listed.items, JsonObject)
+    return set(listed.items.required)
 
 
-Rebuild = Callable[[Filter, Column, Sequence[Any]], Condition | None]
+Rebuild = Callable[[Filter, StoreColumn, Sequence[Any]], Condition | None]
 
 
-def _condition(name: str, rebuild: Rebuild) -> Parts:
-    def condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+def _condition(name: str, rebuild: Rebuild) -> Overrides:
+    def condition(rule: Filter, column: StoreColumn | None, values: Sequence[Any]) -> Condition | None:
         if rule.parameter != name or column is None:
-            return PARTS.condition(rule, column, values)
+            return CONFORMING.condition(rule, column, values)
         return rebuild(rule, column, values)
 
-    return replace(PARTS, condition=condition)
+    return replace(CONFORMING, condition=condition)
 
 
-def _conforming(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
-    found = PARTS.condition(rule, column, values)
+def _conforming(rule: Filter, column: StoreColumn, values: Sequence[Any]) -> Condition:
+    found = CONFORMING.condition(rule, column, values)
     assert found is not None
     return found
 
 
-def _inverted(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+def _inverted(rule: Filter, column: StoreColumn, values: Sequence[Any]) -> Condition:
     found = _conforming(rule, column, values)
     return Condition(f"NOT ({found.sql})", found.arguments)
 
 
-def _or_absent(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+def _or_absent(rule: Filter, column: StoreColumn, values: Sequence[Any]) -> Condition:
     found = _conforming(rule, column, values)
     absent = f"seq NOT IN (SELECT seq FROM {column.name})" if column.many else f"{column.name} IS NULL"
     return Condition(f"({found.sql}) OR {absent}", found.arguments)
 
 
-def _first(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+def _first(rule: Filter, column: StoreColumn, values: Sequence[Any]) -> Condition:
     return _conforming(rule, column, values[:1])
 
 
-def _last(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+def _last(rule: Filter, column: StoreColumn, values: Sequence[Any]) -> Condition:
     return _conforming(rule, column, values[-1:])
 
 
-def _none_of_several(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+def _none_of_several(rule: Filter, column: StoreColumn, values: Sequence[Any]) -> Condition:
     return _conforming(rule, column, values) if len(values) == 1 else Condition("0")
 
 
@@ -165,17 +170,17 @@ def _mapped(change: Callable[[str], str]) -> Rebuild:
     return lambda rule, column, values: _conforming(rule, column, [change(str(each)) for each in values])
 
 
-def _any_case(_rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+def _any_case(_rule: Filter, column: StoreColumn, values: Sequence[Any]) -> Condition:
     return _sql(column, "{} COLLATE NOCASE IN (" + ", ".join("?" * len(values)) + ")", values)
 
 
-def _like(_rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+def _like(_rule: Filter, column: StoreColumn, values: Sequence[Any]) -> Condition:
     escaped = [str(each).replace("*", "[*]").replace("?", "[?]") for each in values]
     patterns = [each.replace("%", "*").replace("_", "?") for each in escaped]
     return _sql(column, " OR ".join(["{} GLOB ?"] * len(values)), patterns)
 
 
-def _sql(column: Column, test: str, arguments: Sequence[Any]) -> Condition:
+def _sql(column: StoreColumn, test: str, arguments: Sequence[Any]) -> Condition:
     if column.many:
         sql = f"seq IN (SELECT seq FROM {column.name} WHERE {test.replace('{}', 'value')})"
     else:
@@ -183,27 +188,27 @@ def _sql(column: Column, test: str, arguments: Sequence[Any]) -> Condition:
     return Condition(f"({sql})", tuple(arguments))
 
 
-def _filtered_in_python(name: str, rule: Filter, pointer: str) -> Parts:
+def _filtered_in_python(name: str, rule: Filter, pointer: str) -> Overrides:
     """Compare another property, read from the stored item."""
 
-    def condition(each: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+    def condition(each: Filter, column: StoreColumn | None, values: Sequence[Any]) -> Condition | None:
         if each.parameter != name:
-            return PARTS.condition(each, column, values)
+            return CONFORMING.condition(each, column, values)
         key = pointer.strip("/")
         compared = ">=" if rule.op == "ge" else "<="
         return Condition(f"json_extract(body, '$.{key}') {compared} ?", (str(values[0]),))
 
-    return replace(PARTS, condition=condition)
+    return replace(CONFORMING, condition=condition)
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
 def _pages() -> Iterator[Variant]:
-    window, total, items = PARTS.window, PARTS.total, PARTS.items
+    window, total, items = CONFORMING.window, CONFORMING.total, CONFORMING.items
 
-    def windowed(change: Callable[[int | None, int | None, Listing], Window]) -> Parts:
-        return replace(PARTS, window=change)
+    def windowed(change: Callable[[int | None, int | None, Listing], PageWindow]) -> Overrides:
+        return replace(CONFORMING, window=change)
 
     offset, limit = RULES.offset, RULES.limit
     yield Variant(f"{offset}: ignored", windowed(lambda o, n, at: window(None, n, at)))
@@ -217,27 +222,30 @@ def _pages() -> Iterator[Variant]:
     yield Variant(f"{limit}: at least ten", windowed(lambda o, n, at: window(o, max(n or 10, 10), at)))
     yield Variant(
         f"{limit}: the last item of a page is missing",
-        replace(PARTS, items=lambda found, w: items(found[:-1] or found, w)),
+        replace(CONFORMING, items=lambda found, w: items(found[:-1] or found, w)),
     )
     yield Variant(
-        "page: the first item is repeated", replace(PARTS, items=lambda found, w: items(found[:1] + found[:-1], w))
+        "page: the first item is repeated", replace(CONFORMING, items=lambda found, w: items(found[:1] + found[:-1], w))
     )
-    yield Variant("page: reversed", replace(PARTS, items=lambda found, w: items(found[::-1], w)))
-    yield Variant("page: an error after the end", replace(PARTS, items=_error_after_the_end))
+    yield Variant("page: reversed", replace(CONFORMING, items=lambda found, w: items(found[::-1], w)))
+    yield Variant("page: an error after the end", replace(CONFORMING, items=_error_after_the_end))
     if RULES.total:
-        yield Variant("total: counts the page", replace(PARTS, total=lambda n, found, w: len(found)))
-        yield Variant("total: one too high", replace(PARTS, total=lambda n, found, w: n + 1))
-        yield Variant("total: one too low", replace(PARTS, total=lambda n, found, w: max(0, n - 1)))
-        yield Variant("total: counts the remaining items", replace(PARTS, total=lambda n, found, w: max(0, n - w.skip)))
-        yield Variant("total: capped", replace(PARTS, total=lambda n, found, w: min(n, 100)))
-        yield Variant("total: ignores the filters", replace(PARTS, total=lambda n, found, w: 101))
-        yield Variant("total: counts pages", replace(PARTS, total=lambda n, found, w: -(-n // max(1, w.take))))
+        yield Variant("total: counts the page", replace(CONFORMING, total=lambda n, found, w: len(found)))
+        yield Variant("total: one too high", replace(CONFORMING, total=lambda n, found, w: n + 1))
+        yield Variant("total: one too low", replace(CONFORMING, total=lambda n, found, w: max(0, n - 1)))
         yield Variant(
-            "total: zero on an empty page", replace(PARTS, total=lambda n, found, w: total(n, found, w) if found else 0)
+            "total: counts the remaining items", replace(CONFORMING, total=lambda n, found, w: max(0, n - w.skip))
+        )
+        yield Variant("total: capped", replace(CONFORMING, total=lambda n, found, w: min(n, 100)))
+        yield Variant("total: ignores the filters", replace(CONFORMING, total=lambda n, found, w: 101))
+        yield Variant("total: counts pages", replace(CONFORMING, total=lambda n, found, w: -(-n // max(1, w.take))))
+        yield Variant(
+            "total: zero on an empty page",
+            replace(CONFORMING, total=lambda n, found, w: total(n, found, w) if found else 0),
         )
 
 
-def _error_after_the_end(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+def _error_after_the_end(found: list[dict[str, Any]], window: PageWindow) -> list[dict[str, Any]]:
     if window.skip and not found:
         raise RefusedError("invalid_parameter", reason="offset")
     return found
@@ -247,12 +255,12 @@ def _error_after_the_end(found: list[dict[str, Any]], window: Window) -> list[di
 
 
 def _orders() -> Iterator[Variant]:
-    conforming, rules = PARTS.order, RULES.order
+    conforming, rules = CONFORMING.order, RULES.order
     if rules is None:
         return
 
-    def with_order(change: Callable[[Any, Any, Any, Any, Any], str]) -> Parts:
-        return replace(PARTS, order=change)
+    def with_order(change: Callable[[Any, Any, Any, Any, Any], str]) -> Overrides:
+        return replace(CONFORMING, order=change)
 
     for key, pointer in rules.keys.items():
         yield from _orders_by(key, pointer, conforming, with_order)
@@ -277,12 +285,12 @@ def _orders_by(key: str, pointer: str, conforming: Any, with_order: Any) -> Iter
             c[pointer].name, by.format(column=c[pointer].name, i=i.name)
         )
 
-    def sorted_page(found: list[dict[str, Any]], _window: Window) -> list[dict[str, Any]]:
+    def sorted_page(found: list[dict[str, Any]], _window: PageWindow) -> list[dict[str, Any]]:
         return sorted(found, key=lambda each: str(values_at(each, pointer)))
 
     yield Variant(f"order {key}: ignored", with_order(lambda r, c, i, k, d: conforming(r, c, i, None, d)))
     yield Variant(f"order {key}: by another property", with_order(replaced("{i}")))
-    within = replace(PARTS, order=lambda r, c, i, k, d: "seq", items=sorted_page)
+    within = replace(CONFORMING, order=lambda r, c, i, k, d: "seq", items=sorted_page)
     yield Variant(f"order {key}: only within the page", within)
     yield Variant(f"order {key}: by month only", with_order(replaced("substr({column}, 1, 7)")))
     at_random = with_order(lambda r, c, i, k, d: f"{conforming(r, c, i, k, d).split(',')[0]}, random()")
@@ -325,8 +333,8 @@ def _fields() -> Iterator[Variant]:
     for pointer in RULES.scope.values():
         name = pointer.strip("/")
         yield Variant(f"item {name}: of another tenant", _edited(lambda item, name=name: _set(item, name, "f" * 32)))
-    body = next(each for each in OPERATION.success.values() if each)
-    for name in body["required"]:
+    body = next(each for each in OPERATION.success.values() if isinstance(each, JsonObject))
+    for name in body.required:
         yield Variant(f"body {name}: missing", _body(lambda data, name=name: data.pop(name)))
         yield Variant(f"body {name}: null", _body(lambda data, name=name: _set(data, name, None)))
         yield Variant(
@@ -334,13 +342,13 @@ def _fields() -> Iterator[Variant]:
         )
 
 
-def _edited(edit: Callable[..., Any]) -> Parts:
-    def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+def _edited(edit: Callable[..., Any]) -> Overrides:
+    def items(found: list[dict[str, Any]], window: PageWindow) -> list[dict[str, Any]]:
         for item in found:
             edit(item)
         return found
 
-    return replace(PARTS, items=items)
+    return replace(CONFORMING, items=items)
 
 
 def _set(data: dict[str, Any], name: str, value: Any) -> None:
@@ -366,15 +374,15 @@ def _now_and_then(item: dict[str, Any], name: str) -> None:
         item.pop(name, None)
 
 
-def _body(edit: Callable[..., Any]) -> Parts:
-    def finish(answer: Answer, _request: Request) -> Answer:
+def _body(edit: Callable[..., Any]) -> Overrides:
+    def finish(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
         if answer.status >= 300 or isinstance(answer.body, bytes):
             return answer
         data = deepcopy(answer.body)
         edit(data)
         return replace(answer, body=data)
 
-    return replace(PARTS, finish=finish)
+    return replace(CONFORMING, finish=finish)
 
 
 # --- parameter values ------------------------------------------------------------------------------------------------
@@ -414,28 +422,28 @@ def _holds(value: str, text: str) -> bool:
     return value in text
 
 
-def _accepting(name: str, when: Callable[[Any], bool]) -> Parts:
+def _accepting(name: str, when: Callable[[Any], bool]) -> Overrides:
     """Ignore an invalid value."""
 
     def check_all(listing: Listing, values: Mapping[str, Any], unknown: Sequence[str]) -> None:
         for parameter in listing.operation.parameters.values():
             if parameter.name == name and name in values:
                 try:
-                    PARTS.check(parameter, values[name])
+                    CONFORMING.check(parameter, values[name])
                 except RefusedError:
                     values.pop(name)  # type: ignore[attr-defined]
 
     def check(parameter: Parameter, value: Any) -> None:
         if parameter.name != name or not when(value):
-            PARTS.check(parameter, value)
+            CONFORMING.check(parameter, value)
 
-    return replace(PARTS, check=check, check_all=check_all)
+    return replace(CONFORMING, check=check, check_all=check_all)
 
 
-def _converting(name: str, convert: Callable[[str], Any]) -> Parts:
+def _converting(name: str, convert: Callable[[str], Any]) -> Overrides:
     schema = OPERATION.parameters[name].schema
     return replace(
-        PARTS, convert=lambda s, text: convert(text) if s is schema or s == schema else PARTS.convert(s, text)
+        CONFORMING, convert=lambda s, text: convert(text) if s is schema or s == schema else CONFORMING.convert(s, text)
     )
 
 
@@ -451,25 +459,25 @@ def _digits(text: str) -> Any:
     return int(found[1]) if found else text
 
 
-def _failing(name: str) -> Parts:
+def _failing(name: str) -> Overrides:
     def check(parameter: Parameter, value: Any) -> None:
         try:
-            PARTS.check(parameter, value)
+            CONFORMING.check(parameter, value)
         except RefusedError:
             if parameter.name == name:
                 raise ValueError("not a time") from None
             raise
 
-    return replace(PARTS, check=check)
+    return replace(CONFORMING, check=check)
 
 
-def _refusing(name: str, when: Callable[[str], bool]) -> Parts:
+def _refusing(name: str, when: Callable[[str], bool]) -> Overrides:
     def check(parameter: Parameter, value: Any) -> None:
         if parameter.name == name and when(",".join(value) if isinstance(value, list) else str(value)):
             raise RefusedError("invalid_parameter", reason=name)
-        PARTS.check(parameter, value)
+        CONFORMING.check(parameter, value)
 
-    return replace(PARTS, check=check)
+    return replace(CONFORMING, check=check)
 
 
 # --- statuses, headers, bodies ---------------------------------------------------------------------------------------
@@ -509,26 +517,26 @@ def _responses() -> Iterator[Variant]:
     )
 
 
-def _status(status: int) -> Callable[[Answer], Answer]:
+def _status(status: int) -> Callable[[SandboxResponse], SandboxResponse]:
     return lambda answer: replace(answer, status=status)
 
 
-def _finishing(change: Callable[[Answer], Answer], success: bool | None) -> Parts:
+def _finishing(change: Callable[[SandboxResponse], SandboxResponse], success: bool | None) -> Overrides:
     """Change successes (True) or refusals of a parameter (None)."""
 
-    def finish(answer: Answer, request: Request) -> Answer:
+    def finish(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
         refused = answer.status == 400
         return change(answer) if (success and answer.status == 200) or (success is None and refused) else answer
 
-    return replace(PARTS, finish=finish)
+    return replace(CONFORMING, finish=finish)
 
 
-def _with(answer: Answer, name: str, value: str | None) -> Answer:
+def _with(answer: SandboxResponse, name: str, value: str | None) -> SandboxResponse:
     headers = {key: text for key, text in answer.headers.items() if key.lower() != name.lower()}
     return replace(answer, headers={**headers, **({name: value} if value is not None else {})})
 
 
-def _error(answer: Answer, **fields: Any) -> Answer:
+def _error(answer: SandboxResponse, **fields: Any) -> SandboxResponse:
     body = {**answer.body, **fields}
     return replace(answer, body={key: value for key, value in body.items() if value is not ...})
 
@@ -537,83 +545,85 @@ def _error(answer: Answer, **fields: Any) -> Answer:
 
 UNDETECTABLE_RULES = {
     "key_is_not_locked": "detecting it would lock a key",
-    "what_decides_is_signed": "the signing rules oblige a client to sign X-Sdk-Date only",
+    "identity_headers_are_signed": "the signing rules oblige a client to sign X-Sdk-Date only",
     "signed_headers_were_sent": "a signature over a missing header also breaks the next rule",
     "date_is_well_formed": "another rule also refuses a malformed date",
-    "security_token_is_right": "needs a temporary key pair and the security token of another one",
-    "token_is_fresh": "needs a token that has really expired (METASTUDIO_EXPIRED_TOKEN)",
-    "header_names_the_project": "the API reference does not state which project X-Project-Id may name",
+    "security_token_matches": "needs a temporary key pair and the security token of another one",
+    "token_is_not_expired": "needs a token that has really expired (METASTUDIO_EXPIRED_TOKEN)",
+    "project_header_matches": "the API reference does not state which project X-Project-Id may name",
 }
 
 
 def _auth() -> Iterator[Variant]:
     for rule in (*auth.KEY_RULES, *auth.SIGNATURE_RULES, *auth.TOKEN_RULES, *auth.PROJECT_RULES):
         name = rule.__name__
-        parts = PARTS.with_rule(name, _any_key) if name == "key_is_known" else PARTS.without(name)
+        overrides = CONFORMING.with_rule(name, _any_key) if name == "key_is_known" else CONFORMING.without(name)
         if name == "key_is_known":
-            parts = parts.without("signature_is_right")
-        yield Variant(f"auth: without {name}", parts, undetectable=UNDETECTABLE_RULES.get(name, ""))
-    days = PARTS.with_rule("date_is_near", _near(12 * 3600))
+            overrides = overrides.without("signature_matches")
+        yield Variant(f"auth: without {name}", overrides, undetectable=UNDETECTABLE_RULES.get(name, ""))
+    days = CONFORMING.with_rule("date_is_within_tolerance", _near(12 * 3600))
     yield Variant("auth: a date may be 12 hours off", days)
-    yield Variant("auth: only a late date is refused", PARTS.with_rule("date_is_near", _near_or_early))
+    yield Variant("auth: only a late date is refused", CONFORMING.with_rule("date_is_within_tolerance", _near_or_early))
     unsigned = _also_accepts(lambda request: replace(request, query=b""))
-    yield Variant("auth: a signature without the query is accepted", PARTS.with_rule("signature_is_right", unsigned))
-    other = _also_accepts(lambda request: replace(request, method="POST"))
-    yield Variant("auth: a signature for another method is accepted", PARTS.with_rule("signature_is_right", other))
-    other = _also_accepts(lambda request: replace(request, path=request.path + b"/x"))
-    yield Variant("auth: a signature for a sub-path is accepted", PARTS.with_rule("signature_is_right", other))
-    yield Variant("auth: requests without credentials are accepted", PARTS, no_authentication=True)
-    yield Variant("auth: a refusal contains a stack trace", replace(PARTS, finish=_trace_in_refusal))
-    yield Variant("auth: a refusal has status 200", replace(PARTS, finish=_refusal_as_success))
     yield Variant(
-        "auth: a malformed signature causes a server error", replace(PARTS, read_authorization=_fails_to_parse)
+        "auth: a signature without the query is accepted", CONFORMING.with_rule("signature_matches", unsigned)
+    )
+    other = _also_accepts(lambda request: replace(request, method="POST"))
+    yield Variant("auth: a signature for another method is accepted", CONFORMING.with_rule("signature_matches", other))
+    other = _also_accepts(lambda request: replace(request, path=request.path + b"/x"))
+    yield Variant("auth: a signature for a sub-path is accepted", CONFORMING.with_rule("signature_matches", other))
+    yield Variant("auth: requests without credentials are accepted", CONFORMING, no_authentication=True)
+    yield Variant("auth: a refusal contains a stack trace", replace(CONFORMING, finish=_trace_in_refusal))
+    yield Variant("auth: a refusal has status 200", replace(CONFORMING, finish=_refusal_as_success))
+    yield Variant(
+        "auth: a malformed signature causes a server error", replace(CONFORMING, parse_authorization=_fails_to_parse)
     )
 
 
-def _any_key(attempt: auth.Attempt) -> None:
+def _any_key(attempt: auth.SignedRequest) -> None:
     """Treat an unknown key as that of the first account."""
-    attempt.gate.keys.setdefault(attempt.claim.access_key, next(iter(attempt.gate.keys.values())))
+    attempt.registry.keys.setdefault(attempt.authorization.access_key, next(iter(attempt.registry.keys.values())))
 
 
-def _near(seconds: int) -> Callable[[auth.Attempt], None]:
-    def date_is_near(attempt: auth.Attempt) -> None:
+def _near(seconds: int) -> Callable[[auth.SignedRequest], None]:
+    def date_is_within_tolerance(attempt: auth.SignedRequest) -> None:
         signed = attempt.request.header("x-sdk-date")[0]
-        if abs((parse_instant(_rfc3339(signed)) or 0) / NANO - attempt.gate.now()) > seconds:
-            auth.date_is_near(attempt)
+        if abs((parse_instant(_rfc3339(signed)) or 0) / NANO - attempt.registry.now()) > seconds:
+            auth.date_is_within_tolerance(attempt)
 
-    return date_is_near
+    return date_is_within_tolerance
 
 
-def _near_or_early(attempt: auth.Attempt) -> None:
-    if (parse_instant(_rfc3339(attempt.request.header("x-sdk-date")[0])) or 0) / NANO > attempt.gate.now():
-        auth.date_is_near(attempt)
+def _near_or_early(attempt: auth.SignedRequest) -> None:
+    if (parse_instant(_rfc3339(attempt.request.header("x-sdk-date")[0])) or 0) / NANO > attempt.registry.now():
+        auth.date_is_within_tolerance(attempt)
 
 
 def _rfc3339(date: str) -> str:
     return f"{date[:4]}-{date[4:6]}-{date[6:11]}:{date[11:13]}:{date[13:]}"
 
 
-def _also_accepts(change: Callable[[Request], Request]) -> Callable[[auth.Attempt], None]:
-    def signature_is_right(attempt: auth.Attempt) -> None:
+def _also_accepts(change: Callable[[SandboxRequest], SandboxRequest]) -> Callable[[auth.SignedRequest], None]:
+    def signature_matches(attempt: auth.SignedRequest) -> None:
         try:
-            auth.signature_is_right(attempt)
+            auth.signature_matches(attempt)
         except RefusedError:
-            auth.signature_is_right(replace(attempt, request=change(attempt.request)))
+            auth.signature_matches(replace(attempt, request=change(attempt.request)))
 
-    return signature_is_right
+    return signature_matches
 
 
-def _trace_in_refusal(answer: Answer, _request: Request) -> Answer:
-    trace = "org.apache.CipherException: x\n\tat com.example.Gate.check(Gate.java:7)"
+def _trace_in_refusal(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
+    trace = "org.apache.CipherException: x\n\tat com.example.AccountRegistry.check(AccountRegistry.java:7)"
     return _error(answer, error_msg=trace) if answer.status in (401, 403) else answer
 
 
-def _refusal_as_success(answer: Answer, _request: Request) -> Answer:
+def _refusal_as_success(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
     return replace(answer, status=200) if answer.status in (401, 403) else answer
 
 
 def _fails_to_parse(value: str) -> Any:
-    found = PARTS.read_authorization(value)
+    found = CONFORMING.parse_authorization(value)
     if found is None:
         raise IndexError("list index out of range")
     return found
@@ -623,27 +633,30 @@ def _fails_to_parse(value: str) -> Any:
 
 
 def _by_hand() -> Iterator[Variant]:
-    yield Variant("hand-written: filters are combined with OR", replace(PARTS, condition=_or_condition))
-    yield Variant("hand-written: only the first filter counts", replace(PARTS, condition=_first_condition))
-    yield Variant("hand-written: every third response is empty", replace(PARTS, items=_every(3, lambda found: [])))
+    yield Variant("hand-written: filters are combined with OR", replace(CONFORMING, condition=_or_condition))
+    yield Variant("hand-written: only the first filter counts", replace(CONFORMING, condition=_first_condition))
+    yield Variant("hand-written: every third response is empty", replace(CONFORMING, items=_every(3, lambda found: [])))
     yield Variant(
-        "hand-written: every seventh response is reversed", replace(PARTS, items=_every(7, lambda found: found[::-1]))
+        "hand-written: every seventh response is reversed",
+        replace(CONFORMING, items=_every(7, lambda found: found[::-1])),
     )
-    yield Variant("hand-written: every tenth request fails", replace(PARTS, items=_every(10, _fail)))
-    yield Variant("hand-written: items of another project are included", replace(PARTS, scope=lambda *_: []))
-    yield Variant("hand-written: items of another project are included when sorted", replace(PARTS, scope=_leaking))
-    yield Variant("hand-written: a long text causes a server error", replace(PARTS, check=_fails_on_long))
-    yield Variant("hand-written: a quote causes a server error", replace(PARTS, check=_fails_on_quote))
-    yield Variant("hand-written: an empty list is a 404", replace(PARTS, finish=_empty_is_not_found))
-    yield Variant("hand-written: an empty list is null", replace(PARTS, finish=_empty_is_null))
-    yield Variant("hand-written: the first filtered page is cached", replace(PARTS, items=_cached()))
+    yield Variant("hand-written: every tenth request fails", replace(CONFORMING, items=_every(10, _fail)))
+    yield Variant("hand-written: items of another project are included", replace(CONFORMING, scope=lambda *_: []))
+    yield Variant(
+        "hand-written: items of another project are included when sorted", replace(CONFORMING, scope=_leaking)
+    )
+    yield Variant("hand-written: a long text causes a server error", replace(CONFORMING, check=_fails_on_long))
+    yield Variant("hand-written: a quote causes a server error", replace(CONFORMING, check=_fails_on_quote))
+    yield Variant("hand-written: an empty list is a 404", replace(CONFORMING, finish=_empty_is_not_found))
+    yield Variant("hand-written: an empty list is null", replace(CONFORMING, finish=_empty_is_null))
+    yield Variant("hand-written: the first filtered page is cached", replace(CONFORMING, items=_cached()))
     yield Variant("hand-written: tags are joined with commas", _edited(lambda item: _text_of_list(item)))
-    yield Variant("hand-written: an item is repeated in the list", replace(PARTS, items=_twice))
+    yield Variant("hand-written: an item is repeated in the list", replace(CONFORMING, items=_twice))
 
 
-def _or_condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+def _or_condition(rule: Filter, column: StoreColumn | None, values: Sequence[Any]) -> Condition | None:
     """The second filter widens the first, as with missing parentheses in SQL."""
-    found = PARTS.condition(rule, column, values)
+    found = CONFORMING.condition(rule, column, values)
     return (
         Condition(f"1) OR ({found.sql}", found.arguments)
         if found and rule.op == "eq" and rule.parameter != "state"
@@ -651,19 +664,19 @@ def _or_condition(rule: Filter, column: Column | None, values: Sequence[Any]) ->
     )
 
 
-def _first_condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+def _first_condition(rule: Filter, column: StoreColumn | None, values: Sequence[Any]) -> Condition | None:
     last = list(RULES.filters)[-1]
     return (
         None
         if rule.parameter == last and len(values) == 1 and values[0] != "4K"
-        else PARTS.condition(rule, column, values)
+        else CONFORMING.condition(rule, column, values)
     )
 
 
 def _every(nth: int, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Any:
     count = iter(range(1, 10**9))
 
-    def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+    def items(found: list[dict[str, Any]], window: PageWindow) -> list[dict[str, Any]]:
         return change(found) if next(count) % nth == 0 else found
 
     return items
@@ -673,39 +686,39 @@ def _fail(_found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     raise RuntimeError("injected fault")
 
 
-def _leaking(rules: ListRules, columns: Mapping[str, Column], values: Mapping[str, Any]) -> list[Condition]:
-    return [] if RULES.order and RULES.order.direction in values else PARTS.scope(rules, columns, values)
+def _leaking(rules: ListRules, columns: Mapping[str, StoreColumn], values: Mapping[str, Any]) -> list[Condition]:
+    return [] if RULES.order and RULES.order.direction in values else CONFORMING.scope(rules, columns, values)
 
 
 def _fails_on_long(parameter: Parameter, value: Any) -> None:
     if isinstance(value, str) and len(value) > 40:
         raise OverflowError("value too long for type character varying(40)")
-    PARTS.check(parameter, value)
+    CONFORMING.check(parameter, value)
 
 
 def _fails_on_quote(parameter: Parameter, value: Any) -> None:
     if isinstance(value, str) and re.search(r"['\"\\;&]", value):
         raise ValueError("unterminated quoted string")
-    PARTS.check(parameter, value)
+    CONFORMING.check(parameter, value)
 
 
-def _empty_is_not_found(answer: Answer, _request: Request) -> Answer:
+def _empty_is_not_found(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
     empty = answer.status == 200 and not values_at(answer.body, f"{RULES.items}/*")
     return replace(answer, status=404, body={"error_code": "APIGW.0101", "error_msg": "none"}) if empty else answer
 
 
-def _empty_is_null(answer: Answer, _request: Request) -> Answer:
+def _empty_is_null(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
     if answer.status != 200 or values_at(answer.body, f"{RULES.items}/*"):
         return answer
     data = deepcopy(answer.body)
-    put(data, RULES.items, None)
+    set_at(data, RULES.items, None)
     return replace(answer, body=data)
 
 
 def _cached() -> Any:
     known: dict[tuple[int, int], list[dict[str, Any]]] = {}
 
-    def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+    def items(found: list[dict[str, Any]], window: PageWindow) -> list[dict[str, Any]]:
         return known.setdefault((window.skip, window.take), found)
 
     return items
@@ -717,7 +730,7 @@ def _text_of_list(item: dict[str, Any]) -> None:
             item[name] = ",".join(value)
 
 
-def _twice(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+def _twice(found: list[dict[str, Any]], window: PageWindow) -> list[dict[str, Any]]:
     return [*found[:-1], found[0]] if len(found) > 20 else found
 
 
@@ -733,52 +746,52 @@ def conforming_servers() -> list[Variant]:
     ]
     texts = [name for name in texts if not OPERATION.parameters[name].is_time]
     limit = RULES.limit
-    newest = Settings(newer=True)
+    newest = SandboxSettings(newer=True)
     return [
         Variant("conforming"),
-        Variant("conforming, with other data", settings=Settings(seed=7, jobs=230)),
-        Variant("few items", settings=Settings(jobs=3)),
-        Variant("one item", settings=Settings(jobs=1)),
-        Variant("more items than fit into many pages", settings=Settings(jobs=1100)),
+        Variant("conforming, with other data", settings=SandboxSettings(seed=7, jobs=230)),
+        Variant("few items", settings=SandboxSettings(jobs=3)),
+        Variant("one item", settings=SandboxSettings(jobs=1)),
+        Variant("more items than fit into many pages", settings=SandboxSettings(jobs=1100)),
         Variant("newer states, extra fields, nulls", settings=newest),
-        Variant("unknown parameters are refused", replace(PARTS, check_all=_no_unknown)),
-        Variant("an empty time range is refused", replace(PARTS, check_all=_no_empty_range)),
-        Variant("HEAD is refused", replace(PARTS, methods=lambda _: ("GET",))),
-        Variant("401 before 405", replace(PARTS, methods=lambda _: ("GET",), finish=_authenticate_first)),
-        Variant("lax integers", replace(PARTS, convert=_lax)),
-        Variant("values are trimmed", replace(PARTS, convert=lambda s, text: PARTS.convert(s, text.strip()))),
+        Variant("unknown parameters are refused", replace(CONFORMING, check_all=_no_unknown)),
+        Variant("an empty time range is refused", replace(CONFORMING, check_all=_no_empty_range)),
+        Variant("HEAD is refused", replace(CONFORMING, methods=lambda _: ("GET",))),
+        Variant("401 before 405", replace(CONFORMING, methods=lambda _: ("GET",), finish=_authenticate_first)),
+        Variant("lax integers", replace(CONFORMING, convert=_lax)),
+        Variant("values are trimmed", replace(CONFORMING, convert=lambda s, text: CONFORMING.convert(s, text.strip()))),
         Variant(
             "last repeated key wins",
-            replace(PARTS, choose=lambda p, t: PARTS.choose(p, t if p.is_array and not p.joined else t[-1:])),
+            replace(CONFORMING, choose=lambda p, t: CONFORMING.choose(p, t if p.is_array and not p.joined else t[-1:])),
         ),
         Variant(
             "first repeated key wins",
-            replace(PARTS, choose=lambda p, t: PARTS.choose(p, t if p.is_array and not p.joined else t[:1])),
+            replace(CONFORMING, choose=lambda p, t: CONFORMING.choose(p, t if p.is_array and not p.joined else t[:1])),
         ),
-        Variant("404 for a foreign project", replace(PARTS, refusals=_foreign_is_404())),
-        Variant("authentication failures are 400", replace(PARTS, refusals=_by_the_service())),
-        Variant("shorter texts", replace(PARTS, check=_lengths(texts, 1, 40))),
-        Variant("longer texts", replace(PARTS, check=_lengths(texts, 0, 4000))),
-        Variant("any characters in texts", replace(PARTS, check=_lengths(texts, 1, 64))),
-        Variant("only plain characters in texts", replace(PARTS, check=_plain(texts))),
-        Variant("limits above the maximum are clamped", replace(PARTS, check=_any_size(limit), window=_clamped)),
-        Variant("larger limits are accepted", replace(PARTS, check=_any_size(limit))),
+        Variant("404 for a foreign project", replace(CONFORMING, refusals=_foreign_is_404())),
+        Variant("authentication failures are 400", replace(CONFORMING, refusals=_by_the_service())),
+        Variant("shorter texts", replace(CONFORMING, check=_lengths(texts, 1, 40))),
+        Variant("longer texts", replace(CONFORMING, check=_lengths(texts, 0, 4000))),
+        Variant("any characters in texts", replace(CONFORMING, check=_lengths(texts, 1, 64))),
+        Variant("only plain characters in texts", replace(CONFORMING, check=_plain(texts))),
+        Variant("limits above the maximum are clamped", replace(CONFORMING, check=_any_size(limit), window=_clamped)),
+        Variant("larger limits are accepted", replace(CONFORMING, check=_any_size(limit))),
         Variant(
             "unlisted sort keys are refused",
-            replace(PARTS, check=_listed_only(RULES.order.parameter if RULES.order else "")),
+            replace(CONFORMING, check=_listed_only(RULES.order.parameter if RULES.order else "")),
         ),
         Variant(
             "unlisted sort keys are accepted",
-            replace(PARTS, check=_drop_check(RULES.order.parameter if RULES.order else "")),
+            replace(CONFORMING, check=_drop_check(RULES.order.parameter if RULES.order else "")),
         ),
-        Variant("unlisted states are refused", replace(PARTS, check=_listed_only("state"))),
-        Variant("states in lower case match nothing", replace(PARTS, check=_drop_check("state"))),
-        Variant("times without a zone are UTC", replace(PARTS, convert=_zoneless)),
-        Variant("only UTC times in whole seconds are accepted", replace(PARTS, check=_utc_only)),
+        Variant("unlisted states are refused", replace(CONFORMING, check=_listed_only("state"))),
+        Variant("states in lower case match nothing", replace(CONFORMING, check=_drop_check("state"))),
+        Variant("times without a zone are UTC", replace(CONFORMING, convert=_zoneless)),
+        Variant("only UTC times in whole seconds are accepted", replace(CONFORMING, check=_utc_only)),
         Variant("an absent resolution counts as 1080P", _condition("model_resolution", _default_resolution)),
         Variant("names match substrings", _condition("name", _as_op("substring"))),
         Variant("names match in any case", _condition("name", _any_case)),
-        Variant("the order without a key is descending", replace(PARTS, order=_descending_without_key)),
+        Variant("the order without a key is descending", replace(CONFORMING, order=_descending_without_key)),
         Variant(
             "the cover URL changes with each response",
             _edited(lambda item: _text(item, "cover_download_url", lambda v: f"{v}&t={random.random()}")),
@@ -788,12 +801,12 @@ def conforming_servers() -> list[Variant]:
             _edited(lambda item: _text(item, "last_update_time", lambda v: v[:-1] + ".250Z")),
         ),
         Variant("project IDs are masked", _edited(lambda item: _set(item, "project_id", "***"))),
-        Variant("error bodies contain request IDs", replace(PARTS, finish=_request_id_in_errors)),
+        Variant("error bodies contain request IDs", replace(CONFORMING, finish=_request_id_in_errors)),
         Variant(
             "another default page length",
-            replace(PARTS, window=lambda o, n, at: PARTS.window(o, 25 if n is None else n, at)),
+            replace(CONFORMING, window=lambda o, n, at: CONFORMING.window(o, 25 if n is None else n, at)),
         ),
-        Variant("slow", settings=Settings(latency=0.05)),
+        Variant("slow", settings=SandboxSettings(latency=0.05)),
         Variant("items are added during the run", mutate=_add),
         Variant("states change during the run", mutate=_change),
         Variant("items are deleted during the run", mutate=_delete),
@@ -801,30 +814,30 @@ def conforming_servers() -> list[Variant]:
         Variant("everything changes during the run", mutate=_anything()),
         _counted_before_read(),
         _read_after_selected(),
-        Variant("sometimes an HTML error page", replace(PARTS, finish=_error_page())),
+        Variant("sometimes an HTML error page", replace(CONFORMING, finish=_error_page())),
         Variant(
             "sometimes a server error",
-            settings=Settings(seed=3),
+            settings=SandboxSettings(seed=3),
             mutate=None,
-            parts=replace(PARTS, items=_every(400, _fail)),
+            overrides=replace(CONFORMING, items=_every(400, _fail)),
         ),
     ]
 
 
-def _authenticate_first(answer: Answer, request: Request) -> Answer:
+def _authenticate_first(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
     """Refuse another method without credentials with 401 instead of 405."""
     known = request.header("authorization") or request.header("x-auth-token")
     body = {"error_code": "APIGW.0301", "error_msg": "who are you?"}
     return answer if answer.status != 405 or known else replace(answer, status=401, body=body)
 
 
-def _error_page() -> Callable[[Answer, Request], Answer]:
+def _error_page() -> Callable[[SandboxResponse, SandboxRequest], SandboxResponse]:
     count = iter(range(1, 10**9))
 
-    def finish(answer: Answer, _request: Request) -> Answer:
+    def finish(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
         if next(count) % 300:
             return answer
-        return Answer(500, b"<html>Internal Error</html>", {"Content-Type": "text/html"})
+        return SandboxResponse(500, b"<html>Internal Error</html>", {"Content-Type": "text/html"})
 
     return finish
 
@@ -847,19 +860,19 @@ def _lax(schema: Mapping[str, Any], text: str) -> Any:
             return int(text)
         except ValueError:
             return text
-    return PARTS.convert(schema, text)
+    return CONFORMING.convert(schema, text)
 
 
 def _foreign_is_404() -> Any:
-    refusals = dict(PARTS.refusals)
+    refusals = dict(CONFORMING.refusals)
     refusals["foreign_project"] = replace(refusals["foreign_project"], status=404)
     return refusals
 
 
 def _by_the_service() -> Any:
-    from metastudio.sandbox.gateway import BY_THE_SERVICE
+    from metastudio.sandbox.gateway import SERVICE_REFUSALS
 
-    return BY_THE_SERVICE
+    return SERVICE_REFUSALS
 
 
 Checker = Callable[[Parameter, Any], None]
@@ -871,7 +884,7 @@ def _lengths(names: Sequence[str], least: int, most: int) -> Checker:
             if not least <= len(value) <= most:
                 raise RefusedError("invalid_parameter", reason="length")
             return
-        PARTS.check(parameter, value)
+        CONFORMING.check(parameter, value)
 
     return check
 
@@ -880,7 +893,7 @@ def _plain(names: Sequence[str]) -> Checker:
     def check(parameter: Parameter, value: Any) -> None:
         if parameter.name in names and not re.fullmatch(r"[\w-]+", value, re.ASCII):
             raise RefusedError("invalid_parameter", reason="characters")
-        PARTS.check(parameter, value)
+        CONFORMING.check(parameter, value)
 
     return check
 
@@ -888,13 +901,13 @@ def _plain(names: Sequence[str]) -> Checker:
 def _any_size(name: str) -> Checker:
     def check(parameter: Parameter, value: Any) -> None:
         if parameter.name != name or not isinstance(value, int) or value < 1:
-            PARTS.check(parameter, value)
+            CONFORMING.check(parameter, value)
 
     return check
 
 
-def _clamped(offset: int | None, limit: int | None, listing: Listing) -> Window:
-    return PARTS.window(offset, None if limit is None else min(limit, RULES.max_limit or limit), listing)
+def _clamped(offset: int | None, limit: int | None, listing: Listing) -> PageWindow:
+    return CONFORMING.window(offset, None if limit is None else min(limit, RULES.max_limit or limit), listing)
 
 
 def _listed_only(name: str) -> Checker:
@@ -903,7 +916,7 @@ def _listed_only(name: str) -> Checker:
             each not in parameter.values for each in (value if isinstance(value, list) else [value])
         ):
             raise RefusedError("invalid_parameter", reason="not listed")
-        PARTS.check(parameter, value)
+        CONFORMING.check(parameter, value)
 
     return check
 
@@ -911,7 +924,7 @@ def _listed_only(name: str) -> Checker:
 def _drop_check(name: str) -> Checker:
     def check(parameter: Parameter, value: Any) -> None:
         if parameter.name != name:
-            PARTS.check(parameter, value)
+            CONFORMING.check(parameter, value)
 
     return check
 
@@ -919,24 +932,24 @@ def _drop_check(name: str) -> Checker:
 def _zoneless(schema: Mapping[str, Any], text: str) -> Any:
     if schema.get("format") == "date-time" and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", text):
         return text + "Z"
-    return PARTS.convert(schema, text)
+    return CONFORMING.convert(schema, text)
 
 
 def _utc_only(parameter: Parameter, value: Any) -> None:
-    PARTS.check(parameter, value)
+    CONFORMING.check(parameter, value)
     if parameter.is_time and not re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", value):
         raise RefusedError("invalid_parameter", reason="zone")
 
 
-def _default_resolution(rule: Filter, column: Column, values: Sequence[Any]) -> Condition:
+def _default_resolution(rule: Filter, column: StoreColumn, values: Sequence[Any]) -> Condition:
     return _or_absent(rule, column, values) if "1080P" in values else _conforming(rule, column, values)
 
 
 def _descending_without_key(rules: Any, columns: Any, identity: Any, key: Any, direction: Any) -> str:
-    return PARTS.order(rules, columns, identity, key, direction) if key in rules.keys else "seq DESC"
+    return CONFORMING.order(rules, columns, identity, key, direction) if key in rules.keys else "seq DESC"
 
 
-def _request_id_in_errors(answer: Answer, _request: Request) -> Answer:
+def _request_id_in_errors(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
     return _error(answer, request_id="7f" * 16) if answer.status >= 400 and isinstance(answer.body, dict) else answer
 
 
@@ -1008,12 +1021,12 @@ def _counted_before_read() -> Variant:
             in_between[0] = item[IDENTITY]
             store.add(item)
 
-    def total(count: int, found: Sequence[Any], window: Window) -> int:
-        counted = PARTS.total(count, found, window)
+    def total(count: int, found: Sequence[Any], window: PageWindow) -> int:
+        counted = CONFORMING.total(count, found, window)
         return counted - any(each[IDENTITY] == in_between[0] for each in found)
 
-    settings = Settings(jobs=60)  # all on one page, where the difference is visible
-    return Variant("items are counted before they are read", replace(PARTS, total=total), settings, mutate=mutate)
+    settings = SandboxSettings(jobs=60)  # all on one page, where the difference is visible
+    return Variant("items are counted before they are read", replace(CONFORMING, total=total), settings, mutate=mutate)
 
 
 def _read_after_selected() -> Variant:
@@ -1026,11 +1039,11 @@ def _read_after_selected() -> Variant:
             if any(each[IDENTITY] == item[IDENTITY] for each in store.items()):
                 store.replace(item[IDENTITY], item)
 
-    def condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
+    def condition(rule: Filter, column: StoreColumn | None, values: Sequence[Any]) -> Condition | None:
         selected["now"] += rule.property == OPERATION.state_property
-        return PARTS.condition(rule, column, values)
+        return CONFORMING.condition(rule, column, values)
 
-    def items(found: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
+    def items(found: list[dict[str, Any]], window: PageWindow) -> list[dict[str, Any]]:
         changed.clear()
         if selected["now"] and found:
             selected["ever"] += 1
@@ -1039,8 +1052,8 @@ def _read_after_selected() -> Variant:
                 states = list(OPERATION.states)
                 item["state"] = states[(states.index(item["state"]) + 1) % len(states)]
                 changed.append(deepcopy(item))
-        return PARTS.items(found, window)
+        return CONFORMING.items(found, window)
 
     return Variant(
-        "items are read after they were selected", replace(PARTS, condition=condition, items=items), mutate=mutate
+        "items are read after they were selected", replace(CONFORMING, condition=condition, items=items), mutate=mutate
     )

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from metastudio.sandbox import PARTS
-from metastudio.sandbox.authentication import Gate
-from metastudio.sandbox.http import Answer, RefusedError, Request
+from metastudio.sandbox import CONFORMING
+from metastudio.sandbox.accounts import AccountRegistry
+from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
 from metastudio.tester import Credentials, Verdict, prove
 from metastudio.tester.matrix import is_vendor_host
 from metastudio.tester.operation_under_test import operations_under_test
@@ -43,23 +43,23 @@ def test_made_up_tokens_are_tested_without_a_token() -> None:
     assert report["auth/signature.foreign-project"].verdict is Verdict.PASS
 
 
-def _fails(answer: Answer, _request: Request) -> Answer:
+def _fails(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
     return replace(answer, status=500) if answer.status in (401, 403) else answer
 
 
-@pytest.mark.parametrize("finish", [PARTS.finish, _fails], ids=["refuses", "answers refusals with 500"])
+@pytest.mark.parametrize("finish", [CONFORMING.finish, _fails], ids=["refuses", "answers refusals with 500"])
 def test_callers_key_is_never_close_to_a_lockout(finish: Any) -> None:
     failures: list[int] = []
 
-    class CountingGate(Gate):
-        def note(self, access_key: str, *, success: bool) -> None:
-            super().note(access_key, success=success)
+    class CountingGate(AccountRegistry):
+        def record_signature(self, access_key: str, *, success: bool) -> None:
+            super().record_signature(access_key, success=success)
             if access_key == own:
                 failures.append(0 if success else (failures or [0])[-1] + 1)
 
-    with serving(Variant("watched", replace(PARTS, finish=finish))) as sandbox:
+    with serving(Variant("watched", replace(CONFORMING, finish=finish))) as sandbox:
         own = sandbox.access_key
-        sandbox.app.gate.__class__ = CountingGate
+        sandbox.app.registry.__class__ = CountingGate
         report = prove(sandbox.url, only=("auth",), **credentials_of(sandbox))
     assert max(failures) == 3
     assert failures.count(3) >= 3
@@ -70,12 +70,12 @@ def test_callers_key_is_never_close_to_a_lockout(finish: Any) -> None:
 def test_valid_request_comes_first_and_the_matrix_last() -> None:
     order: list[str] = []
 
-    def record(answer: Answer, request: Request) -> Answer:
+    def record(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
         order.append("refused" if answer.status in (401, 403) else "accepted")
         return answer
 
     report = proven(
-        Variant("recorded", replace(PARTS, finish=record)), only=("auth", "total", "status"), max_examples=1
+        Variant("recorded", replace(CONFORMING, finish=record)), only=("auth", "total", "status"), max_examples=1
     )
     assert report.exit_code == 0
     assert order[0] == "accepted"
@@ -90,7 +90,7 @@ def test_locked_key_ends_the_matrix() -> None:
         if next(count) > 8:
             raise RefusedError("locked")
 
-    variant = Variant("locks", replace(PARTS, key_rules=(*PARTS.key_rules, locked)))
+    variant = Variant("locks", replace(CONFORMING, key_rules=(*CONFORMING.key_rules, locked)))
     report = proven(variant, only=("auth",))
     assert not report.breaches
     left = report.having(Verdict.NOT_EXERCISED)
@@ -135,8 +135,8 @@ def test_invalid_key_pair_ends_the_run_at_once() -> None:
 
 
 def test_wrong_local_clock_is_corrected() -> None:
-    from metastudio.sandbox import Settings
+    from metastudio.sandbox import SandboxSettings
 
-    report = proven(Variant("ahead", settings=Settings(clock_offset=7200)), only=("repeatable", "auth"))
+    report = proven(Variant("ahead", settings=SandboxSettings(clock_offset=7200)), only=("repeatable", "auth"))
     assert report.exit_code == 0
     assert any("clock" in note for note in report.notes)

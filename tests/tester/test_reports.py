@@ -15,8 +15,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
-from metastudio.sandbox import MAIN, OTHER, PARTS
-from metastudio.sandbox.http import Answer, Request
+from metastudio.sandbox import CONFORMING, MAIN, OTHER
+from metastudio.sandbox.http import SandboxRequest, SandboxResponse
 from metastudio.tester import Credentials, Report, Verdict, curl, prove
 from metastudio.tester.caller import Caller
 from metastudio.tester.command import contract_test
@@ -29,7 +29,7 @@ from variants import Variant, faulty_servers
 CONTACT, COVER, SIGNED = "someone@example.com", "https://files.example.com/c?sign=abcdef", "a" * 64
 
 
-def _echo(answer: Answer, request: Request) -> Answer:
+def _echo(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
     """Put personal data into each item, and the caller's credentials into errors."""
     if answer.status == 200:
         jobs = [
@@ -37,7 +37,9 @@ def _echo(answer: Answer, request: Request) -> Answer:
             for job in answer.body["jobs"]
         ]
         return replace(
-            answer, body={**answer.body, "jobs": jobs}, headers={**answer.headers, "X-Request-Id": MAIN.keys.secret_key}
+            answer,
+            body={**answer.body, "jobs": jobs},
+            headers={**answer.headers, "X-Request-Id": MAIN.keys.secret_key},
         )
     said = " ".join(value.decode() for _, value in request.headers)
     return replace(
@@ -50,7 +52,7 @@ def _echo(answer: Answer, request: Request) -> Answer:
 @pytest.fixture(scope="module")
 def leaking() -> Report:
     """The report on a server that echoes credentials and personal data."""
-    with serving(Variant("leaking", replace(PARTS, finish=_echo))) as sandbox:
+    with serving(Variant("leaking", replace(CONFORMING, finish=_echo))) as sandbox:
         only = ("auth", "shapes", "filter.state*", "header.*")
         return prove(sandbox.url, only=only, max_examples=2, **credentials_of(sandbox))
 
@@ -161,10 +163,12 @@ def test_html_report_shows_every_breach(broken: Report, tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_commands_of_a_report_reproduce_the_breach() -> None:
     """The server accepts every signature and token, and fails on quotes."""
-    [failing] = [each.parts for each in faulty_servers() if each.name == "hand-written: a quote causes a server error"]
-    parts = failing.without("date_is_near").without("signature_is_right")
-    parts = parts.without("project_is_the_callers").without("token_is_known")
-    with serving(Variant("open", parts)) as sandbox:
+    [failing] = [
+        each.overrides for each in faulty_servers() if each.name == "hand-written: a quote causes a server error"
+    ]
+    overrides = failing.without("date_is_within_tolerance").without("signature_matches")
+    overrides = overrides.without("project_belongs_to_caller").without("token_is_known")
+    with serving(Variant("open", overrides)) as sandbox:
         report = prove(sandbox.url, only=("auth", "total"), **credentials_of(sandbox))
         assert {"signature.date-early", "signature.foreign-project", "signature.visitor-project", "signature.any-query",
                 "token.visitor", "token.made-up", "token.changed"} <= {

@@ -20,9 +20,8 @@ import pytest
 import trustme
 from loopback import Answer, Received, serve
 from metastudio.errors import ConfigurationError
-from metastudio.sandbox import MAIN, PARTS, Settings, create_app
-from metastudio.sandbox.http import Answer as SandboxAnswer
-from metastudio.sandbox.http import Request
+from metastudio.sandbox import CONFORMING, MAIN, SandboxSettings, create_app
+from metastudio.sandbox.http import SandboxRequest, SandboxResponse
 from metastudio.tester import Credentials, RunOptions, Verdict, prove, run
 from tester_runs import credentials_of, proven, serving
 from variants import Variant
@@ -42,7 +41,7 @@ def test_conforming_server_passes() -> None:
 
 
 def test_application_in_process() -> None:
-    app = create_app(Settings())
+    app = create_app(SandboxSettings())
     main = MAIN
     keys = Credentials(main.keys.access_key, main.keys.secret_key)
     report = prove(app, project_id=main.project_id, keys=keys, only=("meaning", "auth"))
@@ -74,7 +73,10 @@ def test_faulty_first_response_is_a_breach(answer: Answer, seen: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answer(401, b'{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}'), "refuses the key pair"),
+        (
+            Answer(401, b'{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}'),
+            "refuses the key pair",
+        ),
         (Answer(403, b"{}"), "refuses the key pair"),
         (
             Answer(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'),
@@ -172,7 +174,7 @@ def test_untrusted_certificate(tmp_path: Path) -> None:
 
 
 def test_empty_list_exits_with_3() -> None:
-    report = proven(Variant("empty", settings=Settings(jobs=0)), only=("meaning",))
+    report = proven(Variant("empty", settings=SandboxSettings(jobs=0)), only=("meaning",))
     assert report.nothing_seen
     assert report.exit_code == 3
     assert report["meaning/page.joined"].verdict is Verdict.NOT_EXERCISED
@@ -182,11 +184,11 @@ def test_empty_list_exits_with_3() -> None:
 def test_methods_that_may_change_data_are_sent_only_with_writes(writes: bool) -> None:
     methods: Counter[str] = Counter()
 
-    def counting(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
+    def counting(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
         methods[request.method] += 1
         return answer
 
-    counted = Variant("counted", replace(PARTS, finish=counting))
+    counted = Variant("counted", replace(CONFORMING, finish=counting))
     report = proven(counted, only=("shapes", "auth", "total"), max_examples=5, writes=writes)
     assert report.exit_code == 0, "responses to other methods are not part of the operation"
     assert methods["GET"] > 300
@@ -228,12 +230,12 @@ def test_names_are_known_without_credentials(name: str) -> None:
 def test_requests_do_not_depend_on_the_process() -> None:
     sent: list[tuple[bytes, bytes]] = []
 
-    def record(answer: SandboxAnswer, request: Request) -> SandboxAnswer:
+    def record(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
         sent.append((request.path, request.query))
         return answer
 
     runs: list[list[tuple[bytes, bytes]]] = []
-    with serving(Variant("recorded", replace(PARTS, finish=record))) as sandbox:
+    with serving(Variant("recorded", replace(CONFORMING, finish=record))) as sandbox:
         for seed in ("1", "2"):
             environment = {**os.environ, **sandbox.environment, "PYTHONHASHSEED": seed}
             command = [sys.executable, "-m", "metastudio.tester", sandbox.url, "--only", "filter.tag*"]
@@ -245,7 +247,7 @@ def test_requests_do_not_depend_on_the_process() -> None:
 
 
 def test_max_time() -> None:
-    slow = Variant("slow", settings=Settings(latency=0.02))
+    slow = Variant("slow", settings=SandboxSettings(latency=0.02))
     report = proven(slow, only=("meaning",), max_time=1.5)
     assert report.seconds < 5
     assert "the time limit was reached" in report.having(Verdict.NOT_EXERCISED)[-1].note

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from metastudio.sandbox import PARTS, Parts, Settings
+from metastudio.sandbox import CONFORMING, Overrides, SandboxSettings
 from metastudio.tester import Report, Verdict, prove
 from metastudio.tester.verdicts import describe
 from tester_runs import serving
@@ -16,8 +16,8 @@ from variants import Variant
 SPEC = Path(__file__).with_name("second.yaml")
 
 
-def proven(parts: Parts = PARTS, **options: Any) -> Report:
-    with serving(Variant("second", parts, Settings(spec=SPEC))) as sandbox:
+def proven(overrides: Overrides = CONFORMING, **options: Any) -> Report:
+    with serving(Variant("second", overrides, SandboxSettings(spec=SPEC))) as sandbox:
         return prove(sandbox.url, spec=SPEC, project_id=sandbox.project_id, token=sandbox.token, **options)
 
 
@@ -41,15 +41,15 @@ def test_conforming_server_passes() -> None:
 )  # fmt: skip
 def test_wrong_comparison_is_a_breach(name: str, op: str) -> None:
     def condition(rule: Any, column: Any, values: Any) -> Any:
-        return PARTS.condition(rule._replace(op=op) if rule.parameter == name else rule, column, values)
+        return CONFORMING.condition(rule._replace(op=op) if rule.parameter == name else rule, column, values)
 
-    report = proven(replace(PARTS, condition=condition), only=(f"filter.{name}*",))
+    report = proven(replace(CONFORMING, condition=condition), only=(f"filter.{name}*",))
     assert report.exit_code == 1
 
 
 def test_default_order_comes_from_the_contract() -> None:
     def order(rules: Any, columns: Any, identity: Any, key: Any, direction: Any) -> str:
-        return PARTS.order(rules, columns, identity, key, direction or "up")
+        return CONFORMING.order(rules, columns, identity, key, direction or "up")
 
-    report = proven(replace(PARTS, order=order), only=("order.*",))
+    report = proven(replace(CONFORMING, order=order), only=("order.*",))
     assert {each.property.id for each in report.breaches} == {"order.size.default", "order.born.default"}

@@ -1,4 +1,4 @@
-"""`metastudio completion`: the script that teaches a shell to complete the command."""
+"""`metastudio completion`: the completion script of a shell."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def completion_command() -> click.Command:
-    """Make the command."""
+    """Return the command."""
     return Command(
         "completion",
-        callback=_show,
+        callback=_print_script,
         params=[click.Argument(["shell"], type=click.Choice(SHELLS))],
-        help="Print the script that completes commands, options and known values in bash (4.4 or later), zsh or fish.",
+        help="Print a shell completion script for bash (4.4 or later), zsh or fish. It completes commands, options and "
+        "known values.",
         notes={
-            "Where it goes": """
+            "Installation": """
                 ~/.bashrc                     eval "$(metastudio completion bash)"
                 ~/.zshrc                      eval "$(metastudio completion zsh)"
                 ~/.config/fish/config.fish    metastudio completion fish | source
@@ -28,8 +29,8 @@ def completion_command() -> click.Command:
     )
 
 
-def _show(shell: str) -> None:
+def _print_script(shell: str) -> None:
     completion = get_completion_class(shell)
-    assert completion is not None, "click knows these shells"
+    assert completion is not None, "click supports all SHELLS"
     root = click.get_current_context().find_root().command
     click.echo(completion(root, {}, "metastudio", COMPLETION).source())

@@ -1,4 +1,4 @@
-"""`metastudio curl`: a GET for any service of this cloud, signed; and sent, printed as a curl command, or explained."""
+"""`metastudio curl`: sign a GET request for any service of Huawei Cloud, and send, print or explain it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from metastudio_client.contract import OPERATIONS
 
 from metastudio.cli.connection import connection_options, current
-from metastudio.cli.exits import Exit, Refusal
+from metastudio.cli.exits import CommandError, ExitCode
 from metastudio.cli.sections import Command, Option
 from metastudio.cli.terminal import Terminal
-from metastudio.contract.operation import operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,37 +22,39 @@ if TYPE_CHECKING:
     from metastudio.config import Config
 
 PROJECT = "{project_id}"
-_OURS = frozenset({"authorization", "x-auth-token", "x-security-token", "x-sdk-date", "host"})
+_RESERVED_HEADERS = frozenset({"authorization", "x-auth-token", "x-security-token", "x-sdk-date", "host"})
 
 
 def curl_command() -> click.Command:
-    """Make the command."""
+    """Return the command."""
     own = [
-        Option(["--header", "-H"], multiple=True, metavar="'NAME: VALUE'", help="Send this header, too. Repeatable."),
-        Option(["--include", "-i"], is_flag=True, help="Write status and headers of the answer before its body."),
-        Option(["--print", "printed"], is_flag=True, help="Send nothing; print a curl command, good for 15 minutes."),
+        Option(["--header", "-H"], multiple=True, metavar="'NAME: VALUE'", help="Add this header. Repeatable."),
+        Option(["--include", "-i"], is_flag=True, help="Show the response's status and headers."),
+        Option(
+            ["--print", "printed"], is_flag=True, help="Do not send; print a curl command that is valid for 15 minutes."
+        ),
         Option(
             ["--explain"],
             is_flag=True,
-            help="Send nothing; show the canonical request and the string to sign, to compare with what the gateway "
-            "has. Tokens are masked.",
+            help="Do not send; show the canonical request and the string to sign, to compare with those of the "
+            "gateway. Tokens are masked.",
         ),
         Option(
             ["--allow-host"],
             multiple=True,
             metavar="HOST",
-            help="Let this host have the credentials, which is neither of this cloud nor the configured server.",
+            help="Send credentials to this host even if it is not a Huawei Cloud host or the configured server.",
         ),
     ]
     return Command(
         "curl",
         callback=_curl,
         params=[click.Argument(["url"]), *own, *connection_options(own)],
-        help="Sign a GET for any service of this cloud, send it, and write the answer's body. A URL that begins with a "
-        f"slash is below the configured server; {PROJECT} in it is replaced.",
+        help="Sign and send a GET request for any service of Huawei Cloud, and print the response body. A URL that "
+        f"begins with a slash is relative to the configured server. {PROJECT} is replaced with the project ID.",
         notes={
             "Examples": f"""
-                metastudio curl '{next(iter(operations().values())).path}'
+                metastudio curl '{next(iter(OPERATIONS.values())).path}'
                 metastudio curl https://iam.{_cloud()}/v3/projects --explain
             """
         },
@@ -66,49 +68,49 @@ def _curl(
 
     given = current().given
     names = ("region", "project_id", "base_url", "allow_http")
-    settings = resolve(**{name: given[name] for name in names if name in given})
-    request = _request(settings, url, header, allow_host)
+    config = resolve(**{name: given[name] for name in names if name in given})
+    request = _request(config, url, header, allow_host)
     if printed or explain:
-        flow = settings.auth.sync_auth_flow(request)
+        flow = config.auth.sync_auth_flow(request)
         try:
             signed = next(flow)
         finally:
             flow.close()
         (_explain if explain else _print)(signed)
     else:
-        _send(settings, request, include=include, timeout=given.get("timeout"))
+        _send(config, request, include=include, timeout=given.get("timeout"))
 
 
-def _request(settings: Config, url: str, headers: Sequence[str], allowed: Sequence[str]) -> httpx.Request:
+def _request(config: Config, url: str, headers: Sequence[str], allowed: Sequence[str]) -> httpx.Request:
     import httpx
 
     from metastudio.auth.aksk import AkSkAuth
     from metastudio.auth.origin_policy import is_loopback, require_https
 
     if PROJECT in url:
-        if settings.project_id is None:
-            raise Refusal("the project is not known", "set HUAWEICLOUD_SDK_PROJECT_ID or --project-id", Exit.USAGE)
-        url = url.replace(PROJECT, settings.project_id)
+        if config.project_id is None:
+            raise CommandError("no project ID", "set HUAWEICLOUD_SDK_PROJECT_ID or --project-id", ExitCode.USAGE)
+        url = url.replace(PROJECT, config.project_id)
     if url.startswith("/"):
-        url = str(settings.base_url).rstrip("/") + url
-    target = require_https(url, allow_http=settings.allow_http)
+        url = str(config.base_url).rstrip("/") + url
+    target = require_https(url, allow_http=config.allow_http)
     cloud = _cloud()
-    known = is_loopback(target.host) or target.host.endswith(f".{cloud}") or target.host == settings.base_url.host
+    known = is_loopback(target.host) or target.host.endswith(f".{cloud}") or target.host == config.base_url.host
     if not known and target.host not in allowed:
-        raise Refusal(
-            f"{target.host} is no host of {cloud}, nor the configured server: it gets no credentials",
-            f"--allow-host {target.host} if it shall",
-            Exit.USAGE,
+        raise CommandError(
+            f"{target.host} is neither a host of {cloud} nor the configured server; credentials are not sent to it",
+            f"add --allow-host {target.host} to send them anyway",
+            ExitCode.USAGE,
         )
     request = httpx.Request("GET", target, headers=dict(_headers(headers)))
-    in_path = settings.project_id is not None and settings.project_id in target.path.split("/")
-    if in_path and isinstance(settings.auth, AkSkAuth):
-        request.headers.setdefault("X-Project-Id", str(settings.project_id))
+    in_path = config.project_id is not None and config.project_id in target.path.split("/")
+    if in_path and isinstance(config.auth, AkSkAuth):
+        request.headers.setdefault("X-Project-Id", str(config.project_id))
     return request
 
 
 def _cloud() -> str:
-    """The domain of all services of this cloud."""
+    """Return the domain of all services of Huawei Cloud."""
     from metastudio_client.contract import SERVER
 
     domain: str = SERVER.template.rpartition("}.")[2]
@@ -119,20 +121,20 @@ def _headers(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
-            raise click.UsageError(f"-H takes 'NAME: VALUE', not {line!a}", click.get_current_context())
-        if name.strip().lower() in _OURS:
-            raise click.UsageError(f"{name.strip()} is set by the command itself", click.get_current_context())
+            raise click.UsageError(f"-H needs 'NAME: VALUE', not {line!a}", click.get_current_context())
+        if name.strip().lower() in _RESERVED_HEADERS:
+            raise click.UsageError(f"-H must not set {name.strip()}; the command sets it", click.get_current_context())
         yield name.strip(), value.strip()
 
 
-def _send(settings: Config, request: httpx.Request, *, include: bool, timeout: float | None) -> None:
+def _send(config: Config, request: httpx.Request, *, include: bool, timeout: float | None) -> None:
     import httpx
 
     from metastudio.http.error_mapping import api_error
-    from metastudio.http.tls import DEFAULT_TIMEOUT
+    from metastudio.http.session import DEFAULT_TIMEOUT
     from metastudio.http.transport_errors import connection_failure
 
-    with httpx.Client(auth=settings.auth, timeout=timeout or DEFAULT_TIMEOUT) as client:
+    with httpx.Client(auth=config.auth, timeout=timeout or DEFAULT_TIMEOUT) as client:
         request.headers = httpx.Headers({**client.headers, **request.headers})
         try:
             response = client.send(request)
@@ -152,7 +154,10 @@ def _send(settings: Config, request: httpx.Request, *, include: bool, timeout: f
 
 
 def _print(signed: httpx.Request) -> None:
-    """A curl command. It has the signature, which ends with its date; tokens, which do not, it reads from variables."""
+    """Print a curl command.
+
+    It contains the signature, which expires, but reads tokens from environment variables.
+    """
     from metastudio.auth.chain import SECURITY_TOKEN
     from metastudio.config import TOKEN
 
@@ -170,17 +175,17 @@ def _print(signed: httpx.Request) -> None:
             parts.append(f"-H {shlex.quote(f'{name}: {value.decode()}')}")
     Terminal(sys.stdout).write(" \\\n  ".join(parts) + "\n")
     for variable in variables:
-        Terminal(sys.stderr).write(f"The token is not shown; the shell that runs this needs it in {variable}.\n")
+        Terminal(sys.stderr).write(f"The command reads the token from the environment variable {variable}.\n")
 
 
 def _explain(signed: httpx.Request) -> None:
-    """What the signature covers, remade from the request as it would go out."""
+    """Print the canonical request and the string to sign of a signed request."""
     from metastudio.auth import signature
     from metastudio.redaction import mask_canonical_request
 
     _, _, covered = signed.headers.get("Authorization", "").partition("SignedHeaders=")
     if not covered:
-        raise Refusal("nothing is signed: a token is the credential here", code=Exit.USAGE)
+        raise CommandError("--explain needs an access key; requests with a token are not signed", code=ExitCode.USAGE)
     headers = {name: signed.headers[name] for name in covered.partition(",")[0].split(";")}
     path, _, query = signed.url.raw_path.decode("ascii").partition("?")
     canonical = signature.canonical_request(signed.method, path, query, headers)

@@ -1,4 +1,4 @@
-"""Exit codes, and the one line that stands for an error."""
+"""Exit codes and error messages."""
 
 from __future__ import annotations
 
@@ -14,89 +14,97 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Exit(IntEnum):
-    """What an exit code says. A command that a signal ends has 128 and the signal's number, as in any shell."""
+class ExitCode(IntEnum):
+    """Exit codes of the command. A command ended by a signal exits with 128 plus the signal's number."""
 
     meaning: str
 
     def __new__(cls, code: int, meaning: str) -> Self:
-        """Make a member from its number and what it means."""
+        """Create a member from its number and its meaning."""
         member = int.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning
         return member
 
-    OK = 0, "done"
+    OK = 0, "success"
     FAILED = 1, "the server, the network or a file failed"
-    USAGE = 2, "the command line or a setting is wrong"
-    NOT_FOUND = 3, "there is no item with this ID"
+    USAGE = 2, "the command line or a setting is invalid"
+    NOT_FOUND = 3, "no item has this ID"
     DENIED = 4, "no credentials were found, or they were refused"
-    ENDED_BADLY = 5, "watch: an item failed"
-    NEEDS_SOMEBODY = 6, "watch: an item waits for somebody to act"
-    TIMEOUT = 124, "watch: the time is over"
+    ITEM_FAILED = 5, "watch: an item failed"
+    NEEDS_INPUT = 6, "watch: an item needs input"
+    TIMEOUT = 124, "watch: timed out"
 
 
-class Refusal(click.ClickException):
-    """An error of the command itself, with its hint and exit code."""
+class CommandError(click.ClickException):
+    """An error raised by a command itself.
 
-    def __init__(self, message: str, hint: str | None = None, code: Exit = Exit.FAILED) -> None:
+    Args:
+        message: What went wrong.
+        hint: What to do about it.
+        code: Exit code of the command.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)
         self.hint = hint
         self.code = code
 
 
-class Said(NamedTuple):
-    """An error as people see it."""
+class ErrorText(NamedTuple):
+    """The message, hint and exit code of an error."""
 
     message: str
     hint: str | None
     code: int
 
 
-def say(error: Exception) -> Said:
-    """Put an error into a line for people, a hint and an exit code. No secret gets in (`metastudio.errors`)."""
+def describe_error(error: Exception) -> ErrorText:
+    """Return the message, hint and exit code of an error. None of them contains a secret."""
     match error:
-        case Refusal():
-            return _said(error.message, error.code, error.hint)
+        case CommandError():
+            return _text(error.message, error.code, error.hint)
         case click.NoSuchOption() | click.exceptions.NoSuchCommand() if error.possibilities:
-            return _said(f"{error.message} Did you mean {error.possibilities[0]}?", Exit.USAGE, _to_help(error))
+            return _text(f"{error.message} Did you mean {error.possibilities[0]}?", ExitCode.USAGE, _help_hint(error))
         case click.UsageError():
-            return _said(error.format_message(), Exit.USAGE, _to_help(error))
+            return _text(error.format_message(), ExitCode.USAGE, _help_hint(error))
         case click.ClickException():
-            return _said(error.format_message(), error.exit_code)
+            return _text(error.format_message(), error.exit_code)
         case errors.ApiError():
             denied = isinstance(error, errors.AuthenticationError | errors.PermissionDeniedError)
-            return _said(str(error).removesuffix(f". {error.hint}"), Exit.DENIED if denied else Exit.FAILED, error.hint)
+            message = str(error).removesuffix(f". {error.hint}")
+            return _text(message, ExitCode.DENIED if denied else ExitCode.FAILED, error.hint)
         case errors.CredentialsError():
-            return _said(str(error), Exit.DENIED, _to_be_set())
+            return _text(str(error), ExitCode.DENIED, _credentials_hint())
         case errors.MetaStudioError():
-            return _said(str(error), _CODES.get(type(error), Exit.FAILED))
+            return _text(str(error), _CODES.get(type(error), ExitCode.FAILED))
         case OSError():
-            return _said(f"{error.filename or 'a stream'}: {error.strerror or error}", Exit.FAILED)
+            return _text(f"{error.filename or 'a stream'}: {error.strerror or error}", ExitCode.FAILED)
         case _:
             from metastudio.redaction import mask
 
-            said = f"unexpected {type(error).__name__}: {mask(str(error))}"
-            return _said(said, Exit.FAILED, "this looks like a bug; --debug behind metastudio shows where it happened")
+            message = f"unexpected {type(error).__name__}: {mask(str(error))}"
+            return _text(message, ExitCode.FAILED, "this looks like a bug; metastudio --debug shows the traceback")
 
 
-_CODES: Mapping[type[errors.MetaStudioError], Exit] = {
-    errors.ConfigurationError: Exit.USAGE,
-    errors.JobNotFoundError: Exit.NOT_FOUND,
-    errors.WaitTimeoutError: Exit.TIMEOUT,
+_CODES: Mapping[type[errors.MetaStudioError], ExitCode] = {
+    errors.ConfigurationError: ExitCode.USAGE,
+    errors.JobNotFoundError: ExitCode.NOT_FOUND,
+    errors.WaitTimeoutError: ExitCode.TIMEOUT,
 }
 
 
-def _to_help(error: click.UsageError) -> str:
-    return f"{error.ctx.command_path if error.ctx else 'metastudio'} --help shows what there is"
+def _help_hint(error: click.UsageError) -> str:
+    return f"{error.ctx.command_path if error.ctx else 'metastudio'} --help lists the commands and options"
 
 
-def _to_be_set() -> str:
+def _credentials_hint() -> str:
     from metastudio.auth.chain import ACCESS_KEY, SECRET_KEY
     from metastudio.config import TOKEN
 
-    return f"set {ACCESS_KEY} and {SECRET_KEY}, or {TOKEN}; metastudio whoami shows what is found where"
+    return f"set {ACCESS_KEY} and {SECRET_KEY}, or {TOKEN}; metastudio whoami shows which credentials are found"
 
 
-def _said(message: str, code: int, hint: str | None = None) -> Said:
-    return Said(re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+", " ", message).strip(), hint, int(code))
+def _text(message: str, code: int, hint: str | None = None) -> ErrorText:
+    one_line = re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+", " ", message).strip()
+    return ErrorText(one_line, hint, int(code))

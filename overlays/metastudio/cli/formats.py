@@ -1,4 +1,4 @@
-"""Items as JSON, JSON Lines and CSV: as the server sent them, page after page as they come."""
+"""Items as JSON, JSON Lines and CSV, written page by page with values as the server sent them."""
 
 from __future__ import annotations
 
@@ -8,52 +8,53 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TextIO
 
-from metastudio.cli.columns import flat, only, value_at
+from metastudio.cli.columns import select_columns, to_text, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    Pages = Iterable[Sequence[Mapping[str, Any]]]
+    ItemPages = Iterable[Sequence[Mapping[str, Any]]]
 
-# What a spreadsheet would run instead of showing it. Plain numbers are no formulas.
+# Text that a spreadsheet would evaluate as a formula. Plain numbers are not formulas.
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.,]*\Z)")
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
-    """Return JSON as people read it: characters as they are, but for those that a terminal obeys."""
+    """Return JSON with readable Unicode. Only characters that control a terminal are escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     return re.sub(r"[\x7f-\x9f\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def write_jsonl(pages: Pages, columns: Sequence[str] | None, stream: TextIO) -> None:
-    """Write a line of JSON for each item."""
+def write_jsonl(pages: ItemPages, columns: Sequence[str] | None, stream: TextIO) -> None:
+    """Write each item as a line of JSON."""
     for items in pages:
         for item in items:
-            stream.write(to_json(only(item, columns) if columns else item) + "\n")
+            stream.write(to_json(select_columns(item, columns) if columns else item) + "\n")
         stream.flush()
 
 
-def write_json(pages: Pages, columns: Sequence[str] | None, stream: TextIO) -> None:
-    """Write one JSON array."""
-    before = "["
+def write_json(pages: ItemPages, columns: Sequence[str] | None, stream: TextIO) -> None:
+    """Write the items as one JSON array."""
+    separator = "["
     for item in chain.from_iterable(pages):
-        text = to_json(only(item, columns) if columns else item, indent=2)
-        stream.write(f"{before}\n  " + text.replace("\n", "\n  "))
-        before = ","
-    stream.write("[]\n" if before == "[" else "\n]\n")
+        text = to_json(select_columns(item, columns) if columns else item, indent=2)
+        stream.write(f"{separator}\n  " + text.replace("\n", "\n  "))
+        separator = ","
+    stream.write("[]\n" if separator == "[" else "\n]\n")
 
 
-def write_csv(pages: Pages, columns: Sequence[str], stream: TextIO) -> None:
-    """Write CSV (RFC 4180, but with plain line ends), names first; lists are joined with semicolons.
+def write_csv(pages: ItemPages, columns: Sequence[str], stream: TextIO) -> None:
+    """Write CSV with a header line (RFC 4180, but with LF). Lists are joined with semicolons.
 
-    What a spreadsheet would take for a formula gets an apostrophe in front: anybody may have chosen an item's name.
+    Text that a spreadsheet would evaluate as a formula is prefixed with an apostrophe, because item names are
+    untrusted input.
     """
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
     for items in pages:
-        writer.writerows([_harmless(flat(value_at(item, column))) for column in columns] for item in items)
+        writer.writerows([_not_a_formula(to_text(value_at(item, column))) for column in columns] for item in items)
         stream.flush()
 
 
-def _harmless(text: str) -> str:
+def _not_a_formula(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text

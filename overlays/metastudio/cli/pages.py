@@ -1,4 +1,4 @@
-"""A list, page by page as the server sent it, for every command that goes through one."""
+"""The pages of a list, as the server sends them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,26 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 
-def method(studio: MetaStudio | AsyncMetaStudio, operation: Operation, stem: str, end: str = "") -> Callable[..., Any]:
-    """Return a method of an operation: `iterate`, `find` or `wait`, or with the end `_pages`."""
+def client_method(
+    studio: MetaStudio | AsyncMetaStudio, operation: Operation, stem: str, end: str = ""
+) -> Callable[..., Any]:
+    """Return a client method of an operation: `iterate`, `find` or `wait`; with the end `_pages`, the pages."""
     resource = getattr(studio, python_name(operation.tag))
-    found: Callable[..., Any] = getattr(resource, stem + method_suffix(operation.id, operation.tag) + end)
-    return found
+    method: Callable[..., Any] = getattr(resource, stem + method_suffix(operation.id, operation.tag) + end)
+    return method
 
 
-class Pages:
-    """The pages of a list, to be gone through once. `total` is how many items the server counts, from the first on.
+class ListPages:
+    """The pages of a list; may be iterated once. `total` is the server's total, known after the first page.
+
+    Args:
+        studio: The client.
+        operation: The list operation.
+        arguments: Arguments of the client's `iterate` method.
+        limit: Maximum number of items.
 
     Raises:
-        click.UsageError: an argument cannot be sent as what it is meant to be.
+        click.UsageError: An argument is invalid.
     """
 
     def __init__(
@@ -42,7 +50,7 @@ class Pages:
         self._limit = limit
         size = min(rules_of(operation).max_limit or 100, 100)
         try:
-            self._pages = method(studio, operation, "iterate", "_pages")(
+            self._pages = client_method(studio, operation, "iterate", "_pages")(
                 max_items=limit, page_size=min(size, limit or size), **arguments
             )
         except (TypeError, ValueError) as error:
@@ -55,18 +63,18 @@ class Pages:
                 self.total = page.total
                 yield [item.to_dict() for item in page.items]
 
-    def shown(self) -> Iterator[list[Item]]:
-        """Yield the same, and say on standard error how far it is: if somebody looks, and there is more than a page."""
-        terminal, come, said = Terminal(sys.stderr), 0, 0
+    def with_progress(self) -> Iterator[list[Item]]:
+        """Yield the items of each page, and show progress if standard error is a terminal."""
+        terminal, received, shown_width = Terminal(sys.stderr), 0, 0
         try:
             for items in self:
                 yield items
-                come += len(items)
-                last = min(sys.maxsize if self.total is None else self.total, self._limit or sys.maxsize)
-                if terminal.is_one and come < last:
-                    text = f"{come:,}" if last == sys.maxsize else f"{come:,} of {last:,}"
+                received += len(items)
+                expected = min(sys.maxsize if self.total is None else self.total, self._limit or sys.maxsize)
+                if terminal.interactive and received < expected:
+                    text = f"{received:,}" if expected == sys.maxsize else f"{received:,} of {expected:,}"
                     terminal.write("\r" + terminal.style(text, dim=True))
-                    said = len(text)
+                    shown_width = len(text)
         finally:
-            if said:
-                terminal.write("\r" + " " * said + "\r")
+            if shown_width:
+                terminal.write("\r" + " " * shown_width + "\r")

@@ -1,4 +1,4 @@
-"""The command itself: what there is below it, each loaded when it is asked for."""
+"""The command `metastudio` and its subcommands, each imported when it is used."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
+from metastudio_client.contract import OPERATIONS
 
 from metastudio.cli.connection import connection_options, current
-from metastudio.cli.exits import Exit
-from metastudio.cli.extras import needs
+from metastudio.cli.exits import ExitCode
+from metastudio.cli.extras import requires_extra
 from metastudio.cli.rules import identity_parameter
 from metastudio.cli.sections import Group
-from metastudio.contract.operation import operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -23,54 +23,59 @@ if TYPE_CHECKING:
     from metastudio.contract.operation import Operation
 
 
-class Entry(NamedTuple):
-    """A command: what `--help` says of it, and how to load it."""
+class CommandEntry(NamedTuple):
+    """A subcommand: its line in `--help`, and a function that imports it."""
 
     summary: str
     load: Callable[[], click.Command]
 
 
-def _load(module: str, make: str, *arguments: Any) -> click.Command:
-    made: click.Command = getattr(import_module(f"metastudio.cli.{module}"), make)(*arguments)
-    return made
+def _load(module: str, factory: str, *arguments: Any) -> click.Command:
+    command: click.Command = getattr(import_module(f"metastudio.cli.{module}"), factory)(*arguments)
+    return command
 
 
-@needs("contract")
+@requires_extra("contract")
 def _contract_test() -> click.Command:
     from metastudio.tester.command import contract_test
 
     return contract_test
 
 
-OWN = {
-    "whoami": Entry("Show which credentials, server and project are used.", partial(_load, "whoami", "whoami_command")),
-    "curl": Entry("Sign a GET; send, print or explain it.", partial(_load, "curl", "curl_command")),
-    "sandbox": Entry("Run a server for trying things out.", partial(_load, "sandbox", "sandbox_command")),
-    "contract-test": Entry("Prove a server against the contract.", _contract_test),
-    "completion": Entry("Make a shell complete all this.", partial(_load, "completion", "completion_command")),
+BUILT_IN = {
+    "whoami": CommandEntry(
+        "Show and check credentials, server and project.", partial(_load, "whoami", "whoami_command")
+    ),
+    "curl": CommandEntry("Sign a GET request; send, print or explain it.", partial(_load, "curl", "curl_command")),
+    "sandbox": CommandEntry("Run a local server for testing.", partial(_load, "sandbox", "sandbox_command")),
+    "contract-test": CommandEntry("Test a server against the contract.", _contract_test),
+    "completion": CommandEntry("Print a shell completion script.", partial(_load, "completion", "completion_command")),
 }
 
 
-def entries(contract: Mapping[str, Operation]) -> dict[str, Entry]:
-    """Return all commands. `watch` is that of the first list whose items have states."""
-    found: dict[str, Entry] = {}
-    lists = command_names(contract, {*OWN, "watch"})
+def command_entries(contract: Mapping[str, Operation]) -> dict[str, CommandEntry]:
+    """Return all subcommands. `watch` belongs to the first list whose items have states."""
+    entries: dict[str, CommandEntry] = {}
+    lists = command_names(contract, {*BUILT_IN, "watch"})
     for name, operation in lists.items():
-        found[name] = Entry(f"{operation.summary}.", partial(_load, "lists", "list_command", name, operation))
-    for operation in lists.values():
+        entries[name] = CommandEntry(f"{operation.summary}.", partial(_load, "lists", "list_command", name, operation))
+    for name, operation in lists.items():
         if operation.states and identity_parameter(operation):
-            found["watch"] = Entry(
-                "Follow some until they are at rest.", partial(_load, "watch", "watch_command", operation)
-            )
+            watch = partial(_load, "watch", "watch_command", operation)
+            entries["watch"] = CommandEntry(f"Watch {name} until they finish or need input.", watch)
             break
-    return {**found, **OWN}
+    return {**entries, **BUILT_IN}
 
 
 def command_names(contract: Mapping[str, Operation], reserved: Collection[str]) -> dict[str, Operation]:
-    """Return the list operations by the names of their commands, none of which is in `reserved`.
+    """Return the list operations by the names of their commands.
 
-    The name is the last word of what is listed (`list_training_jobs`: jobs); all of them where that is taken, or the
-    whole ID of the operation.
+    The name is the last word of the operation ID (`list_training_jobs`: jobs). If that name is reserved or ambiguous,
+    it is the operation ID without `list_`, or else the whole operation ID.
+
+    Args:
+        contract: The operations, by ID.
+        reserved: Names that are not available.
     """
     lists = {name.replace("_", "-"): operation for name, operation in contract.items() if operation.list_rules}
     whole = {name: name.removeprefix("list-") for name in lists}
@@ -85,58 +90,58 @@ def command_names(contract: Mapping[str, Operation], reserved: Collection[str]) 
     return {chosen(name): operation for name, operation in lists.items()}
 
 
-class Root(Group):
-    """A group that knows of its commands what it must, and loads the one that is meant."""
+class RootGroup(Group):
+    """A group that imports only the subcommand it runs."""
 
     @cached_property
-    def entries(self) -> dict[str, Entry]:
-        """The commands of the contract that is installed."""
-        return entries(operations())
+    def entries(self) -> dict[str, CommandEntry]:
+        """The subcommands of the installed contract."""
+        return command_entries(OPERATIONS)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, those of the contract first."""
+        """Return the names of all subcommands."""
         return list(self.entries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command."""
+        """Import a subcommand."""
         return self.entries[cmd_name].load() if cmd_name in self.entries else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is meant; of an unknown one, suggest what it looks like."""
+        """Find the subcommand, or suggest a similar one."""
         if args[0] not in self.entries and not ctx.resilient_parsing:
             raise click.exceptions.NoSuchCommand(args[0], possibilities=self.entries, ctx=ctx)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that is meant. What was said of the connection holds for contract-test, too."""
+        """Run the subcommand. Connection options before its name are defaults of contract-test's own."""
         ctx.default_map = {"contract-test": current().given}
         return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands without loading them."""
+        """Write the subcommands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in self.entries.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
-        """Complete commands without loading them."""
-        found = [CompletionItem(name, help=entry.summary) for name, entry in self.entries.items()]
+        """Complete subcommands without importing them."""
+        items = [CompletionItem(name, help=entry.summary) for name, entry in self.entries.items()]
         return [
-            *(item for item in found if item.value.startswith(incomplete)),
+            *(item for item in items if item.value.startswith(incomplete)),
             *click.Command.shell_complete(self, ctx, incomplete),
         ]
 
 
-def _version(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
-    if asked and not context.resilient_parsing:
+def _version(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
+    if given and not context.resilient_parsing:
         from importlib.metadata import version
 
         click.echo(f"metastudio-client {version('metastudio-client')} (Python {platform.python_version()})")
         context.exit()
 
 
-root = Root(
+root = RootGroup(
     "metastudio",
     params=[
         *connection_options(),
@@ -144,8 +149,8 @@ root = Root(
             ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
         ),
     ],
-    help="Training tasks of Huawei Cloud MetaStudio in a terminal. Credentials come from the environment, "
-    "~/.huaweicloud/credentials or the cloud machine: metastudio whoami shows what is found.",
+    help="Work with training tasks of Huawei Cloud MetaStudio. Credentials come from the environment, "
+    "~/.huaweicloud/credentials or the metadata of a cloud server; metastudio whoami shows which are used.",
     notes={
         "Examples": """
             metastudio jobs --limit 10
@@ -153,8 +158,8 @@ root = Root(
             metastudio --region ap-southeast-3 whoami
             metastudio sandbox
         """,
-        "Exit codes, except of contract-test": "\n".join(
-            [*(f"{code:<5d}{code.meaning}" for code in Exit), "130  ended by Ctrl-C; 128 + n by signal n"]
+        "Exit codes (contract-test has its own)": "\n".join(
+            [*(f"{code:<5d}{code.meaning}" for code in ExitCode), "130  ended by Ctrl-C; 128 + n for signal n"]
         ),
     },
 )

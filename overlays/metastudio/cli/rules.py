@@ -1,4 +1,4 @@
-"""What the contract says of a list, in the terms of the commands."""
+"""Accessors for the contract's rules of a list."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from metastudio.contract.operation import ListRules, Operation
 
-SETTINGS = frozenset({"project_id"})
-"""Path parameters that the client fills in itself."""
+CLIENT_PARAMETERS = frozenset({"project_id"})
+"""Path parameters that the client fills in from its configuration."""
 
 
 def rules_of(operation: Operation) -> ListRules:
-    """Return the rules of a list operation."""
-    assert operation.list_rules is not None, f"{operation.id} is no list"
+    """Return the list rules of an operation that is known to be a list."""
+    assert operation.list_rules is not None, f"{operation.id} is not a list"
     return operation.list_rules
 
 
 def identity_parameter(operation: Operation) -> str | None:
-    """Return the parameter that asks for one item by its ID alone, or None where the list has none."""
+    """Return the parameter that selects one item by its ID alone, or None if the list has none."""
     rules = rules_of(operation)
-    if any(each.location == "path" and each.name not in SETTINGS for each in operation.parameters.values()):
+    parameters = operation.parameters.values()
+    if any(each.location == "path" and each.name not in CLIENT_PARAMETERS for each in parameters):
         return None
-    asking = (name for name, rule in rules.filters.items() if rule.property == rules.identity and rule.op == "eq")
-    return next(asking, None)
+    selecting = (name for name, rule in rules.filters.items() if rule.property == rules.identity and rule.op == "eq")
+    return next(selecting, None)
 
 
 def column_of(pointer: str) -> str:
-    """Return the column of a JSON pointer into an item: /owner/name is owner.name."""
+    """Return the column name of a JSON pointer into an item: `/owner/name` becomes `owner.name`."""
     return ".".join(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
 
 
 def identity_column(operation: Operation) -> str:
-    """Return the column of an item's ID."""
+    """Return the column of the item's ID."""
     return column_of(rules_of(operation).identity)
 
 
 def state_column(operation: Operation) -> str | None:
-    """Return the column that says where an item stands, or None where items have no states."""
+    """Return the column of the item's state, or None if items have no states."""
     return column_of(operation.state_property) if operation.state_property else None
 
 
 def required_columns(operation: Operation) -> list[str]:
-    """Return the properties that the contract promises for every item."""
-    shape: Any = next(iter(operation.success.values())) or {}
+    """Return the columns of the item's required properties."""
+    schema: Any = next(iter(operation.success.values())) or {}
     for token in column_of(rules_of(operation).items).split("."):
-        shape = shape.get("properties", {}).get(token, {})
-    return [name for name in shape.get("items", {}).get("required", []) if name in operation.fields]
+        schema = schema.get("properties", {}).get(token, {})
+    return [name for name in schema.get("items", {}).get("required", []) if name in operation.fields]

@@ -1,4 +1,4 @@
-"""From a command line to an exit code: an error becomes a line, a signal ends the command as it ends any other."""
+"""Runs the command: errors become a message and an exit code, signals end the process."""
 
 from __future__ import annotations
 
@@ -7,40 +7,37 @@ import os
 import shutil
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from metastudio.cli.connection import Connection
-from metastudio.cli.exits import say
+from metastudio.cli.connection import ConnectionOptions
+from metastudio.cli.exits import describe_error
 from metastudio.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
 COMPLETION = "_METASTUDIO_COMPLETE"
-"""The shell sets it to ask what could come next (click's protocol)."""
+"""Environment variable by which a shell requests completions from click."""
 
 
-class _Terminated(BaseException):
-    """SIGTERM, as an exception, so that half a file is taken away."""
+class _SigtermError(BaseException):
+    """SIGTERM as an exception, so that unfinished files are removed."""
 
 
 def run(root: click.Command, arguments: Sequence[str]) -> int:
-    """Run the command and return its exit code. Ctrl-C, SIGTERM and a reader that has gone end the process."""
-    if asked := os.environ.get(COMPLETION):
+    """Run the command and return its exit code. SIGINT, SIGTERM and a closed pipe end the process by signal."""
+    if instruction := os.environ.get(COMPLETION):
         from click.shell_completion import shell_complete
 
-        return shell_complete(root, {}, "metastudio", COMPLETION, asked)
-    # Half of the time that importing httpx takes goes into its own command, which this process has no use for.
-    sys.modules.setdefault("httpx._main", cast("ModuleType", None))
+        return shell_complete(root, {}, "metastudio", COMPLETION, instruction)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, _raise_sigterm)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name may hold what the terminal's encoding has not
-    connection = Connection()
+            stream.reconfigure(errors="backslashreplace")  # names may contain characters the encoding lacks
+    connection = ConnectionOptions()
     try:
         with root.make_context("metastudio", [*arguments], obj=connection, terminal_width=_help_width()) as context:
             root.invoke(context)
@@ -48,17 +45,17 @@ def run(root: click.Command, arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except KeyboardInterrupt:
-        _end_by(signal.SIGINT)
-    except _Terminated:
-        _end_by(signal.SIGTERM)
+        _exit_by_signal(signal.SIGINT)
+    except _SigtermError:
+        _exit_by_signal(signal.SIGTERM)
     except BrokenPipeError:
-        _end_by(signal.SIGPIPE)
-    except Exception as error:  # noqa: BLE001 - whatever it is, people get one line
+        _exit_by_signal(signal.SIGPIPE)
+    except Exception as error:  # noqa: BLE001 - the last handler: every error becomes a message
         return _report(error, connection)
     return 0
 
 
-def _report(error: Exception, connection: Connection) -> int:
+def _report(error: Exception, connection: ConnectionOptions) -> int:
     if connection.debug:
         import traceback
 
@@ -66,7 +63,7 @@ def _report(error: Exception, connection: Connection) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         print(error.format_message(), file=sys.stderr)
         return error.exit_code
-    message, hint, code = say(error)
+    message, hint, code = describe_error(error)
     terminal = Terminal(sys.stderr)
     terminal.write(f"{terminal.style('Error:', 'red', bold=True)} {message}\n")
     if hint:
@@ -78,12 +75,12 @@ def _help_width() -> int:
     return min(shutil.get_terminal_size().columns, 100) - 1
 
 
-def _terminate(_number: int, _frame: object) -> None:
-    raise _Terminated
+def _raise_sigterm(_number: int, _frame: object) -> None:
+    raise _SigtermError
 
 
-def _end_by(number: signal.Signals) -> NoReturn:
-    """End as if the signal had not been caught: shells then show 128 + its number, and stop a loop on Ctrl-C."""
+def _exit_by_signal(number: signal.Signals) -> NoReturn:
+    """End the process by a signal, so that a shell shows 128 plus its number and Ctrl-C also ends a loop."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     raise SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""`metastudio sandbox`: the server of `metastudio.sandbox` in the foreground."""
+"""`metastudio sandbox`: run the sandbox in the foreground."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from metastudio.cli.exits import Exit, Refusal
-from metastudio.cli.extras import needs
-from metastudio.cli.filters import Duration
+from metastudio.cli.exits import CommandError, ExitCode
+from metastudio.cli.extras import requires_extra
+from metastudio.cli.filters import DurationType
 from metastudio.cli.sections import Command, Option
 
 if TYPE_CHECKING:
@@ -19,29 +19,39 @@ if TYPE_CHECKING:
 
 
 def sandbox_command() -> click.Command:
-    """Make the command."""
-    shown = partial(Option, show_default=True)
+    """Return the command."""
+    option = partial(Option, show_default=True)
     contract = click.Path(exists=True, dir_okay=False, path_type=Path)
     return Command(
         "sandbox",
         callback=_serve,
         params=[
-            shown(["--port"], type=click.IntRange(0, 65535), default=0, metavar="N", help="0 is any that is free."),
-            shown(["--jobs"], type=click.IntRange(min=0), default=101, metavar="N", help="Items of each list."),
-            shown(["--seed"], type=int, default=0, metavar="N", help="Which items and faults are made up."),
-            shown(["--latency"], type=Duration(), default="0", help="Seconds added to each answer."),
+            option(
+                ["--port"],
+                type=click.IntRange(0, 65535),
+                default=0,
+                metavar="N",
+                help="Port to listen on; 0 selects a free one.",
+            ),
+            option(
+                ["--jobs"], type=click.IntRange(min=0), default=101, metavar="N", help="Number of items in each list."
+            ),
+            option(["--seed"], type=int, default=0, metavar="N", help="Seed of the generated items and faults."),
+            option(["--latency"], type=DurationType(), default="0", help="Delay of each response."),
             Option(
                 ["--fault"],
                 multiple=True,
                 metavar="KIND[:RATE]",
                 shell_complete=_complete_kinds,
-                help="Let all requests, or this share of them, fail so: 503:0.2. Repeatable; ? shows the kinds.",
+                help="Fail all requests, or this share of them, such as 503:0.2. Repeatable; ? lists the kinds.",
             ),
-            Option(["--newer"], is_flag=True, help="Answer as servers do that are newer than the contract."),
-            Option(["--spec"], type=contract, metavar="FILE", help="Contract to serve, instead of the packaged one."),
+            Option(
+                ["--newer"], is_flag=True, help="Add unlisted values and unknown properties, as newer servers send."
+            ),
+            Option(["--spec"], type=contract, metavar="FILE", help="Contract to serve; by default the packaged one."),
         ],
-        help="Serve the contract on 127.0.0.1 until Ctrl-C: signatures, tokens and projects are checked, lists "
-        "answered as the contract says. Prints what leads the client there once it listens; /docs is a page to try it.",
+        help="Serve the contract on 127.0.0.1 until Ctrl-C, with generated items. Signatures, tokens, projects and "
+        "parameters are checked. Prints environment variables for the client once it listens; /docs has Swagger UI.",
         notes={
             "Examples": """
                 metastudio sandbox --port 8080 > sandbox.env &
@@ -52,27 +62,27 @@ def sandbox_command() -> click.Command:
     )
 
 
-@needs("sandbox")
+@requires_extra("sandbox")
 def _serve(port: int, fault: Sequence[str], **given: Any) -> None:
     from metastudio.contract import ContractError
-    from metastudio.sandbox import KINDS, Fault, PortTakenError, Settings, run
+    from metastudio.sandbox import FAULT_KINDS, Fault, PortTakenError, SandboxSettings, run
 
     if "?" in fault:
-        for kind, meaning in KINDS.items():
+        for kind, meaning in FAULT_KINDS.items():
             click.echo(f"{kind:<12}{meaning}")
         return
     try:
-        settings = Settings(faults=tuple(Fault.parse(text) for text in fault), **given)
+        settings = SandboxSettings(faults=tuple(Fault.parse(text) for text in fault), **given)
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from None
     try:
         run(settings, port=port)
     except (ContractError, PortTakenError) as error:
-        raise Refusal(str(error), code=Exit.USAGE) from None
+        raise CommandError(str(error), code=ExitCode.USAGE) from None
 
 
-@needs("sandbox")
+@requires_extra("sandbox")
 def _complete_kinds(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-    from metastudio.sandbox import KINDS
+    from metastudio.sandbox import FAULT_KINDS
 
-    return [CompletionItem(kind, help=meaning) for kind, meaning in KINDS.items() if kind.startswith(incomplete)]
+    return [CompletionItem(kind, help=meaning) for kind, meaning in FAULT_KINDS.items() if kind.startswith(incomplete)]

@@ -1,4 +1,4 @@
-"""click's commands with help in sections, and notes that keep their lines."""
+"""click commands whose help groups options in sections and ends with preformatted notes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 CONNECTION = "Connection"
-"""The section of the options that all commands share."""
+"""Section of the connection options; it comes last."""
 
 
 class Option(click.Option):
-    """An option that `--help` shows below a heading."""
+    """An option that belongs to a section of the help."""
 
     def __init__(self, *arguments: Any, section: str = "Options", **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -24,14 +24,14 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose options are grouped, and whose `notes` (text by heading) are shown as they are at the end."""
+    """A command with sections of options. `notes` maps a heading to text that is shown at the end, line by line."""
 
     def __init__(self, *arguments: Any, notes: Mapping[str, str] | None = None, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.notes = notes or {}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a list of options for each section, in the order of their first members; the connection's last."""
+        """Write the options by section, in the order of each section's first option."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -42,7 +42,7 @@ class Command(click.Command):
                 formatter.write_dl(sections[name], col_max=max(12, min(28, formatter.width // 3)))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the notes; a line that is too long goes on below, further in."""
+        """Write the notes. A line that is too long is wrapped and indented further."""
         for heading, text in self.notes.items():
             with formatter.section(heading):
                 margin = " " * formatter.current_indent
@@ -52,9 +52,9 @@ class Command(click.Command):
 
 
 class Group(Command, click.Group):
-    """A `Command` with commands below it."""
+    """A command with subcommands."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands first: they are what a group is about."""
+        """Write the subcommands before the options."""
         self.format_commands(ctx, formatter)
         super().format_options(ctx, formatter)

@@ -1,4 +1,4 @@
-"""How many items are in which state, grouped as people act on them."""
+"""`metastudio jobs summary`: the number of items in each state, grouped by phase."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metastudio.cli.columns import only, printable, value_at
+from metastudio.cli.columns import printable, select_columns, value_at
 from metastudio.cli.connection import connection_options, current
 from metastudio.cli.filters import arguments, filter_options
 from metastudio.cli.rules import column_of, identity_column, rules_of, state_column
 from metastudio.cli.sections import Command, Option
-from metastudio.cli.terminal import COLOURS, UNLISTED, Terminal
-from metastudio.cli.times import instant, local
+from metastudio.cli.terminal import PHASE_COLOURS, UNLISTED_COLOUR, Terminal
+from metastudio.cli.times import parse_instant, to_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,39 +30,39 @@ PHASES: Mapping[str, str] = {
     "failed": "failed",
     "done": "done",
 }
-"""What people call the phases of `x-states`, in the order in which they care."""
-LONGEST_BAR = 40
+"""Display names of the phases of `x-states`, in display order."""
+MAX_BAR_WIDTH = 40
 
 
 def summary_command(name: str, operation: Operation) -> click.Command:
-    """Make the command that sums up a list."""
+    """Return the summary command of a list."""
     output = Option(["--output", "-o"], type=click.Choice(["text", "json"]), default="text", help="Format.")
     filters = filter_options(operation, [output])
     return Command(
         "summary",
         callback=partial(_show, name, operation),
         params=[*filters, output, *connection_options(filters)],
-        help=f"How many {name} are in which state; the oldest and the newest.",
+        help=f"Show the number of {name} in each state, and the oldest and newest.",
         notes={"Examples": f"metastudio {name} summary\nmetastudio {name} summary --output json | jq .phases.failed"},
     )
 
 
 def _show(name: str, operation: Operation, /, output: str, **given: Any) -> None:
     from metastudio.cli.formats import to_json
-    from metastudio.cli.pages import Pages
+    from metastudio.cli.pages import ListPages
 
-    terminal, summary = Terminal(sys.stdout), Summary(operation)
+    terminal, summary = Terminal(sys.stdout), StateSummary(operation)
     with current().studio() as studio:
-        pages = Pages(studio, operation, arguments(operation, given))
-        for items in pages.shown() if terminal.is_one else pages:
+        pages = ListPages(studio, operation, arguments(operation, given))
+        for items in pages.with_progress() if terminal.interactive else pages:
             for item in items:
                 summary.add(item)
     shown = [to_json(summary.as_json(), indent=2)] if output == "json" else summary.lines(name, terminal)
     terminal.write("".join(line + "\n" for line in shown))
 
 
-class Summary:
-    """Counts of states; the first and the last item by the time that the list can be ordered by."""
+class StateSummary:
+    """Counts items by state and keeps the oldest and newest one."""
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
@@ -75,14 +75,14 @@ class Summary:
     def add(self, item: dict[str, Any]) -> None:
         """Count an item."""
         self._counts[str(value_at(item, self._state))] += 1
-        at = instant(value_at(item, self._time))
+        at = parse_instant(value_at(item, self._time))
         if at and (self._oldest is None or at < self._oldest[0]):
             self._oldest = at, item
         if at and (self._newest is None or at > self._newest[0]):
             self._newest = at, item
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain data; of the oldest and the newest item the ID, state and time."""
+        """Return the summary as JSON data, with ID, state and time of the oldest and newest item."""
         shown = [identity_column(self._operation), self._state, self._time]
         phases = {
             phase: {"total": sum(states.values()), "states": states} for phase, states in self._by_phase().items()
@@ -91,39 +91,39 @@ class Summary:
         return {
             "total": self._counts.total(),
             "phases": phases,
-            **{end: found and only(found[1], shown) for end, found in ends.items()},
+            **{end: found and select_columns(found[1], shown) for end, found in ends.items()},
         }
 
     def lines(self, name: str, terminal: Terminal) -> Iterator[str]:
-        """Lay it out: a bar for each phase, below it one for each of its states."""
+        """Yield the lines of the summary: a bar for each phase, followed by its states."""
         width = max(map(len, [*PHASES.values(), *(f"  {printable(state)}" for state in self._counts)]))
         digits = len(f"{self._counts.total():,}")
-        room = min(terminal.width - width - digits - 4, LONGEST_BAR)
+        room = min(terminal.width - width - digits - 4, MAX_BAR_WIDTH)
         groups = self._by_phase()
         most = max(1, *(sum(states.values()) for states in groups.values()))
 
-        def line(label: str, count: int, hue: str, *, bold: bool = False) -> str:
+        def line(label: str, count: int, colour: str, *, bold: bool = False) -> str:
             text = terminal.style(f"{label:<{width}}  {count:>{digits},}", bold=bold)
             bar = "█" * -(-count * room // most) if room >= 4 else ""
-            return f"{text}  {terminal.style(bar, hue)}" if bar else text
+            return f"{text}  {terminal.style(bar, colour)}" if bar else text
 
         yield f"{self._counts.total():,} {name}"
         for phase, states in groups.items():
-            hue = COLOURS.get(phase, UNLISTED)
+            colour = PHASE_COLOURS.get(phase, UNLISTED_COLOUR)
             yield ""
-            yield line(PHASES.get(phase, phase), sum(states.values()), hue, bold=True)
+            yield line(PHASES.get(phase, phase), sum(states.values()), colour, bold=True)
             for state, count in states.items():
-                yield line(f"  {printable(state)}", count, hue)
+                yield line(f"  {printable(state)}", count, colour)
         if self._oldest and self._newest:
             yield ""
             for end, (_, item) in (("oldest", self._oldest), ("newest", self._newest)):
                 at, identity = value_at(item, self._time), value_at(item, identity_column(self._operation))
-                head, identity = f"{end}  {local(at)}", printable(str(identity))
-                fits = not terminal.is_one or len(f"{head}  {identity}") <= terminal.width
+                head, identity = f"{end}  {to_local(at)}", printable(str(identity))
+                fits = not terminal.interactive or len(f"{head}  {identity}") <= terminal.width
                 yield from [f"{head}  {identity}"] if fits else [head, f"        {identity}"]
 
     def _by_phase(self) -> dict[str, dict[str, int]]:
-        """The counts of each phase's states, in the contract's order; at last the states that it does not list."""
+        """Return the counts of states by phase, in the contract's order. Unlisted states come last."""
         groups: dict[str, dict[str, int]] = {phase: {} for phase in PHASES}
         for state, known in self._operation.states.items():
             if state in self._counts:
@@ -133,7 +133,7 @@ class Summary:
 
 
 def _time_column(operation: Operation) -> str | None:
-    """The time that the list can be ordered by, or else the first there is."""
+    """Return the time column that the list can be sorted by, or else the first time column."""
     order = rules_of(operation).order
     keys = [column_of(pointer) for pointer in order.keys.values()] if order else []
     times = [name for name, field in operation.fields.items() if field.get("format") == "date-time"]

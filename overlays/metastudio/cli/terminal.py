@@ -1,4 +1,4 @@
-"""What a stream can show: whether somebody looks at it, how wide it is, whether it has colours."""
+"""What a stream can display: its width, and whether it is interactive and has colours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from metastudio.contract.operation import Operation
 
-COLOURS: Mapping[str, str] = {
+PHASE_COLOURS: Mapping[str, str] = {
     "waiting": "yellow",
     "review": "cyan",
     "training": "blue",
@@ -21,33 +21,33 @@ COLOURS: Mapping[str, str] = {
     "done": "green",
 }
 """The colour of each phase of `x-states`."""
-UNLISTED = "magenta"
+UNLISTED_COLOUR = "magenta"
 """The colour of a state that the contract does not list."""
-UNSEEN_WIDTH = 100
-"""Cells of what is no terminal, unless COLUMNS says otherwise."""
+DEFAULT_WIDTH = 100
+"""Width in cells of a stream that is not a terminal, unless COLUMNS is set."""
 
 
 class Terminal:
-    """A stream as a terminal. `is_one` is False for a pipe or a file: nobody looks, so nothing is coloured or cut."""
+    """An output stream. `interactive` is False for pipes and files: no colour, no truncation."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
-        self.is_one = stream.isatty()
-        self.has_colours = self.is_one and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self.interactive = stream.isatty()
+        self.has_colours = self.interactive and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     @property
     def width(self) -> int:
         """Width in cells."""
-        return shutil.get_terminal_size((UNSEEN_WIDTH, 24)).columns
+        return shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
 
     def style(self, text: str, colour: str | None = None, *, bold: bool = False, dim: bool = False) -> str:
-        """Return the text in a colour, where there are colours."""
+        """Return the text styled, or unchanged if the stream has no colours."""
         if not self.has_colours or not text:
             return text
         return click.style(text, fg=colour, bold=bold or None, dim=dim or None)
 
     def write(self, text: str) -> None:
-        """Write at once."""
+        """Write the text and flush the stream."""
         self.stream.write(text)
         self.stream.flush()
 
@@ -55,4 +55,4 @@ class Terminal:
 def state_colour(operation: Operation, state: object) -> str:
     """Return the colour of a state."""
     known = operation.states.get(str(state))
-    return COLOURS[known.phase] if known else UNLISTED
+    return PHASE_COLOURS[known.phase] if known else UNLISTED_COLOUR

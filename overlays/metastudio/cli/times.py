@@ -1,4 +1,4 @@
-"""Times and durations as people write them: RFC 3339, a date, or how long ago."""
+"""Parsing and display of times and durations: RFC 3339, dates, and `2d ago`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ _AMOUNT = re.compile(r"(\d+)\s*([a-z]+)\s*", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LAST_SECOND = time(23, 59, 59)
 
-FORMS = "write 2023-12-01T08:00:00Z or with +08:00, a date such as 2023-12-01, or how long ago: 2d ago"
+TIME_FORMS = "use 2023-12-01T08:00:00Z or an offset such as +08:00, a date such as 2023-12-01, or a duration: 2d ago"
 
 
 def parse_time(text: str, *, now: datetime, end_of_day: bool = False) -> datetime:
-    """Read a time.
+    """Parse a time.
 
-    A date is a day of this machine's zone: its first second, or its last one (the service counts in seconds) if
-    `end_of_day`. "2d ago" is exactly 48 hours before `now`.
+    Args:
+        text: An RFC 3339 time, a date in the local time zone, or a duration with `ago`: `2d ago` is 48 hours before
+            `now`.
+        now: The current time.
+        end_of_day: Whether a date means the last second of its day instead of the first.
 
     Raises:
-        ValueError: it is none of these, or no time that there is; the message says what to write.
+        ValueError: The text is not a valid time. The message says what is.
     """
     text = text.strip()
     try:
@@ -38,15 +41,15 @@ def parse_time(text: str, *, now: datetime, end_of_day: bool = False) -> datetim
         if text.lower().endswith("ago"):
             return now - parse_duration(text[:-3])
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!a} is no time: {FORMS}") from None
-    raise ValueError(f"{text!a} is no time: {FORMS}")
+        raise ValueError(f"{text!a} is not a valid time: {TIME_FORMS}") from None
+    raise ValueError(f"{text!a} is not a valid time: {TIME_FORMS}")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read how long something takes: seconds, or amounts with units such as 1h30m, 2 days, 1w.
+    """Parse a duration: seconds, or amounts with units such as `1h30m`, `2 days` or `1w`.
 
     Raises:
-        ValueError: it is neither; the message says what to write.
+        ValueError: The text is not a valid duration. The message says what is.
     """
     text = text.strip().lower()
     if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
@@ -58,15 +61,17 @@ def parse_duration(text: str) -> timedelta:
             break
         seconds, place = seconds + int(match[1]) * _UNITS[unit], match.end()
     if not text or place < len(text):
-        raise ValueError(f"{text!a} is no duration: write seconds, or amounts with s, m, h, d or w, such as 1h30m")
+        raise ValueError(
+            f"{text!a} is not a valid duration: use seconds, or amounts with s, m, h, d or w, such as 1h30m"
+        )
     try:
         return timedelta(seconds=seconds)
     except OverflowError:
-        raise ValueError(f"{text!a} is longer than anybody can wait") from None
+        raise ValueError(f"{text!a} is too long a duration") from None
 
 
-def instant(text: object) -> datetime | None:
-    """Read a time of an answer; None for what does not say when it is."""
+def parse_instant(text: object) -> datetime | None:
+    """Parse a time in a response. Returns None if it is not a time with a time zone."""
     try:
         moment = datetime.fromisoformat(str(text))
         return moment.astimezone() if moment.tzinfo else None
@@ -74,7 +79,7 @@ def instant(text: object) -> datetime | None:
         return None
 
 
-def local(text: str) -> str:
-    """Show a time of an answer in this machine's zone, to the minute; what is no time stays as it is."""
-    moment = instant(text)
+def to_local(text: str) -> str:
+    """Convert a time in a response to local time, to the minute. Other text is returned unchanged."""
+    moment = parse_instant(text)
     return moment.replace(tzinfo=None).isoformat(" ", "minutes") if moment else text

@@ -1,4 +1,4 @@
-"""What a watch shows: a live view for people, JSON Lines for programs."""
+"""Output of `metastudio watch`: a live view on a terminal, JSON Lines in a pipe."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console, Group
-from rich.live import Live as RichLive
+from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
 from metastudio.cli.columns import printable, value_at
-from metastudio.cli.exits import Exit
+from metastudio.cli.exits import ExitCode
 from metastudio.cli.formats import to_json
 from metastudio.cli.rules import state_column
 from metastudio.cli.terminal import Terminal, state_colour
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
 
     from metastudio.contract.operation import Operation
 
-ENDS = {
-    Exit.OK: ("✓", "green", ""),
-    Exit.ENDED_BADLY: ("✗", "red", ""),
-    Exit.NEEDS_SOMEBODY: ("!", "yellow", "waits for somebody to act"),
-    Exit.NOT_FOUND: ("✗", "red", "is not there"),
-    Exit.TIMEOUT: ("…", "yellow", "not at rest, but the time is over"),
+OUTCOMES = {
+    ExitCode.OK: ("✓", "green", ""),
+    ExitCode.ITEM_FAILED: ("✗", "red", ""),
+    ExitCode.NEEDS_INPUT: ("!", "yellow", "needs input"),
+    ExitCode.NOT_FOUND: ("✗", "red", "not found"),
+    ExitCode.TIMEOUT: ("…", "yellow", "timed out"),
 }
+"""Mark, colour and text of each outcome."""
 
 
-class JsonLines:
-    """A line for each change, as the server sent the item; what ends without an item is said on standard error."""
+class JsonLinesView:
+    """Writes an item as a line of JSON whenever its state changes."""
 
     def __enter__(self) -> Self:
         return self
@@ -45,28 +46,30 @@ class JsonLines:
         """Write the item."""
         Terminal(sys.stdout).write(to_json(item) + "\n")
 
-    def ended(self, identity: str, end: Exit) -> None:
-        """Say what the lines do not."""
-        if end in (Exit.NOT_FOUND, Exit.TIMEOUT):
-            Terminal(sys.stderr).write(f"{printable(identity)} {ENDS[end][2]}\n")
+    def ended(self, identity: str, outcome: ExitCode) -> None:
+        """Report outcomes that the items do not show on standard error."""
+        if outcome in (ExitCode.NOT_FOUND, ExitCode.TIMEOUT):
+            Terminal(sys.stderr).write(f"{printable(identity)} {OUTCOMES[outcome][2]}\n")
 
 
 @dataclass
-class _Line:
+class WatchedItem:
+    """An item of the live view. `since` is the monotonic time at which its state was first seen."""
+
     state: str | None = None
     since: float = field(default_factory=time.monotonic)
-    end: Exit | None = None
+    outcome: ExitCode | None = None
 
 
-class Live:
-    """A line for each item that changes in place; above it, what happened when."""
+class LiveView:
+    """Shows a line per item that is updated in place, below a log of state changes."""
 
     def __init__(self, operation: Operation, identities: Sequence[str]) -> None:
         self._operation = operation
-        self._lines = {identity: _Line() for identity in identities}
+        self._items = {identity: WatchedItem() for identity in identities}
         self._console = Console(highlight=False, emoji=False)
         self._spinner = Spinner("dots")
-        self._live = RichLive(console=self._console, get_renderable=self._view, refresh_per_second=8)
+        self._live = Live(console=self._console, get_renderable=self._view, refresh_per_second=8)
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -76,33 +79,34 @@ class Live:
         self._live.__exit__(None, None, None)
 
     def changed(self, identity: str, item: dict[str, Any]) -> None:
-        """Note the new state, above the live lines where there was one before."""
-        line, state = self._lines[identity], str(value_at(item, state_column(self._operation) or ""))
-        if line.state is not None:
-            said = Text(f"{datetime.now():%H:%M:%S} {printable(identity)}", style="dim")
-            self._console.print(said, self._painted(line.state), "→", self._painted(state), soft_wrap=True)
-        line.state, line.since = state, time.monotonic()
+        """Show the new state, and log the change if a state was known before."""
+        watched, state = self._items[identity], str(value_at(item, state_column(self._operation) or ""))
+        if watched.state is not None:
+            prefix = Text(f"{datetime.now():%H:%M:%S} {printable(identity)}", style="dim")
+            self._console.print(prefix, self._coloured(watched.state), "→", self._coloured(state), soft_wrap=True)
+        watched.state, watched.since = state, time.monotonic()
 
-    def ended(self, identity: str, end: Exit) -> None:
-        """Note how it ended."""
-        self._lines[identity].end = end
+    def ended(self, identity: str, outcome: ExitCode) -> None:
+        """Show the outcome."""
+        self._items[identity].outcome = outcome
 
     def _view(self) -> Group:
         now = self._console.get_time()
         spin = self._spinner.render(now)
-        return Group(*(self._line(identity, line, spin) for identity, line in self._lines.items()))
+        return Group(*(self._line(identity, watched, spin) for identity, watched in self._items.items()))
 
-    def _line(self, identity: str, line: _Line, spin: Any) -> Text:
-        sign, hue, said = ENDS[line.end] if line.end is not None else (None, "", "")
-        mark = Text(sign, style=hue) if sign else Text.assemble(spin)
-        if line.end is None:
-            said = f"for {_clock(time.monotonic() - line.since)}" if line.state else "looking"
-        state = self._painted(line.state) if line.state else Text()
-        return Text(" ").join(
-            part for part in (mark, Text(printable(identity)), state, Text(said, style="dim")) if part
-        )
+    def _line(self, identity: str, watched: WatchedItem, spin: Any) -> Text:
+        state = self._coloured(watched.state) if watched.state else Text()
+        if watched.outcome is not None:
+            sign, colour, note = OUTCOMES[watched.outcome]
+            mark = Text(sign, style=colour)
+        else:
+            mark = Text.assemble(spin)
+            note = f"for {_clock(time.monotonic() - watched.since)}" if watched.state else "requesting"
+        parts = (mark, Text(printable(identity)), state, Text(note, style="dim"))
+        return Text(" ").join(part for part in parts if part)
 
-    def _painted(self, state: str) -> Text:
+    def _coloured(self, state: str) -> Text:
         return Text(printable(state), style=state_colour(self._operation, state))
 
 

@@ -1,4 +1,4 @@
-"""Which credentials were found where, for which server and project, and whether they are accepted."""
+"""`metastudio whoami`: credentials, server and project, where each was found, and whether the server accepts them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+from metastudio_client.contract import OPERATIONS
 
 from metastudio.cli.columns import printable
-from metastudio.cli.connection import Connection, connection_options, current
+from metastudio.cli.connection import ConnectionOptions, connection_options, current
 from metastudio.cli.sections import Command
 from metastudio.cli.terminal import Terminal
-from metastudio.contract.operation import operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,69 +24,71 @@ if TYPE_CHECKING:
 
 
 def whoami_command() -> click.Command:
-    """Make the command."""
+    """Return the command."""
     return Command(
         "whoami",
         callback=_show,
         params=[*connection_options()],
-        help="Show which credentials were found where, for which region, server and project, and ask the server with "
-        "one request whether it accepts them. Secrets are not shown.",
+        help="Show region, server, credentials and project, and where each was found. One request checks whether the "
+        "server accepts them. Secrets are not shown.",
         notes={"Examples": "metastudio whoami\nmetastudio whoami --region cn-east-3"},
     )
 
 
 def _show() -> None:
-    from metastudio.cli.pages import Pages
+    from metastudio.cli.pages import ListPages
 
     connection, terminal = current(), Terminal(sys.stdout)
 
-    def tell(name: str, value: str, source: str | None = None) -> None:
+    def show(name: str, value: str, source: str | None = None) -> None:
         text = f"{terminal.style(f'{name:<13}', bold=True)}{printable(value)}"
         terminal.write(text + (terminal.style(f"  from {printable(source)}", dim=True) if source else "") + "\n")
 
-    answers: list[httpx.Response] = []
-    with connection.studio(event_hooks={"response": [answers.append]}) as studio:
-        for name, value, source in _found(connection, studio.settings):
-            tell(name, value, source)
-        operation = next(each for each in operations().values() if each.list_rules)
-        pages = Pages(studio, operation, {}, limit=1)
+    responses: list[httpx.Response] = []
+    with connection.studio(event_hooks={"response": [responses.append]}) as studio:
+        for name, value, source in _found(connection, studio.config):
+            show(name, value, source)
+        operation = next(each for each in OPERATIONS.values() if each.list_rules)
+        pages = ListPages(studio, operation, {}, limit=1)
         try:
             list(pages)
         finally:
-            if answers:
-                request = answers[-1].request
+            if responses:
+                request = responses[-1].request
                 if key := re.search(r"Access=(\w{1,4})", request.headers.get("Authorization", "")):
-                    tell("access key", f"{key[1]}***")
-                below = request.url.path.removeprefix(studio.settings.base_url.path.rstrip("/"))
+                    show("access key", f"{key[1]}***")
+                below = request.url.path.removeprefix(studio.config.base_url.path.rstrip("/"))
                 match = operation.path_pattern.match(below)
-                if studio.settings.project_id is None and match:
-                    tell("project", match.groupdict().get("project_id", ""), "IAM")
-                tell("clock", _clock(answers[-1]))
-        counted = "" if pages.total is None else f", {pages.total:,} {operation.tag.replace('_', ' ')}"
-        tell("accepted", f"yes{counted}")
+                if studio.config.project_id is None and match:
+                    show("project", match.groupdict().get("project_id", ""), "IAM")
+                show("clock", _clock(responses[-1]))
+        count = "" if pages.total is None else f", {pages.total:,} {operation.tag.replace('_', ' ')}"
+        show("accepted", f"yes{count}")
 
 
-def _found(connection: Connection, settings: Config) -> Iterator[tuple[str, str, str | None]]:
-    """What was found, and where, in the order in which it matters."""
+def _found(connection: ConnectionOptions, config: Config) -> Iterator[tuple[str, str, str | None]]:
+    """Yield name, value and source of each setting."""
     given = connection.given
-    region_from = "--region" if "region" in given else settings.region_source
-    yield "region", settings.region, region_from
-    yield "server", str(settings.base_url), "--base-url" if "base_url" in given else settings.base_url_source
-    yield "credentials", "a token" if "Token" in type(settings.auth).__name__ else "an access key", settings.auth_source
-    if settings.project_id is not None:
-        source = "--project-id" if "project_id" in given else settings.project_source
-        yield "project", settings.project_id, source
+    yield "region", config.region, "--region" if "region" in given else config.region_source
+    url_source = "--base-url" if "base_url" in given else config.base_url_source
+    yield "server", str(config.base_url), url_source
+    yield "credentials", "a token" if "Token" in type(config.auth).__name__ else "an access key", config.auth_source
+    if config.project_id is not None:
+        source = "--project-id" if "project_id" in given else config.project_source
+        yield "project", config.project_id, source
 
 
-def _clock(answer: httpx.Response) -> str:
+def _clock(response: httpx.Response) -> str:
     from email.utils import parsedate_to_datetime
 
     try:
-        there = parsedate_to_datetime(answer.headers.get("Date", ""))
+        server_time = parsedate_to_datetime(response.headers.get("Date", ""))
     except ValueError:
-        return "unknown: the server says no date"
-    off = (datetime.now(UTC) - (there if there.tzinfo else there.replace(tzinfo=UTC))).total_seconds()
-    if abs(off) < 3:  # its date has whole seconds, and the answer was on its way
+        return "unknown: the response has no date"
+    ahead = (
+        datetime.now(UTC) - (server_time if server_time.tzinfo else server_time.replace(tzinfo=UTC))
+    ).total_seconds()
+    if abs(ahead) < 3:  # Date has whole seconds, and the response took some time
         return "agrees with the server's"
-    amount = f"{abs(off):.0f} s" if abs(off) < 120 else f"{abs(off) / 60:.0f} min"
-    return f"{amount} {'ahead of' if off > 0 else 'behind'} the server's"
+    amount = f"{abs(ahead):.0f} s" if abs(ahead) < 120 else f"{abs(ahead) / 60:.0f} min"
+    return f"{amount} {'ahead of' if ahead > 0 else 'behind'} the server's"

@@ -1,60 +1,70 @@
-"""A real server that answers as the contract says, on this machine (extra `sandbox`).
+"""A local server that implements the contract, for tests and for trying the client out (extra `sandbox`).
 
     from metastudio.sandbox import serve
 
-    with serve(jobs=5, latency=0.05) as sandbox:  # the fields of Settings
+    with serve(jobs=5, latency=0.05) as sandbox:  # keywords are the fields of SandboxSettings
         print(sandbox.url, sandbox.access_key, sandbox.secret_key, sandbox.project_id, sandbox.token)
-        (jobs,) = sandbox.stores.values()  # the items of each list operation: add, replace, remove while it runs
+        (jobs,) = sandbox.stores.values()  # items of each list operation: add, replace, remove while it runs
 
-`create_app(settings)` is the same server as an ASGI application in process; `run(settings, port=...)` serves in the
-foreground, for the command. Whatever list operations the contract has are served: nothing here knows their names.
+`create_app(settings)` returns the same server as an ASGI application; `run(settings, port=...)` serves in the
+foreground. All list operations of the contract are served; nothing here is specific to one of them.
 
-A server that differs in one thing is built by exchanging one part; `PARTS` are the right ones to build it from:
+Where to read, in the order in which a request passes:
 
-    def ignores_state(rule, column, values):
-        return None if rule.parameter == "state" else PARTS.condition(rule, column, values)
+1. `server`, `app`: the port, the ASGI application, and injected `faults`.
+2. `list_service`: one list operation. It uses `authentication` (`signature`, `accounts`), `parameters`, and `store`
+   (`query`, `instants`).
+3. `listing`: what is read from the contract. `fixtures`: the items generated from it.
+4. `gateway`: error responses. `iam`, `docs`: the other paths.
+5. `overrides`: how to build a server that deviates in one point, for testing clients and the contract tester.
 
-    serve(parts=Parts(condition=ignores_state))
-    serve(parts=PARTS.without("date_is_near"))
+For example, a server that ignores the filter `state`:
 
-| what differs | part of `Parts` |
+    def ignore_state(rule, column, values):
+        return None if rule.parameter == "state" else CONFORMING.condition(rule, column, values)
+
+    serve(overrides=Overrides(condition=ignore_state))
+
+and a server that accepts old signatures:
+
+    serve(overrides=CONFORMING.without("date_is_within_tolerance"))
+
+| what deviates | field of `Overrides` |
 | --- | --- |
-| a filter: ignored, inverted, compared otherwise | `condition` (SQL; another `op`: `replace(rule, op="gt")`) |
-| whose items are listed | `scope` |
-| the order, ties, the default direction | `order` (SQL) |
-| the page: offset, limit, its default, a clamp | `window`; with `check` where the contract forbids the value |
-| the total; the items, their fields and number | `total`; `items` |
-| a rule of authentication | `without(name)`, `with_rule(name, rule)`; names: `metastudio.sandbox.authentication` |
-| the form of the Authorization header | `read_authorization` |
-| status, code and words of a refusal | `refusals`, by reason: `metastudio.sandbox.gateway` |
-| what a parameter may be, how it is read | `split_query`, `choose` (given twice), `convert`, `check`, `check_all` |
-| the methods of a path | `methods` |
-| anything of the answer: status, headers, body | `finish`, which sees the request too |
-
-Every part is a pure function, except that it may raise `RefusedError(reason)` where it refuses. Data in motion are
-calls of the stores, from another thread or from within a part. Starting takes some milliseconds: a contract is read
-once in a process.
+| a filter: ignored, inverted, another comparison | `condition` (SQL) |
+| which project's items are listed | `scope` |
+| sort order, ties, default direction | `order` (SQL) |
+| page: offset, limit, default limit, a clamp | `window`, and `check` if the contract forbids the value |
+| total; items, their properties and number | `total`; `items` |
+| an authentication rule | `without(name)`, `with_rule(name, rule)`; the rules are in `authentication` |
+| form of the Authorization header | `parse_authorization` |
+| status, code and message of an error | `refusals`; the reasons are in `gateway` |
+| how parameters are parsed | `split_query`, `choose` (repeated values), `convert` |
+| which parameter values are valid | `check`, `check_all` |
+| allowed methods | `methods` |
+| anything in the response: status, headers, body | `finish`, which also gets the request |
 """
 
-from metastudio.sandbox.app import App, create_app
-from metastudio.sandbox.faults import KINDS, Fault
-from metastudio.sandbox.overrides import PARTS, Parts
+from metastudio.sandbox.accounts import MAIN, OTHER, Account, KeyPair
+from metastudio.sandbox.app import SandboxApp, create_app
+from metastudio.sandbox.faults import FAULT_KINDS, Fault
+from metastudio.sandbox.overrides import CONFORMING, Overrides
 from metastudio.sandbox.server import PortTakenError, Sandbox, run, serve
-from metastudio.sandbox.settings import MAIN, OTHER, Account, Keys, Settings
+from metastudio.sandbox.settings import SandboxSettings
 
 __all__ = [
-    "KINDS",
+    "CONFORMING",
+    "FAULT_KINDS",
     "MAIN",
     "OTHER",
-    "PARTS",
     "Account",
-    "App",
     "Fault",
-    "Keys",
-    "Parts",
+    "KeyPair",
+    "Overrides",
     "PortTakenError",
     "Sandbox",
-    "Settings",
+    "SandboxApp",
+    "SandboxSettings",
     "create_app",
     "run",
     "serve",

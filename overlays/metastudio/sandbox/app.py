@@ -1,4 +1,4 @@
-"""The server as an ASGI application: a request comes in, may be delayed or fail on demand, an answer goes out."""
+"""The server as an ASGI application."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
-from metastudio.sandbox.authentication import Gate
-from metastudio.sandbox.docs import Docs
-from metastudio.sandbox.faults import REFUSED, SLOW, Chance, broken_answer
-from metastudio.sandbox.fixtures import population
-from metastudio.sandbox.http import Answer, RefusedError, Request
-from metastudio.sandbox.iam import Iam
+from metastudio.sandbox.accounts import AccountRegistry
+from metastudio.sandbox.docs import ApiDocs
+from metastudio.sandbox.faults import FAULT_REASONS, SLOW_SECONDS, FaultInjector, faulty_response
+from metastudio.sandbox.fixtures import generate_items
+from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
+from metastudio.sandbox.iam import IamService
+from metastudio.sandbox.list_service import ListService
 from metastudio.sandbox.listing import read_contract
-from metastudio.sandbox.overrides import PARTS, Parts
-from metastudio.sandbox.service import Service
-from metastudio.sandbox.settings import Settings
+from metastudio.sandbox.overrides import CONFORMING, Overrides
+from metastudio.sandbox.settings import SandboxSettings
 from metastudio.sandbox.store import Store
 
 Scope = MutableMapping[str, Any]
@@ -28,89 +28,92 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("metastudio.sandbox")
 
 
-class App:
-    """The server as an ASGI application. `stores` has the items of each list operation, by operation id."""
+class SandboxApp:
+    """The sandbox as an ASGI application. `stores` has the items of each list operation, by operation ID."""
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        self.gate = Gate(settings.accounts, settings.now)
+    def __init__(self, settings: SandboxSettings, overrides: Overrides) -> None:
+        self.registry = AccountRegistry(settings.accounts, settings.now)
         self.stores: dict[str, Store] = {}
         self._settings = settings
-        self._parts = parts
-        self._chance = Chance(settings.faults, settings.seed)
-        self._iam = Iam(self.gate, parts)
-        self._services: list[Service] = []
+        self._overrides = overrides
+        self._faults = FaultInjector(settings.faults, settings.seed)
+        self._iam = IamService(self.registry, overrides)
+        self._services: list[ListService] = []
         contract = read_contract(settings.spec)
-        self._docs = Docs(contract.document)
+        self._docs = ApiDocs(contract.document)
         projects = [account.project_id for account in settings.accounts]
         for listing in contract.listings:
-            store = Store(listing, population(listing, projects, settings.jobs, settings.seed, settings.newer))
+            store = Store(listing, generate_items(listing, projects, settings.jobs, settings.seed, settings.newer))
             self.stores[listing.operation.id] = store
-            self._services.append(Service(listing, store, self.gate, parts))
+            self._services.append(ListService(listing, store, self.registry, overrides))
 
     def close(self) -> None:
-        """Forget the items."""
+        """Close the stores."""
         for store in self.stores.values():
             store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request (ASGI 3)."""
-        if scope["type"] != "http":  # ASGI servers take an error for "no lifespan, no websockets here"
+        """Serve one request (ASGI 3)."""
+        if scope["type"] != "http":  # an error tells an ASGI server that lifespan and websockets are not supported
             raise NotImplementedError(f"the sandbox speaks HTTP, not {scope['type']}")
-        request = await _read(scope, receive)
-        service = next((each for each in self._services if each.serves(request)), None)
-        fault = self._chance.draw() if service else None
-        pause = (self._settings.latency if service else 0.0) + (SLOW if fault == "slow" else 0.0)
-        if pause and not await self._pause(pause, receive):
+        request = await _read_request(scope, receive)
+        service = next((each for each in self._services if each.matches(request)), None)
+        fault = self._faults.draw() if service else None
+        delay = (self._settings.latency if service else 0.0) + (SLOW_SECONDS if fault == "slow" else 0.0)
+        if delay and not await self._wait(delay, receive):
             return
         if fault == "reset":
-            await _reset(scope, receive)
+            await _reset_connection(scope, receive)
             return
-        answer = self.answer(request, service, fault)
-        content = answer.content()
-        headers = {"content-length": str(len(content)), **{name.lower(): text for name, text in answer.headers.items()}}
+        response = self.respond(request, service, fault)
+        content = response.content()
+        headers = {"content-length": str(len(content))}
+        headers |= {name.lower(): text for name, text in response.headers.items()}
         raw = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
         if fault == "truncated":
-            # An answer that does not end makes the server close the connection.
+            # The server closes the connection because the response is incomplete.
             await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
         else:
             await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else content})
 
-    def answer(self, request: Request, service: Service | None, fault: str | None = None) -> Answer:
-        """Return the answer to a request, complete with the headers that every answer has."""
+    def respond(
+        self, request: SandboxRequest, service: ListService | None, fault: str | None = None
+    ) -> SandboxResponse:
+        """Return the response to a request, with the headers that every response has."""
         request_id = uuid.uuid4().hex
-        refusal = service.refusal if service else self._refusal
+        refuse = service.refuse if service else self._refuse
         try:
-            if fault and fault in REFUSED:
-                raise RefusedError(REFUSED[fault])
-            answer = self._healthy(request, service, fault)
+            if fault and fault in FAULT_REASONS:
+                raise RefusedError(FAULT_REASONS[fault])
+            response = self._dispatch(request, service, fault)
         except RefusedError as refused:
-            answer = refusal(refused, request_id)
-        except Exception:  # a bug of the sandbox: shown in its log, a 500 of the contract's form to the client
+            response = refuse(refused, request_id)
+        except Exception:  # a bug of the sandbox: logged here, and the contract's 500 for the client
             log.exception("the sandbox failed")
-            answer = refusal(RefusedError("failure"), request_id)
-        always = {
+            response = refuse(RefusedError("failure"), request_id)
+        common = {
             "Content-Type": "application/json",
             "Date": formatdate(self._settings.now(), usegmt=True),
             "X-Request-Id": request_id,
         }
-        return self._parts.finish(replace(answer, headers={**always, **answer.headers}), request)
+        return self._overrides.finish(replace(response, headers={**common, **response.headers}), request)
 
-    def _healthy(self, request: Request, service: Service | None, fault: str | None) -> Answer:
-        broken = broken_answer(fault) if fault else None
-        if broken:
-            return broken
+    def _dispatch(self, request: SandboxRequest, service: ListService | None, fault: str | None) -> SandboxResponse:
+        replacement = faulty_response(fault) if fault else None
+        if replacement:
+            return replacement
         if service is None:
-            return self._iam.answer(request) if self._iam.serves(request) else self._docs.answer(request)
-        answer = service.answer(request)
-        return replace(answer, body=answer.content()[:-20]) if fault == "cut" else answer
+            return self._iam.respond(request) if self._iam.matches(request) else self._docs.respond(request)
+        response = service.respond(request)
+        return replace(response, body=response.content()[:-20]) if fault == "cut" else response
 
-    def _refusal(self, refused: RefusedError, request_id: str) -> Answer:
-        refusal = self._parts.refusals[refused.reason]
-        return Answer(refusal.status, refusal.body(request_id, refused.details))
+    def _refuse(self, refused: RefusedError, request_id: str) -> SandboxResponse:
+        refusal = self._overrides.refusals[refused.reason]
+        return SandboxResponse(refusal.status, refusal.body(request_id, refused.details))
 
-    async def _pause(self, seconds: float, receive: Receive) -> bool:
-        """Wait, and return whether the client did so too."""
+    async def _wait(self, seconds: float, receive: Receive) -> bool:
+        """Sleep, and return whether the client is still connected."""
         asleep, gone = asyncio.ensure_future(self._settings.sleep(seconds)), asyncio.ensure_future(receive())
         _, pending = await asyncio.wait({asleep, gone}, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
@@ -118,26 +121,34 @@ class App:
         return asleep not in pending
 
 
-def create_app(settings: Settings | None = None, parts: Parts = PARTS) -> App:
-    """Return the server as an ASGI application. Raises ContractError when the contract is wrong."""
-    return App(settings or Settings(), parts)
+def create_app(settings: SandboxSettings | None = None, overrides: Overrides = CONFORMING) -> SandboxApp:
+    """Return the sandbox as an ASGI application.
+
+    Args:
+        settings: Settings of the sandbox; the defaults if None.
+        overrides: Functions that replace those of the conforming server.
+
+    Raises:
+        ContractError: The contract cannot be read or is invalid.
+    """
+    return SandboxApp(settings or SandboxSettings(), overrides)
 
 
-async def _read(scope: Scope, receive: Receive) -> Request:
+async def _read_request(scope: Scope, receive: Receive) -> SandboxRequest:
     body, more = b"", True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
     path = scope.get("raw_path") or scope["path"].encode()
-    return Request(scope["method"], path, scope["query_string"], tuple(scope["headers"]), body)
+    return SandboxRequest(scope["method"], path, scope["query_string"], tuple(scope["headers"]), body)
 
 
-async def _reset(scope: Scope, receive: Receive) -> None:
-    """Reset the connection under the server, where there is one."""
-    abort = scope.get("state", {}).get("reset")
-    if abort is None:
-        raise ConnectionResetError("the sandbox was told to fail: --fault reset")
-    abort()
+async def _reset_connection(scope: Scope, receive: Receive) -> None:
+    """Reset the TCP connection if the app runs in our server."""
+    reset = scope.get("state", {}).get("reset")
+    if reset is None:
+        raise ConnectionResetError("injected fault: reset")
+    reset()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,231 +1,231 @@
-"""Who sent a request: rules for signatures, tokens and projects, one small function each (facts, sections 2 to 4).
+"""Authentication of requests by signature or token, and the check of their project.
 
-A rule looks at what arrived and raises RefusedError, or returns. `Parts` holds them in the order in which they are
-asked, so that a server without one of them, or with another one in its place, is quickly built.
+Each rule is a small function that raises RefusedError or returns. `Overrides` holds the rules in the order in which
+they run, so a server without a rule, or with another one in its place, is quickly built.
 """
 
 from __future__ import annotations
 
-import threading
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from metastudio.sandbox.http import RefusedError, Request
-from metastudio.sandbox.settings import Account, Keys
-from metastudio.sandbox.signature import Claim, is_right
+from metastudio.sandbox.accounts import Account, AccountRegistry, KeyPair
+from metastudio.sandbox.http import RefusedError, SandboxRequest
+from metastudio.sandbox.signature import ParsedAuthorization, verify
 
-WINDOW = 15 * 60
-"""Seconds that the date of a signature may be away from the server's time (facts, section 2.2)."""
-FAILURES = 5
-"""Failed signatures in a row that a key survives; the next one locks it (facts, section 2.2)."""
-LOCKED = 5 * 60
-"""Seconds that a key stays locked."""
-TOKEN_LIFETIME = 24 * 3600
-"""Seconds that a token of the IAM stand-in is valid (facts, section 2.1)."""
-_NEED_A_SIGNATURE = ("x-project-id", "x-security-token")
+if TYPE_CHECKING:
+    from metastudio.sandbox.overrides import Overrides
 
-
-@dataclass
-class _Failures:
-    in_a_row: int = 0
-    locked_at: float | None = None
-
-
-class Gate:
-    """What the gateway knows: whose the keys and tokens are, and which keys failed how often. Safe in threads."""
-
-    def __init__(self, accounts: Sequence[Account], now: Callable[[], float]) -> None:
-        self.accounts = accounts
-        self.now = now
-        self.keys = {each.access_key: (account, each) for account in accounts for each in _pairs(account)}
-        self.tokens: dict[str, tuple[Account, float | None]] = {each.token: (each, None) for each in accounts}
-        self._failures: dict[str, _Failures] = {}
-        self._lock = threading.Lock()
-
-    def issue_token(self, account: Account, *, valid: bool = True) -> tuple[str, float]:
-        """Return a fresh token and the time at which it expires. One that is not valid opens nothing here."""
-        token, expires_at = f"sandbox-{uuid.uuid4().hex}", self.now() + TOKEN_LIFETIME
-        if valid:
-            self.tokens[token] = account, expires_at
-        return token, expires_at
-
-    def is_locked(self, access_key: str) -> bool:
-        """Return whether a key failed too often, too short a time ago."""
-        with self._lock:
-            found = self._failures.get(access_key)
-            if found is None or found.locked_at is None:
-                return False
-            if self.now() - found.locked_at < LOCKED:
-                return True
-            del self._failures[access_key]
-            return False
-
-    def note(self, access_key: str, *, success: bool) -> None:
-        """Count a failed signature, or forget those before a right one."""
-        with self._lock:
-            if success:
-                self._failures.pop(access_key, None)
-                return
-            found = self._failures.setdefault(access_key, _Failures())
-            found.in_a_row += 1
-            if found.in_a_row > FAILURES:
-                found.locked_at = self.now()
+CLOCK_TOLERANCE = 15 * 60
+"""Seconds that X-Sdk-Date may differ from the server's time (docs/service-notes.md#clock-tolerance)."""
+AUTHORIZATION, TOKEN = "authorization", "x-auth-token"
+"""The header that selects a security requirement. A signature takes precedence over a token."""
+_IDENTITY_HEADERS = ("x-project-id", "x-security-token")
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """A signed request, what it claims, and what is known about it."""
+class SignedRequest:
+    """A request with an Authorization header, before the signature is verified."""
 
-    request: Request
-    claim: Claim
-    gate: Gate
+    request: SandboxRequest
+    authorization: ParsedAuthorization
+    registry: AccountRegistry
 
     @property
     def account(self) -> Account:
-        """Whose the key is. Raises RefusedError where nobody's."""
-        return self._known[0]
+        """The account that owns the access key. Raises RefusedError if the key is unknown."""
+        return self._owner[0]
 
     @property
-    def keys(self) -> Keys:
-        """The key pair that the claim names. Raises RefusedError where there is none."""
-        return self._known[1]
+    def keys(self) -> KeyPair:
+        """The key pair of the access key. Raises RefusedError if the key is unknown."""
+        return self._owner[1]
 
     @property
-    def _known(self) -> tuple[Account, Keys]:
-        if self.claim.access_key not in self.gate.keys:
-            raise RefusedError("unknown_key", access_key=self.claim.access_key)
-        return self.gate.keys[self.claim.access_key]
+    def _owner(self) -> tuple[Account, KeyPair]:
+        access_key = self.authorization.access_key
+        if access_key not in self.registry.keys:
+            raise RefusedError("unknown_key", access_key=access_key)
+        return self.registry.keys[access_key]
 
 
 @dataclass(frozen=True)
-class Visit:
-    """A caller who is known, at the path of a project (None where the path names none)."""
+class AuthenticatedRequest:
+    """A request of a known account. `project` is the project ID in the path, None if the path has none."""
 
-    request: Request
+    request: SandboxRequest
     account: Account
     project: str | None
     signed: bool
 
 
-SignatureRule = Callable[[Attempt], None]
-TokenRule = Callable[[Request, Gate], None]
-ProjectRule = Callable[[Visit], None]
+SignatureRule = Callable[[SignedRequest], None]
+TokenRule = Callable[[SandboxRequest, AccountRegistry], None]
+ProjectRule = Callable[[AuthenticatedRequest], None]
 
 
-def key_is_known(attempt: Attempt) -> None:
-    """The access key exists."""
-    _ = attempt.keys
+def authenticate(
+    request: SandboxRequest,
+    security: Sequence[frozenset[str]],
+    registry: AccountRegistry,
+    overrides: Overrides,
+) -> Account:
+    """Return the account that sent a request.
+
+    Args:
+        request: The request as received.
+        security: Security requirements of the operation, each the lower-case names of the headers it needs.
+        registry: The known accounts.
+        overrides: The rules to apply.
+
+    Raises:
+        RefusedError: The credentials are missing or not accepted.
+    """
+    for selector, check in ((AUTHORIZATION, _by_signature), (TOKEN, _by_token)):
+        for requirement in security:
+            if selector in requirement and request.header(selector):
+                for name in sorted(requirement):
+                    if not request.header(name):
+                        raise RefusedError("missing_header", header=name)
+                return check(request, registry, overrides)
+    raise RefusedError("no_credentials")
 
 
-def key_is_not_locked(attempt: Attempt) -> None:
-    """The access key did not fail too often: more than five times in a row lock it for five minutes."""
-    if attempt.gate.is_locked(attempt.claim.access_key):
+def key_is_known(signed: SignedRequest) -> None:
+    """Require an access key of a known account."""
+    _ = signed.keys
+
+
+def key_is_not_locked(signed: SignedRequest) -> None:
+    """Refuse an access key that is locked."""
+    if signed.registry.is_locked(signed.authorization.access_key):
         raise RefusedError("locked")
 
 
-def date_is_well_formed(attempt: Attempt) -> None:
-    """X-Sdk-Date is there once and reads YYYYMMDD'T'HHMMSS'Z'."""
-    if _signing_time(attempt.request) is None:
+def date_is_well_formed(signed: SignedRequest) -> None:
+    """Require exactly one X-Sdk-Date, in the form YYYYMMDD'T'HHMMSS'Z'."""
+    if _signing_time(signed.request) is None:
         raise RefusedError("malformed_date")
 
 
-def date_is_signed(attempt: Attempt) -> None:
-    """The signature covers X-Sdk-Date, the one header that the recipe obliges to."""
-    if "x-sdk-date" not in attempt.claim.signed_headers:
+def date_is_signed(signed: SignedRequest) -> None:
+    """Require X-Sdk-Date among the signed headers. It is the only header that must be signed."""
+    if "x-sdk-date" not in signed.authorization.signed_headers:
         raise RefusedError("not_signed", header="x-sdk-date")
 
 
-def date_is_near(attempt: Attempt) -> None:
-    """The date of the signature is at most 15 minutes away from the server's time."""
-    signed, now = _signing_time(attempt.request), attempt.gate.now()
-    if signed is not None and abs(signed.timestamp() - now) > WINDOW:
+def date_is_within_tolerance(signed: SignedRequest) -> None:
+    """Require an X-Sdk-Date within 15 minutes of the server's time."""
+    date, now = _signing_time(signed.request), signed.registry.now()
+    if date is not None and abs(date.timestamp() - now) > CLOCK_TOLERANCE:
         server = datetime.fromtimestamp(now, UTC)
-        raise RefusedError("expired", signed=f"{signed:%Y%m%dT%H%M%SZ}", server=f"{server:%Y%m%dT%H%M%SZ}")
+        raise RefusedError("expired", signed=f"{date:%Y%m%dT%H%M%SZ}", server=f"{server:%Y%m%dT%H%M%SZ}")
 
 
-def what_decides_is_signed(attempt: Attempt) -> None:
-    """X-Project-Id and X-Security-Token, where sent, are signed.
+def identity_headers_are_signed(signed: SignedRequest) -> None:
+    """Require X-Project-Id and X-Security-Token to be signed if they are sent.
 
-    The recipe obliges nobody to, but they decide whose data are read, and every SDK of the vendor signs them.
+    The signing guide does not require it, but they select the data that is read, and all vendor SDKs sign them.
     """
-    for name in _NEED_A_SIGNATURE:
-        if attempt.request.header(name) and name not in attempt.claim.signed_headers:
+    for name in _IDENTITY_HEADERS:
+        if signed.request.header(name) and name not in signed.authorization.signed_headers:
             raise RefusedError("not_signed", header=name)
 
 
-def signed_headers_were_sent(attempt: Attempt) -> None:
-    """Each signed header arrived exactly once."""
-    for name in attempt.claim.signed_headers:
-        if len(attempt.request.header(name)) != 1:
+def signed_headers_were_sent(signed: SignedRequest) -> None:
+    """Require every signed header exactly once."""
+    for name in signed.authorization.signed_headers:
+        if len(signed.request.header(name)) != 1:
             raise RefusedError("signed_header_missing", header=name)
 
 
-def security_token_is_right(attempt: Attempt) -> None:
-    """A temporary key comes with its security token, a permanent one with none."""
-    expected = attempt.keys.security_token
-    if attempt.request.header("x-security-token") != ([expected] if expected else []):
-        raise RefusedError("wrong_security_token", access_key=attempt.claim.access_key)
+def security_token_matches(signed: SignedRequest) -> None:
+    """Require the security token of a temporary key pair, and none with a permanent one."""
+    expected = signed.keys.security_token
+    if signed.request.header("x-security-token") != ([expected] if expected else []):
+        raise RefusedError("wrong_security_token", access_key=signed.authorization.access_key)
 
 
-def signature_is_right(attempt: Attempt) -> None:
-    """The signature is the one that the secret key gives for what arrived."""
-    if not is_right(attempt.request, attempt.claim, attempt.keys.secret_key):
-        raise RefusedError("wrong_signature", access_key=attempt.claim.access_key)
+def signature_matches(signed: SignedRequest) -> None:
+    """Require the signature that the secret key gives for this request."""
+    if not verify(signed.request, signed.authorization, signed.keys.secret_key):
+        raise RefusedError("wrong_signature", access_key=signed.authorization.access_key)
 
 
-def token_is_known(request: Request, gate: Gate) -> None:
-    """X-Auth-Token is there once and was issued by the IAM stand-in."""
-    tokens = request.header("x-auth-token")
-    if len(tokens) != 1 or tokens[0] not in gate.tokens:
+def token_is_known(request: SandboxRequest, registry: AccountRegistry) -> None:
+    """Require exactly one X-Auth-Token, issued by the sandbox."""
+    tokens = request.header(TOKEN)
+    if len(tokens) != 1 or tokens[0] not in registry.tokens:
         raise RefusedError("unknown_token")
 
 
-def token_is_fresh(request: Request, gate: Gate) -> None:
-    """The token has not expired."""
-    _, expires_at = gate.tokens.get(request.header("x-auth-token")[0], (None, None))
-    if expires_at is not None and gate.now() >= expires_at:
+def token_is_not_expired(request: SandboxRequest, registry: AccountRegistry) -> None:
+    """Refuse an expired token."""
+    _, expires_at = registry.tokens.get(request.header(TOKEN)[0], (None, None))
+    if expires_at is not None and registry.now() >= expires_at:
         raise RefusedError(
             "expired_token", expires_at=f"{datetime.fromtimestamp(expires_at, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         )
 
 
-def project_is_the_callers(visit: Visit) -> None:
-    """The project of the path belongs to the caller."""
-    if visit.project is not None and visit.project != visit.account.project_id:
+def project_belongs_to_caller(authenticated: AuthenticatedRequest) -> None:
+    """Require the project in the path to belong to the account."""
+    if authenticated.project is not None and authenticated.project != authenticated.account.project_id:
         raise RefusedError("foreign_project")
 
 
-def header_names_the_project(visit: Visit) -> None:
-    """The X-Project-Id of a signed request is the project of the path, or else a project of the caller."""
-    sent = visit.request.header("x-project-id")
-    if visit.signed and sent and sent != [visit.project or visit.account.project_id]:
+def project_header_matches(authenticated: AuthenticatedRequest) -> None:
+    """Require the X-Project-Id of a signed request to name the project in the path, or else the account's project."""
+    sent = authenticated.request.header("x-project-id")
+    if authenticated.signed and sent and sent != [authenticated.project or authenticated.account.project_id]:
         raise RefusedError("project_mismatch")
 
 
 KEY_RULES: tuple[SignatureRule, ...] = (key_is_known, key_is_not_locked)
-"""Asked first; a refusal here is no failed signature."""
+"""Run first. A refusal by one of these is not a failed signature."""
 SIGNATURE_RULES: tuple[SignatureRule, ...] = (
     date_is_well_formed,
     date_is_signed,
-    date_is_near,
-    what_decides_is_signed,
+    date_is_within_tolerance,
+    identity_headers_are_signed,
     signed_headers_were_sent,
-    security_token_is_right,
-    signature_is_right,
+    security_token_matches,
+    signature_matches,
 )
-"""Asked next; a refusal here counts towards the lock of the key."""
-TOKEN_RULES: tuple[TokenRule, ...] = (token_is_known, token_is_fresh)
-PROJECT_RULES: tuple[ProjectRule, ...] = (project_is_the_callers, header_names_the_project)
-"""Asked of everybody who is known."""
+"""Run after the key rules. A refusal by one of these counts towards the lock of the access key."""
+TOKEN_RULES: tuple[TokenRule, ...] = (token_is_known, token_is_not_expired)
+PROJECT_RULES: tuple[ProjectRule, ...] = (project_belongs_to_caller, project_header_matches)
+"""Run for every authenticated request."""
 
 
-def _pairs(account: Account) -> tuple[Keys, Keys]:
-    return account.keys, account.temporary
+def _by_signature(request: SandboxRequest, registry: AccountRegistry, overrides: Overrides) -> Account:
+    headers = request.header(AUTHORIZATION)
+    authorization = overrides.parse_authorization(headers[0]) if len(headers) == 1 else None
+    if authorization is None:
+        raise RefusedError("malformed_authorization")
+    signed = SignedRequest(request, authorization, registry)
+    for rule in overrides.key_rules:
+        rule(signed)
+    try:
+        for rule in overrides.signature_rules:
+            rule(signed)
+    except RefusedError:
+        registry.record_signature(authorization.access_key, success=False)
+        raise
+    registry.record_signature(authorization.access_key, success=True)
+    return signed.account
 
 
-def _signing_time(request: Request) -> datetime | None:
+def _by_token(request: SandboxRequest, registry: AccountRegistry, overrides: Overrides) -> Account:
+    for rule in overrides.token_rules:
+        rule(request, registry)
+    known = registry.tokens.get(request.header(TOKEN)[0])
+    return known[0] if known else registry.accounts[0]
+
+
+def _signing_time(request: SandboxRequest) -> datetime | None:
     dates = request.header("x-sdk-date")
     if len(dates) != 1 or len(dates[0]) != 16:
         return None

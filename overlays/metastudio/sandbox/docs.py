@@ -1,7 +1,7 @@
-"""The contract as a page to read and to try out, and as a file: /docs, /openapi.json and /openapi.yaml.
+"""API documentation: Swagger UI at /docs, and the contract at /openapi.json and /openapi.yaml.
 
-The page is Swagger UI from the package flask-swagger-ui, which only its files are taken of: nothing comes from another
-host. A call is tried out with the token that the sandbox prints at its start.
+The files of Swagger UI come from the package flask-swagger-ui, so that the page loads nothing from another host. To try
+a request out, authorise with the token that the sandbox prints when it starts.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from metastudio.contract import Document
-from metastudio.sandbox.http import Answer, RefusedError, Request
+from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
 
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".png": "image/png"}
+_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".png": "image/png"}
 _FILE = re.compile(rb"/docs/([a-z0-9-]+(\.(?:css|js|png)))")
 _START = """
 window.ui = SwaggerUIBundle({
@@ -38,45 +38,45 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-class Docs:
-    """Answers what a browser asks for. The contract names this server as its own."""
+class ApiDocs:
+    """Serves the documentation. The contract it serves names the sandbox as the server."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
 
-    def answer(self, request: Request) -> Answer:
-        """Answer. Raises RefusedError for a path that is none of these."""
+    def respond(self, request: SandboxRequest) -> SandboxResponse:
+        """Return the page or file at a path. Raises RefusedError if there is none."""
         if request.method not in ("GET", "HEAD"):
             raise RefusedError("unknown_path")
         match request.path:
             case b"/docs":
                 title = self._document.data["info"]["title"].translate({ord("<"): "&lt;", ord("&"): "&amp;"})
-                return _answer(_PAGE.format(title=title), "text/html")
+                return _text_response(_PAGE.format(title=title), "text/html")
             case b"/docs/start.js":
-                return _answer(_START, "text/javascript")
+                return _text_response(_START, "text/javascript")
             case b"/openapi.json":
-                return Answer(200, self._contract(request))
+                return SandboxResponse(200, self._contract(request))
             case b"/openapi.yaml":
-                return _answer(
+                return _text_response(
                     yaml.safe_dump(self._contract(request), sort_keys=False, allow_unicode=True), "text/yaml"
                 )
             case _:
                 return _file(request)
 
-    def _contract(self, request: Request) -> dict[str, Any]:
+    def _contract(self, request: SandboxRequest) -> dict[str, Any]:
         host = next(iter(request.header("host")), "")
         return {**self._document.data, "servers": [{"url": f"http://{host}", "description": "This sandbox."}]}
 
 
-def _file(request: Request) -> Answer:
-    found, bundle = _FILE.fullmatch(request.path), find_spec("flask_swagger_ui")
-    if found is None or bundle is None or bundle.origin is None:
+def _file(request: SandboxRequest) -> SandboxResponse:
+    found, package = _FILE.fullmatch(request.path), find_spec("flask_swagger_ui")
+    if found is None or package is None or package.origin is None:
         raise RefusedError("unknown_path")
-    path = Path(bundle.origin).parent / "dist" / found[1].decode()
+    path = Path(package.origin).parent / "dist" / found[1].decode()
     if not path.is_file():
         raise RefusedError("unknown_path")
-    return Answer(200, path.read_bytes(), {"Content-Type": _TYPES[found[2].decode()]})
+    return SandboxResponse(200, path.read_bytes(), {"Content-Type": _MEDIA_TYPES[found[2].decode()]})
 
 
-def _answer(text: str, kind: str) -> Answer:
-    return Answer(200, text.encode(), {"Content-Type": f"{kind}; charset=utf-8"})
+def _text_response(text: str, media_type: str) -> SandboxResponse:
+    return SandboxResponse(200, text.encode(), {"Content-Type": f"{media_type}; charset=utf-8"})

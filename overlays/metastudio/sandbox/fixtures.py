@@ -1,8 +1,8 @@
-"""The items of a list: those of the contract's example, then made-up ones, the same for the same seed.
+"""The items of a list: those of the contract's example, then generated ones, reproducible by seed.
 
-Everything follows from the schema of an item and from `x-list`. Made-up items hold every known value, equal times,
-texts that contain one another or differ only in case, and lack optional properties now and then, so that every filter
-has something to find and something to miss.
+Items are generated from the item's schema and `x-list`. They include every listed value, equal times, texts that
+contain each other or differ only in case, and missing optional properties, so that every filter matches some items and
+excludes others.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from openapi_schema_validator import OAS30Validator
 from metastudio.contract.compiler import known_values
 from metastudio.contract.document import ContractError
 from metastudio.contract.json_pointer import join, split
-from metastudio.sandbox.listing import Listing, put, values_at
+from metastudio.sandbox.listing import Listing, set_at, values_at
 
 OTHER_ITEMS = 23
-"""Items of every project but the main one: enough to show when they leak."""
-_START, _SPAN = datetime(2023, 9, 10, tzinfo=UTC), 90 * 24 * 3600
+"""Number of items of each project but the main one, so that a leak between projects is visible."""
+_START, _SPAN_SECONDS = datetime(2023, 9, 10, tzinfo=UTC), 90 * 24 * 3600
 _TEXTS = ("alpha", "alpha 2", "Alpha", "alphabet", "数字人", "数字", "été ☀", "50% + more", "a/b?c=d&e", "x; y")
 _FORMATS: Mapping[str, Callable[[Random], str]] = {
     "uri": lambda random: f"https://files.example.com/{_digits(random)}?sign={_digits(random)}",
@@ -30,37 +30,45 @@ _FORMATS: Mapping[str, Callable[[Random], str]] = {
     "uuid": lambda random: "-".join(_digits(random)[:length] for length in (8, 4, 4, 4, 12)),
     "date": lambda random: f"{_START + timedelta(days=random.randrange(90)):%Y-%m-%d}",
 }
-Make = Callable[[], Any]
+Generate = Callable[[], Any]
 
 
-def population(
+def generate_items(
     listing: Listing, projects: Sequence[str], count: int, seed: int, newer: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield `count` items of the first project, then some of each other one.
 
-    `newer` adds what a server newer than the contract sends. Raises ContractError for a property that nothing can be
-    made up for.
+    Args:
+        listing: The list operation.
+        projects: Project IDs, the main one first. The others get items only if the list has a scope.
+        count: Number of items of the main project.
+        seed: Seed of the generated items.
+        newer: Add unlisted values, unknown properties and nulls, as servers newer than the contract send.
+
+    Raises:
+        ContractError: No value can be generated for a property.
     """
     for number, project in enumerate(projects if listing.rules.scope else projects[:1]):
-        random = Random(f"{seed}/{number}/{listing.operation.id}")  # noqa: S311 - a dice, no secret
-        maker = _Maker(listing, project, random, newer)
+        random = Random(f"{seed}/{number}/{listing.operation.id}")  # noqa: S311 - not used for secrets
+        generator = _ItemGenerator(listing, project, random, newer=newer)
         examples = listing.examples[:count] if number == 0 else ()
-        yield from (maker.adopt(example) for example in examples)
-        yield from (maker.make() for _ in range((OTHER_ITEMS if number else count) - len(examples)))
+        yield from (generator.adopt(example) for example in examples)
+        yield from (generator.item() for _ in range((OTHER_ITEMS if number else count) - len(examples)))
 
 
-def frame(listing: Listing) -> dict[str, Any]:
-    """Return the answer of the contract's example without its items, or a made-up one where there is no example."""
-    if listing.frame is not None:
-        return deepcopy(dict(listing.frame))
-    made: dict[str, Any] = _Maker(listing, "", Random(0), False).other(listing.body)  # noqa: S311 - as above
-    return made
+def envelope(listing: Listing) -> dict[str, Any]:
+    """Return the contract's example response without its items, or a generated one if there is no example."""
+    if listing.envelope is not None:
+        return deepcopy(dict(listing.envelope))
+    generator = _ItemGenerator(listing, "", Random(0), newer=False)  # noqa: S311 - not used for secrets
+    generated: dict[str, Any] = generator.value(listing.body_schema)
+    return generated
 
 
-class _Maker:
-    """Makes the items of one project. The schema is walked once; what it gives is a function that makes an item."""
+class _ItemGenerator:
+    """Generates the items of one project. The schema is compiled once into a function that generates an item."""
 
-    def __init__(self, listing: Listing, project: str, random: Random, newer: bool) -> None:
+    def __init__(self, listing: Listing, project: str, random: Random, *, newer: bool) -> None:
         self._listing = listing
         self._random = random
         self._newer = newer
@@ -68,32 +76,32 @@ class _Maker:
         self._compared = {each.property for each in listing.rules.filters.values()}
         order = listing.rules.order
         self._sort_keys = [*order.keys.values()] if order else []
-        self._made, self._time = 0, _START
-        self._item = self._maker(listing.item, "")
+        self._count, self._time = 0, _START
+        self._generate_item = self._compile(listing.item_schema, "")
 
     def adopt(self, example: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an item of the contract's example, as one of this project."""
+        """Return an item of the contract's example, assigned to this project."""
         item = deepcopy(dict(example))
         for pointer, project in self._scope.items():
-            put(item, pointer, project)
+            set_at(item, pointer, project)
         return item
 
-    def other(self, schema: Mapping[str, Any]) -> Any:
-        """Return a made-up value that is no item."""
-        return self._maker(schema, "#")()
+    def value(self, schema: Mapping[str, Any]) -> Any:
+        """Return a generated value of another schema."""
+        return self._compile(schema, "#")()
 
-    def make(self) -> dict[str, Any]:
-        """Return a made-up item."""
-        if self._made % 5:  # so that every fifth item is as old as the one before it
-            self._time = _START + timedelta(seconds=self._random.randrange(_SPAN))
-        item: dict[str, Any] = self._item()
-        if self._newer and not self._made % 7:
+    def item(self) -> dict[str, Any]:
+        """Return a generated item."""
+        if self._count % 5:  # every fifth item has the time of the one before it
+            self._time = _START + timedelta(seconds=self._random.randrange(_SPAN_SECONDS))
+        item: dict[str, Any] = self._generate_item()
+        if self._newer and not self._count % 7:
             item["added_later"] = True
-        self._made += 1
+        self._count += 1
         return item
 
-    def _maker(self, schema: Mapping[str, Any], pointer: str) -> Make:
-        """Return what makes a value for a schema; `pointer` is where in an item it goes."""
+    def _compile(self, schema: Mapping[str, Any], pointer: str) -> Generate:
+        """Return a function that generates values of a schema; `pointer` is their place in the item."""
         if pointer in self._scope:
             return lambda: self._scope[pointer]
         values, closed = known_values(schema)
@@ -101,7 +109,7 @@ class _Maker:
             return self._choice(values, closed)
         for kind in ("anyOf", "oneOf"):
             if kind in schema:
-                return self._maker(schema[kind][0], pointer)
+                return self._compile(schema[kind][0], pointer)
         for part in schema.get("allOf", []):
             schema = {**schema, **part, "properties": {**schema.get("properties", {}), **part.get("properties", {})}}
         if "properties" in schema or schema.get("type") == "object":
@@ -114,65 +122,65 @@ class _Maker:
             return self._number(schema, pointer)
         return self._text(schema, pointer)
 
-    def _choice(self, values: Sequence[Any], closed: bool) -> Make:
-        def make() -> Any:
+    def _choice(self, values: Sequence[Any], closed: bool) -> Generate:
+        def generate() -> Any:
             if self._newer and not closed and self._random.random() < 0.1:
                 return f"{self._random.choice(values)}_NEXT"
-            return values[self._made] if self._made < len(values) else self._random.choice(values)
+            return values[self._count] if self._count < len(values) else self._random.choice(values)
 
-        return make
+        return generate
 
-    def _object(self, schema: Mapping[str, Any], pointer: str) -> Make:
+    def _object(self, schema: Mapping[str, Any], pointer: str) -> Generate:
         required = schema.get("required", [])
-        parts = [
-            (name, name in required, bool(each.get("nullable")), self._maker(each, pointer + join([name])))
+        properties = [
+            (name, name in required, bool(each.get("nullable")), self._compile(each, pointer + join([name])))
             for name, each in schema.get("properties", {}).items()
         ]
 
-        def make() -> dict[str, Any]:
-            made: dict[str, Any] = {}
-            for name, is_required, nullable, value in parts:
+        def generate() -> dict[str, Any]:
+            generated: dict[str, Any] = {}
+            for name, is_required, nullable, value in properties:
                 if is_required or self._random.random() < 0.7:
-                    made[name] = value()
+                    generated[name] = value()
                 elif self._newer and nullable:
-                    made[name] = None
-            return made
+                    generated[name] = None
+            return generated
 
-        return make
+        return generate
 
-    def _array(self, schema: Mapping[str, Any], pointer: str) -> Make:
-        element = self._maker(schema.get("items", {}), f"{pointer}/*")
+    def _array(self, schema: Mapping[str, Any], pointer: str) -> Generate:
+        element = self._compile(schema.get("items", {}), f"{pointer}/*")
         least, most = schema.get("minItems", 0), schema.get("maxItems", max(3, schema.get("minItems", 0)))
 
-        def make() -> list[Any]:
-            found: list[Any] = []
+        def generate() -> list[Any]:
+            elements: list[Any] = []
             for _ in range(self._random.randint(least, min(most, least + 3))):
                 value = element()
-                if value not in found or len(found) < least:
-                    found.append(value)
-            return found
+                if value not in elements or len(elements) < least:
+                    elements.append(value)
+            return elements
 
-        return make
+        return generate
 
-    def _number(self, schema: Mapping[str, Any], pointer: str) -> Make:
+    def _number(self, schema: Mapping[str, Any], pointer: str) -> Generate:
         least = schema.get("minimum", min(0, schema.get("maximum", 0)))
         most = min(schema.get("maximum", least + 20), least + 20)
         if pointer == self._listing.rules.identity:
-            return lambda: least + 1 + self._made
+            return lambda: least + 1 + self._count
         if schema["type"] == "integer":
             return lambda: self._random.randint(int(least), int(most))
         return lambda: round(self._random.uniform(least, most), 2)
 
-    def _text(self, schema: Mapping[str, Any], pointer: str) -> Make:
+    def _text(self, schema: Mapping[str, Any], pointer: str) -> Generate:
         if schema.get("format") == "date-time":
             if pointer in self._sort_keys[:1]:
                 return lambda: f"{self._time:%Y-%m-%dT%H:%M:%SZ}"
             later = 3 * 24 * 3600
             return lambda: f"{self._time + timedelta(seconds=self._random.randrange(later)):%Y-%m-%dT%H:%M:%SZ}"
         name = (split(pointer) or ["value"])[-1].replace("*", "value").replace("_", "-")
-        checked = OAS30Validator(schema)
+        validator = OAS30Validator(schema)
         if pointer == self._listing.rules.identity:
-            return self._unique(name, checked)
+            return self._unique(name, validator)
         if schema.get("format") in _FORMATS:
             return lambda: _FORMATS[schema["format"]](self._random)
         known = [value for item in self._listing.examples for value in values_at(item, pointer)]
@@ -181,18 +189,22 @@ class _Maker:
         short, long = schema.get("minLength", 0), schema.get("maxLength")
         last = [name, _digits(self._random), "0", "A", "a"]
         fitting = [str(value).ljust(short, "x")[:long] for value in [*known, *last]]
-        usable = [value for value in dict.fromkeys(fitting[: len(known)]) if checked.is_valid(value)]
-        usable = usable or [value for value in fitting if checked.is_valid(value)][:1]
+        usable = [value for value in dict.fromkeys(fitting[: len(known)]) if validator.is_valid(value)]
+        usable = usable or [value for value in fitting if validator.is_valid(value)][:1]
         if not usable:
             raise ContractError(
-                f"the sandbox cannot make up a value for {pointer} of {self._listing.operation.id}: "
-                "give the property a value in the example of the answer"
+                f"the sandbox cannot generate a value for {pointer} of {self._listing.operation.id}: "
+                "give the property a value in the example response"
             )
         return lambda: self._random.choice(usable)
 
-    def _unique(self, name: str, checked: Any) -> Make:
-        makers: list[Make] = [lambda: _digits(self._random), lambda: f"{name}-{self._made}", lambda: str(self._made)]
-        return next((make for make in makers if checked.is_valid(make())), makers[0])
+    def _unique(self, name: str, validator: Any) -> Generate:
+        candidates: list[Generate] = [
+            lambda: _digits(self._random),
+            lambda: f"{name}-{self._count}",
+            lambda: str(self._count),
+        ]
+        return next((each for each in candidates if validator.is_valid(each())), candidates[0])
 
 
 def _digits(random: Random) -> str:

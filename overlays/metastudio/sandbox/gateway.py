@@ -1,7 +1,7 @@
-"""Policy of the gateway in front of the service: what it answers when it refuses (facts, sections 4.1 to 4.3).
+"""Error responses of the API gateway (docs/service-notes.md#error-codes).
 
-What the contract itself says about errors is not here: a wrong parameter and a failure of the service are answered
-with the contract's own examples.
+Two reasons, `invalid_parameter` and `failure`, are the service's own: the contract's example of the error, where it has
+one, takes precedence over the entry here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a refusal looks like. `message` may hold fields that the details of the refusal fill."""
+    """Status, error code and message of a refused request. The message is a template for `str.format`."""
 
     status: int
     code: str
@@ -21,7 +21,7 @@ class Refusal:
     with_request_id: bool = True
 
     def body(self, request_id: str, details: Mapping[str, str]) -> dict[str, Any]:
-        """Return the body for one request."""
+        """Return the body of the response to one request."""
         body = {"error_msg": self.message.format(**details), "error_code": self.code}
         return {**body, "request_id": request_id} if self.with_request_id else body
 
@@ -59,13 +59,14 @@ REFUSALS: Mapping[str, Refusal] = {
     "invalid_parameter": Refusal(400, "APIGW.0201", "Bad request: {reason}"),
     "failure": Refusal(500, "APIGW.0605", "Internal error"),
 }
-"""Every reason to refuse a request; the last two only where the contract gives no example of such an error."""
+"""The error response of each reason to refuse a request."""
 
 _SERVICE_TOKEN = Refusal(400, "MSS.00010008", "Invalid token in the header.", with_request_id=False)
-BY_THE_SERVICE: Mapping[str, Refusal] = {
+SERVICE_REFUSALS: Mapping[str, Refusal] = {
     **REFUSALS,
     "unknown_token": _SERVICE_TOKEN,
     "expired_token": _SERVICE_TOKEN,
     "foreign_project": replace(_SERVICE_TOKEN, code="MSS.00010009", message="urlTenantId is not equal tokenTenantId"),
 }
-"""The same where the service looks at tokens and projects, not the gateway: it answers 400 (facts, section 4.3)."""
+"""The same for a server whose service, not its gateway, checks tokens and projects. It responds with status 400
+(docs/service-notes.md#refused-tokens)."""

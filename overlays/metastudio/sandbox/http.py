@@ -1,4 +1,4 @@
-"""A request as it arrived, the answer to it, and the way to refuse it."""
+"""Requests as received, responses as sent, and the exception that refuses a request."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request as it arrived: nothing decoded, header names in lower case."""
+class SandboxRequest:
+    """A request as received: nothing is decoded, and header names are lower case."""
 
     method: str
     path: bytes
@@ -19,14 +19,14 @@ class Request:
     body: bytes = b""
 
     def header(self, name: str) -> list[str]:
-        """Return every value of a header; a byte is a character, as in HTTP."""
+        """Return all values of a header, decoded as Latin-1."""
         wanted = name.lower().encode("latin-1")
         return [value.decode("latin-1") for key, value in self.headers if key == wanted]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer: a body is JSON unless it is bytes. `headers` is what is sent besides the length."""
+class SandboxResponse:
+    """A response. A body of bytes is sent as it is, any other as JSON. Content-Length is added when it is sent."""
 
     status: int
     body: Any = None
@@ -40,7 +40,12 @@ class Answer:
 
 
 class RefusedError(Exception):
-    """The request is refused. `reason` is a key of `Parts.refusals`, `details` fill the message found there."""
+    """The request is refused.
+
+    Args:
+        reason: Key of `Overrides.refusals`, which has the status, error code and message.
+        details: Values for the placeholders of that message.
+    """
 
     def __init__(self, reason: str, /, **details: str) -> None:
         super().__init__(reason)

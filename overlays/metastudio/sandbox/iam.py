@@ -1,6 +1,6 @@
-"""Stands in for the two calls to IAM that the client makes (facts, sections 1 and 2.1).
+"""The two IAM operations that the client calls (docs/service-notes.md#iam-tokens, docs/service-notes.md#project-id).
 
-IAM words its errors in its own way, nested and with a number as code.
+IAM has an error body of its own, nested and with an integer code.
 """
 
 from __future__ import annotations
@@ -10,67 +10,69 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from metastudio.sandbox.authentication import Gate
-from metastudio.sandbox.entrance import identify
-from metastudio.sandbox.http import Answer, RefusedError, Request
-from metastudio.sandbox.overrides import Parts
-from metastudio.sandbox.settings import Account
+from metastudio.sandbox.accounts import Account, AccountRegistry
+from metastudio.sandbox.authentication import authenticate
+from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
+from metastudio.sandbox.overrides import Overrides
 
-_WAYS = (frozenset({"authorization", "x-sdk-date"}), frozenset({"x-auth-token"}))
+_SECURITY = (frozenset({"authorization", "x-sdk-date"}), frozenset({"x-auth-token"}))
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
 
 
-class Iam:
-    """Issues tokens for a password, and tells the projects of a key or a token."""
+class IamService:
+    """Issues tokens for a password and lists the projects of an account."""
 
-    def __init__(self, gate: Gate, parts: Parts) -> None:
-        self._gate = gate
-        self._parts = parts
-        self._calls = {b"/v3/auth/tokens": ("POST", self._token), b"/v3/projects": ("GET", self._projects)}
+    def __init__(self, registry: AccountRegistry, overrides: Overrides) -> None:
+        self._registry = registry
+        self._overrides = overrides
+        self._operations = {b"/v3/auth/tokens": ("POST", self._token), b"/v3/projects": ("GET", self._projects)}
 
-    def serves(self, request: Request) -> bool:
+    def matches(self, request: SandboxRequest) -> bool:
         """Return whether the path is one of IAM's."""
-        return request.path in self._calls
+        return request.path in self._operations
 
-    def answer(self, request: Request) -> Answer:
-        """Answer a call to IAM."""
-        method, call = self._calls[request.path]
-        return call(request) if request.method == method else _error(405, "Method not allowed.", {"Allow": method})
+    def respond(self, request: SandboxRequest) -> SandboxResponse:
+        """Respond to a request for which `matches` is true."""
+        method, operation = self._operations[request.path]
+        if request.method != method:
+            return _error(405, "Method not allowed.", {"Allow": method})
+        return operation(request)
 
-    def _token(self, request: Request) -> Answer:
-        """Issue a token. Without the scope of a project it opens no service of a project, as in the cloud."""
+    def _token(self, request: SandboxRequest) -> SandboxResponse:
+        """Issue a token. As in the cloud, one without a project scope is useless for a service of a project."""
         try:
-            asked = json.loads(request.body)["auth"]
-            user = asked["identity"]["password"]["user"]
+            auth = json.loads(request.body)["auth"]
+            user = auth["identity"]["password"]["user"]
             name, password, domain = user["name"], user["password"], user["domain"]["name"]
-            scope = {**asked.get("scope", {}).get("project", {})}
-            methods = asked["identity"]["methods"]
+            scope = {**auth.get("scope", {}).get("project", {})}
+            methods = auth["identity"]["methods"]
         except (ValueError, LookupError, TypeError, AttributeError):
-            return _error(400, "The body is no request for a token by password.")
-        given = [domain, name, password]
-        found = (each for each in self._gate.accounts if [each.domain, each.user, each.password] == given)
-        account = next(found, None)
+            return _error(400, "The body is not a request for a token by password.")
+        login = [domain, name, password]
+        accounts = (each for each in self._registry.accounts if [each.domain, each.user, each.password] == login)
+        account = next(accounts, None)
         if methods != ["password"] or account is None:
             return _error(401, "The username or password is wrong.")
         project = {"id": account.project_id, "name": account.project_name}
         if any(project.get(key) != value for key, value in scope.items() if key in project):
-            return _error(401, "The project does not exist or is not the user's.")
-        token, expires_at = self._gate.issue_token(account, valid=bool(scope))
-        times = {"issued_at": _time(self._gate.now()), "expires_at": _time(expires_at)}
+            return _error(401, "The project does not exist or does not belong to the user.")
+        token, expires_at = self._registry.issue_token(account, valid=bool(scope))
+        times = {"issued_at": _timestamp(self._registry.now()), "expires_at": _timestamp(expires_at)}
         scoped = {"project": {**project, "domain": {"name": domain}}} if scope else {}
-        who = {"name": name, "domain": {"name": domain}}
-        body = {"token": {"methods": methods, **times, **scoped, "user": who}}
-        return Answer(201, body, {"X-Subject-Token": token})
+        owner = {"name": name, "domain": {"name": domain}}
+        body = {"token": {"methods": methods, **times, **scoped, "user": owner}}
+        return SandboxResponse(201, body, {"X-Subject-Token": token})
 
-    def _projects(self, request: Request) -> Answer:
+    def _projects(self, request: SandboxRequest) -> SandboxResponse:
         try:
-            account = identify(request, _WAYS, self._gate, self._parts)
+            account = authenticate(request, _SECURITY, self._registry, self._overrides)
         except RefusedError as refused:
-            refusal = self._parts.refusals[refused.reason]
+            refusal = self._overrides.refusals[refused.reason]
             return _error(401, refusal.message.format(**refused.details))
-        wanted = parse_qs(request.query.decode("latin-1")).get("name", [account.project_name])
-        found = [_project(account)] if wanted == [account.project_name] else []
-        return Answer(200, {"projects": found, "links": {"self": None, "previous": None, "next": None}})
+        names = parse_qs(request.query.decode("latin-1")).get("name", [account.project_name])
+        projects = [_project(account)] if names == [account.project_name] else []
+        links = {"self": None, "previous": None, "next": None}
+        return SandboxResponse(200, {"projects": projects, "links": links})
 
 
 def _project(account: Account) -> dict[str, Any]:
@@ -86,9 +88,10 @@ def _project(account: Account) -> dict[str, Any]:
     }
 
 
-def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(status, {"error": {"message": message, "code": status, "title": _TITLES[status]}}, headers or {})
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> SandboxResponse:
+    body = {"error": {"message": message, "code": status, "title": _TITLES[status]}}
+    return SandboxResponse(status, body, headers or {})
 
 
-def _time(seconds: float) -> str:
+def _timestamp(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

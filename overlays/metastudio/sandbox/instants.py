@@ -1,4 +1,4 @@
-"""Times as RFC 3339 writes them, made comparable."""
+"""Sortable form of RFC 3339 times."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ _DAYS_IN_400_YEARS = 146_097
 
 
 def instant(text: str) -> str | None:
-    """Return a text that sorts as the instant does, whatever zone and fraction it is written with, or None.
+    """Convert an RFC 3339 time to a text that sorts chronologically, independent of time zone and fraction digits.
 
-    None is for what RFC 3339 does not allow: an impossible date, hour 24, a leap second at another time than the
-    last minute of a day in UTC. A leap second is the same instant as the second after it.
+    A leap second is the same instant as the second after it.
+
+    Returns:
+        The text, or None if RFC 3339 does not allow the time: an invalid date, hour 24, or a leap second that is not
+        in the last minute of a UTC day.
     """
     found = _RFC3339.fullmatch(text)
     if found is None:
@@ -26,7 +29,7 @@ def instant(text: str) -> str | None:
     if hour > 23 or minute > 59 or second > 60 or zone_hour > 23 or zone_minute > 59:
         return None
     try:
-        # The calendar repeats every 400 years; Python's begins with year 1, RFC 3339's with year 0.
+        # The calendar repeats every 400 years. Python's dates begin with year 1, RFC 3339 with year 0.
         days = date(year % 400 + 400, month, day).toordinal() + year // 400 * _DAYS_IN_400_YEARS
     except ValueError:
         return None

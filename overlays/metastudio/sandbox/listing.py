@@ -1,4 +1,4 @@
-"""What the sandbox serves of a contract: its list operations, with all that an answer needs to know."""
+"""The list operations of a contract, with everything needed to serve them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from metastudio.contract.compiler import below, operations, plain, success_schem
 from metastudio.contract.json_pointer import split
 from metastudio.contract.operation import ListRules, Operation
 
-PACKAGED = Path(metastudio_client.__file__).with_name("openapi.yaml")
-PAGE_LENGTH = 10
-"""Items on a page whose length nobody asked for (facts, section 1: newer pages of the vendor say 10)."""
+PACKAGED_CONTRACT = Path(metastudio_client.__file__).with_name("openapi.yaml")
+DEFAULT_LIMIT = 10
+"""Default page size of a contract that states none (docs/service-notes.md#paging-and-order)."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """A property of the items that a list is filtered or ordered by, as a column of its table.
+class StoreColumn:
+    """A column of the store: a property that the list is filtered or sorted by.
 
-    `many` is for a pointer with `*`: the values of one item are rows of a table of their own, named like the column.
-    `time` is for times, kept as text that sorts as they do.
+    Args:
+        name: Name of the column in the database.
+        pointer: JSON pointer into an item; `*` stands for every element of an array.
+        many: Whether the pointer has a `*`. The values are then in a table of their own, named like the column.
+        time: Whether the values are times, stored as sortable text.
     """
 
     name: str
@@ -39,66 +42,76 @@ class Column:
 class Listing:
     """A list operation.
 
-    `ways` are the header names (lower case) of each way to authenticate; an open operation has none, or an empty one.
-    `item` is the schema of an item, `body` that of the answer, `examples` the items of the example answer, `frame` that
-    answer without them, None where the contract gives no example. `errors` are the example bodies of the errors by
-    status. `page_length` is the length of a page that was not asked for.
+    Args:
+        operation: The compiled operation.
+        rules: Its `x-list` rules.
+        status: Status of a success.
+        security: Security requirements, each the lower-case names of the headers it needs. Without any, or with an
+            empty one, the operation needs no authentication.
+        item_schema: Schema of an item.
+        body_schema: Schema of a success.
+        examples: Items of the example response.
+        envelope: The example response without its items, None if the contract has no example.
+        errors: Example bodies of errors, by status.
+        default_limit: Page size if the request gives none.
+        columns: Columns of the store, by JSON pointer.
     """
 
     operation: Operation
     rules: ListRules
     status: int
-    ways: tuple[frozenset[str], ...]
-    item: Mapping[str, Any]
-    body: Mapping[str, Any]
+    security: tuple[frozenset[str], ...]
+    item_schema: Mapping[str, Any]
+    body_schema: Mapping[str, Any]
     examples: tuple[dict[str, Any], ...]
-    frame: Mapping[str, Any] | None
+    envelope: Mapping[str, Any] | None
     errors: Mapping[int, Any]
-    page_length: int
-    columns: Mapping[str, Column]
+    default_limit: int
+    columns: Mapping[str, StoreColumn]
 
 
 @dataclass(frozen=True)
-class Contract:
-    """A contract and the list operations that are served of it."""
+class ServedContract:
+    """A contract and its list operations."""
 
     document: Document
     listings: tuple[Listing, ...]
 
 
-def read_contract(path: Path | None = None) -> Contract:
-    """Read a contract, by default the packaged one. What has not changed since it was last read is not read again.
+def read_contract(path: Path | None = None) -> ServedContract:
+    """Read a contract, the packaged one by default. An unchanged file is read only once.
 
-    Raises ContractError when it is wrong.
+    Raises:
+        ContractError: The contract cannot be read or is invalid.
     """
-    path = (path or PACKAGED).resolve()
+    path = (path or PACKAGED_CONTRACT).resolve()
     return _read(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 def values_at(item: Any, pointer: str) -> list[Any]:
-    """Return what a pointer into an item names, one value for each element that `*` stands for."""
+    """Return the values at a JSON pointer into an item, one for each element that `*` stands for."""
     found = [item]
     for token in _tokens(pointer):
-        if token == "*":  # noqa: S105 - a JSON pointer's token, no secret
+        if token == "*":  # noqa: S105 - a token of a JSON pointer, not a secret
             found = [element for each in found if isinstance(each, list) for element in each]
         else:
             found = [each[token] for each in found if isinstance(each, dict) and token in each]
     return found
 
 
-def put(target: dict[str, Any], pointer: str, value: Any) -> None:
-    """Set what a pointer names, making the objects on the way."""
-    *way, last = split(pointer)
-    for token in way:
+def set_at(target: dict[str, Any], pointer: str, value: Any) -> None:
+    """Set the value at a JSON pointer, creating missing objects."""
+    *parents, last = split(pointer)
+    for token in parents:
         target = target.setdefault(token, {})
     target[last] = value
 
 
-_tokens = lru_cache(split)  # a list of 100,000 items asks for the same ones again and again
+_tokens = lru_cache(split)  # cached because it is called for every item
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, _modified: int) -> Contract:
+def _read(path: Path, _modified: int) -> ServedContract:
     document = load(path)
     check(document)
     compiled = compile_contract(document).operations
@@ -107,7 +120,7 @@ def _read(path: Path, _modified: int) -> Contract:
         for pointer, raw in operations(document)
         if "x-list" in raw and pointer.endswith("/get")
     ]
-    return Contract(document, tuple(listings))
+    return ServedContract(document, tuple(listings))
 
 
 def _listing(document: Document, pointer: str, operation: Operation) -> Listing:
@@ -117,24 +130,24 @@ def _listing(document: Document, pointer: str, operation: Operation) -> Listing:
     status, schema = found
     item = below(document, schema, f"{rules.items}/*") or ""
     example = _example(document, pointer, status)
-    frame = deepcopy(example)
-    if frame is not None:
-        put(frame, rules.items, [])
+    envelope = deepcopy(example)
+    if envelope is not None:
+        set_at(envelope, rules.items, [])
     return Listing(
         operation=operation,
         rules=rules,
         status=int(status),
-        ways=_ways(document, pointer),
-        item=plain(document, item),
-        body=plain(document, schema),
+        security=_security(document, pointer),
+        item_schema=plain(document, item),
+        body_schema=plain(document, schema),
         examples=tuple(values_at(example, f"{rules.items}/*")),
-        frame=frame,
+        envelope=envelope,
         errors={
             int(each): _example(document, pointer, each)
             for each in document.at(f"{pointer}/responses")
             if each.isdigit() and each >= "400" and _example(document, pointer, each) is not None
         },
-        page_length=_page_length(document, pointer, rules),
+        default_limit=_default_limit(document, pointer, rules),
         columns=_columns(document, item, rules),
     )
 
@@ -147,30 +160,30 @@ def _example(document: Document, pointer: str, status: str) -> Any:
     return content.get("example")
 
 
-def _ways(document: Document, pointer: str) -> tuple[frozenset[str], ...]:
+def _security(document: Document, pointer: str) -> tuple[frozenset[str], ...]:
     required = document.at(pointer).get("security", document.data.get("security", []))
     schemes = document.at("/components/securitySchemes") or {}
     return tuple(frozenset(str(schemes[name].get("name", name)).lower() for name in each) for each in required)
 
 
-def _page_length(document: Document, pointer: str, rules: ListRules) -> int:
+def _default_limit(document: Document, pointer: str, rules: ListRules) -> int:
     for each in [*(document.at(f"{pointer}/parameters") or []), *(document.at(f"{pointer[:-4]}/parameters") or [])]:
         parameter, at = document.resolve(each, pointer)
         if parameter["name"] == rules.limit:
             schema, _ = document.resolve(parameter["schema"], f"{at}/schema")
-            return int(schema.get("default", min(PAGE_LENGTH, rules.max_limit or PAGE_LENGTH)))
-    return PAGE_LENGTH
+            return int(schema.get("default", min(DEFAULT_LIMIT, rules.max_limit or DEFAULT_LIMIT)))
+    return DEFAULT_LIMIT
 
 
-def _columns(document: Document, item: str, rules: ListRules) -> dict[str, Column]:
+def _columns(document: Document, item: str, rules: ListRules) -> dict[str, StoreColumn]:
     pointers = [rules.identity, *rules.scope.values()]
     pointers += rules.order.keys.values() if rules.order else []
     pointers += [each.property for each in rules.filters.values() if each.property]
-    columns: dict[str, Column] = {}
+    columns: dict[str, StoreColumn] = {}
     for pointer in dict.fromkeys(pointers):
         schema = plain(document, below(document, item, pointer) or item)
         many = "*" in split(pointer)
-        columns[pointer] = Column(f"c{len(columns)}", pointer, many, _is_time(schema))
+        columns[pointer] = StoreColumn(f"c{len(columns)}", pointer, many, _is_time(schema))
     return columns
 
 

@@ -1,4 +1,4 @@
-"""The parts of the server that decide something, each a function that can be exchanged for another."""
+"""The behaviour of the server as replaceable functions. The defaults are a conforming server."""
 
 from __future__ import annotations
 
@@ -10,45 +10,48 @@ from metastudio.contract.operation import Filter, ListRules, Operation, Order, P
 from metastudio.sandbox import authentication, gateway, parameters, query, signature
 from metastudio.sandbox.authentication import ProjectRule, SignatureRule, TokenRule
 from metastudio.sandbox.gateway import Refusal
-from metastudio.sandbox.http import Answer, Request
-from metastudio.sandbox.listing import Column, Listing
-from metastudio.sandbox.query import Condition, Window
-from metastudio.sandbox.signature import Claim
+from metastudio.sandbox.http import SandboxRequest, SandboxResponse
+from metastudio.sandbox.listing import Listing, StoreColumn
+from metastudio.sandbox.query import Condition, PageWindow
+from metastudio.sandbox.signature import ParsedAuthorization
 
 Values = Mapping[str, Any]
 
 
 def methods(_operation: Operation) -> tuple[str, ...]:
-    """Return the methods that the path of an operation answers; HEAD is GET without the body."""
+    """Return the methods allowed on the path of an operation."""
     return ("GET", "HEAD")
 
 
 def check_all(_listing: Listing, _values: Values, _unknown: Sequence[str]) -> None:
-    """Check the parameters together, with the names the contract does not know. Everything goes: they are ignored."""
+    """Check the parameters together, with the names of unknown ones. The default ignores unknown parameters."""
 
 
-def total(matching: int, _items: Sequence[Any], _window: Window) -> int:
-    """Return the total that is answered: all that match, on all pages together."""
+def total(matching: int, _items: Sequence[Any], _window: PageWindow) -> int:
+    """Return the total to send: the number of matching items on all pages."""
     return matching
 
 
-def items(found: list[dict[str, Any]], _window: Window) -> list[dict[str, Any]]:
-    """Return the items as they are answered."""
+def items(found: list[dict[str, Any]], _window: PageWindow) -> list[dict[str, Any]]:
+    """Return the items to send."""
     return found
 
 
-def finish(answer: Answer, _request: Request) -> Answer:
-    """Return the answer as it is sent, headers and all."""
-    return answer
+def finish(response: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
+    """Return the response to send. Its headers are complete except for Content-Length."""
+    return response
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Everything that decides something, in the order in which it is asked. `replace` (dataclasses) exchanges it."""
+class Overrides:
+    """The replaceable functions, in the order in which a request meets them.
+
+    Each is a pure function and may raise RefusedError. `metastudio.sandbox` describes what each one decides.
+    """
 
     methods: Callable[[Operation], tuple[str, ...]] = methods
     refusals: Mapping[str, Refusal] = field(default_factory=lambda: gateway.REFUSALS)
-    read_authorization: Callable[[str], Claim | None] = signature.read_authorization
+    parse_authorization: Callable[[str], ParsedAuthorization | None] = signature.parse_authorization
     key_rules: tuple[SignatureRule, ...] = authentication.KEY_RULES
     signature_rules: tuple[SignatureRule, ...] = authentication.SIGNATURE_RULES
     token_rules: tuple[TokenRule, ...] = authentication.TOKEN_RULES
@@ -58,32 +61,32 @@ class Parts:
     convert: Callable[[Mapping[str, Any], str], Any] = parameters.convert
     check: Callable[[Parameter, Any], None] = parameters.check
     check_all: Callable[[Listing, Values, Sequence[str]], None] = check_all
-    scope: Callable[[ListRules, Mapping[str, Column], Values], list[Condition]] = query.scope
-    condition: Callable[[Filter, Column | None, Sequence[Any]], Condition | None] = query.condition
-    order: Callable[[Order | None, Mapping[str, Column], Column, Any, Any], str] = query.order
-    window: Callable[[int | None, int | None, Listing], Window] = query.window
-    total: Callable[[int, Sequence[Any], Window], int] = total
-    items: Callable[[list[dict[str, Any]], Window], list[dict[str, Any]]] = items
-    finish: Callable[[Answer, Request], Answer] = finish
+    scope: Callable[[ListRules, Mapping[str, StoreColumn], Values], list[Condition]] = query.scope
+    condition: Callable[[Filter, StoreColumn | None, Sequence[Any]], Condition | None] = query.condition
+    order: Callable[[Order | None, Mapping[str, StoreColumn], StoreColumn, Any, Any], str] = query.order
+    window: Callable[[int | None, int | None, Listing], PageWindow] = query.window
+    total: Callable[[int, Sequence[Any], PageWindow], int] = total
+    items: Callable[[list[dict[str, Any]], PageWindow], list[dict[str, Any]]] = items
+    finish: Callable[[SandboxResponse, SandboxRequest], SandboxResponse] = finish
 
-    def without(self, rule: str) -> Parts:
-        """Return the parts without the rule of this name. Raises KeyError where there is none."""
-        return self._change(rule, ())
+    def without(self, rule: str) -> Overrides:
+        """Return a copy without the authentication rule of this name. Raises KeyError if there is none."""
+        return self._replace_rule(rule, ())
 
-    def with_rule(self, rule: str, instead: Callable[[Any], None] | TokenRule) -> Parts:
-        """Return the parts with another rule in the place of the one of this name. Raises KeyError."""
-        return self._change(rule, (instead,))
+    def with_rule(self, rule: str, replacement: Callable[[Any], None] | TokenRule) -> Overrides:
+        """Return a copy with another rule in the place of the named one. Raises KeyError if there is none."""
+        return self._replace_rule(rule, (replacement,))
 
-    def _change(self, rule: str, instead: tuple[Any, ...]) -> Parts:
+    def _replace_rule(self, rule: str, replacement: tuple[Any, ...]) -> Overrides:
         for field_name in ("key_rules", "signature_rules", "token_rules", "project_rules"):
             rules: tuple[Any, ...] = getattr(self, field_name)
             names = [each.__name__ for each in rules]
             if rule in names:
                 at = names.index(rule)
-                changed: dict[str, Any] = {field_name: (*rules[:at], *instead, *rules[at + 1 :])}
+                changed: dict[str, Any] = {field_name: (*rules[:at], *replacement, *rules[at + 1 :])}
                 return replace(self, **changed)
         raise KeyError(rule)
 
 
-PARTS = Parts()
-"""The parts of the correct server."""
+CONFORMING = Overrides()
+"""The conforming server: nothing is overridden."""

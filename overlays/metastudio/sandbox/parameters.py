@@ -1,6 +1,6 @@
-"""Reads the parameters of a request and checks them against the contract.
+"""Parsing of a request's parameters and their validation against the contract.
 
-What the contract allows is accepted, what it forbids is refused; what it does not mention is ignored.
+Unknown parameters are ignored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FORMATS.checkers = {
 
 
 def decode(text: bytes) -> str:
-    """Undo percent-encoding. Raises RefusedError where it is broken or does not give UTF-8."""
+    """Decode percent-encoded UTF-8. Raises RefusedError if it is malformed."""
     if _BROKEN_PERCENT.search(text):
         raise RefusedError("bad_request", reason="broken percent-encoding")
     try:
@@ -40,13 +40,13 @@ def decode(text: bytes) -> str:
 
 
 def split_query(query: bytes) -> list[tuple[str, str]]:
-    """Return the names and values of a query string in their order; a plus sign is a blank. Raises RefusedError."""
-    parts = [part.partition(b"=") for part in query.replace(b"+", b" ").split(b"&") if part]
-    return [(decode(name), decode(value)) for name, _, value in parts]
+    """Return the names and values of a query string, in order. A plus sign is a space. Raises RefusedError."""
+    pairs = [pair.partition(b"=") for pair in query.replace(b"+", b" ").split(b"&") if pair]
+    return [(decode(name), decode(value)) for name, _, value in pairs]
 
 
 def choose(parameter: Parameter, texts: Sequence[str]) -> str | list[str]:
-    """Return the one value of a parameter, the list of them for an array. Raises RefusedError for one given twice."""
+    """Return the value of a parameter, a list for an array. Raises RefusedError if it is repeated."""
     if parameter.is_array and not parameter.joined:
         return list(texts)
     if len(texts) > 1:
@@ -55,37 +55,37 @@ def choose(parameter: Parameter, texts: Sequence[str]) -> str | list[str]:
 
 
 def convert(schema: Mapping[str, Any], text: str) -> Any:
-    """Return the value that a text stands for under a schema, the text itself where it stands for none."""
-    candidates = list(_candidates(schema, text))
-    return next((value for value in candidates if accepts(schema, value)), candidates[0] if candidates else text)
+    """Convert a text to the type of a schema. Returns the text itself if it does not fit the type."""
+    conversions = list(_conversions(schema, text))
+    return next((value for value in conversions if accepts(schema, value)), conversions[0] if conversions else text)
 
 
 def accepts(schema: Mapping[str, Any], value: Any) -> bool:
-    """Return whether a schema of the contract accepts a value."""
+    """Return whether a value is valid under a schema of the contract."""
     return bool(OAS30Validator(schema, format_checker=_FORMATS).is_valid(value))
 
 
 def check(parameter: Parameter, value: Any) -> None:
-    """Raise RefusedError when the contract does not allow the value."""
+    """Raise RefusedError if a value is invalid under the parameter's schema."""
     for failure in OAS30Validator(parameter.schema, format_checker=_FORMATS).iter_errors(value):
         raise RefusedError("invalid_parameter", reason=f"{parameter.name} ({failure.validator})")
 
 
-def _candidates(schema: Mapping[str, Any], text: str) -> Iterator[Any]:
-    kinds = set(_kinds(schema)) or {"string"}
-    if "boolean" in kinds and text in ("true", "false"):
+def _conversions(schema: Mapping[str, Any], text: str) -> Iterator[Any]:
+    types = set(_types(schema)) or {"string"}
+    if "boolean" in types and text in ("true", "false"):
         yield text == "true"
-    if kinds & {"integer", "number"} and _INTEGER.fullmatch(text):
+    if types & {"integer", "number"} and _INTEGER.fullmatch(text):
         yield int(text)
-    elif "number" in kinds and _NUMBER.fullmatch(text):
+    elif "number" in types and _NUMBER.fullmatch(text):
         yield float(text)
-    if "string" in kinds:
+    if "string" in types:
         yield text
 
 
-def _kinds(schema: Mapping[str, Any]) -> Iterator[str]:
+def _types(schema: Mapping[str, Any]) -> Iterator[str]:
     if schema.get("type") in _SCALARS:
         yield schema["type"]
-    for kind in ("anyOf", "oneOf", "allOf"):
-        for branch in schema.get(kind, []):
-            yield from _kinds(branch)
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        for branch in schema.get(keyword, []):
+            yield from _types(branch)

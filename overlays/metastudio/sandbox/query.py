@@ -1,7 +1,8 @@
-"""What `x-list` means, in SQL: what is kept, in which order, and which part of it is a page.
+"""Filters, order and pages of `x-list`, as SQL.
 
-A rule compares an item's value; with `*` in the pointer, any of them. An item without the value is kept by no
-comparison, only by `exists: false`. Several values in one parameter mean any of them, for `ne` that all differ.
+A filter compares the value at a JSON pointer into the item; if the pointer has a `*`, one matching element is enough.
+An item without the value matches no comparison, only `exists: false`. Several values in one parameter mean any of them;
+for `ne`, none of them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from metastudio.contract.operation import Filter, ListRules, Order
 from metastudio.sandbox.instants import instant
-from metastudio.sandbox.listing import Column, Listing
+from metastudio.sandbox.listing import Listing, StoreColumn
 
 _LARGEST = 2**63 - 1
 _COMPARISONS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
@@ -21,33 +22,33 @@ _COMPARISONS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 @dataclass(frozen=True)
 class Condition:
-    """A part of a WHERE clause, and the arguments for its question marks."""
+    """A part of a WHERE clause, and the arguments of its placeholders."""
 
     sql: str
     arguments: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
-class Window:
-    """Which part of a list is answered: `skip` items are left out, then at most `take` are given."""
+class PageWindow:
+    """A page of a list: `skip` items are skipped, then at most `take` are returned."""
 
     skip: int
     take: int
 
 
 @dataclass(frozen=True)
-class Selection:
-    """What a request asks of a table."""
+class StoreQuery:
+    """A query of the store: WHERE, ORDER BY, and the page."""
 
     conditions: tuple[Condition, ...]
     order: str
-    window: Window
+    window: PageWindow
 
 
-def condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Condition | None:
-    """Return what a filter keeps, None where it keeps everything.
+def condition(rule: Filter, column: StoreColumn | None, values: Sequence[Any]) -> Condition | None:
+    """Return the condition of a filter, or None if it matches everything.
 
-    Where the contract leaves open how a filter compares, it is what the contract's `sandbox` says, or nothing.
+    A filter whose comparison is `unstated` compares as its `sandbox` key says, and matches everything without one.
     """
     op = rule.op if rule.op != "unstated" else rule.sandbox
     if op is None or column is None:
@@ -58,19 +59,28 @@ def condition(rule: Filter, column: Column | None, values: Sequence[Any]) -> Con
     return _of_any(column, lambda value: _comparison(op, value, len(bound)), bound)
 
 
-def scope(rules: ListRules, columns: Mapping[str, Column], path: Mapping[str, Any]) -> list[Condition]:
-    """Return what keeps the items that belong to the path: those of the project, above all."""
+def scope(rules: ListRules, columns: Mapping[str, StoreColumn], path: Mapping[str, Any]) -> list[Condition]:
+    """Return the conditions that select the items of the path, such as those of its project."""
     return [
         Condition(f"{columns[pointer].name} = ?", (stored(columns[pointer], path[parameter]),))
         for parameter, pointer in rules.scope.items()
     ]
 
 
-def order(rules: Order | None, columns: Mapping[str, Column], identity: Column, key: Any, direction: Any) -> str:
-    """Return an ORDER BY clause. `key` and `direction` are the values of their parameters, None where absent.
+def order(
+    rules: Order | None, columns: Mapping[str, StoreColumn], identity: StoreColumn, key: Any, direction: Any
+) -> str:
+    """Return an ORDER BY clause.
 
-    Items with equal keys stand in the order of their identity, so that one request is always answered alike.
-    Without a known key the list stands in the order in which its items came, whatever the direction.
+    Items with equal keys are sorted by their identity, so that the same request always gets the same response. Without
+    a known key the list is in insertion order, whatever the direction.
+
+    Args:
+        rules: Order rules of the list, if it can be ordered.
+        columns: Columns of the store, by JSON pointer.
+        identity: StoreColumn of the item's identity.
+        key: Value of the sort key parameter, None if it is absent.
+        direction: Value of the sort direction parameter, None if it is absent.
     """
     pointer = rules.keys.get(key) if rules else None
     if rules is None or pointer is None or columns[pointer].many:
@@ -80,13 +90,16 @@ def order(rules: Order | None, columns: Mapping[str, Column], identity: Column, 
     return f"{columns[pointer].name} {word}, {identity.name} {word}"
 
 
-def window(offset: int | None, limit: int | None, listing: Listing) -> Window:
-    """Return the page that the paging parameters ask for, None where they are absent."""
-    return Window(min(offset or 0, _LARGEST), min(listing.page_length if limit is None else limit, _LARGEST))
+def window(offset: int | None, limit: int | None, listing: Listing) -> PageWindow:
+    """Return the page of the paging parameters, which are None if they are absent."""
+    return PageWindow(min(offset or 0, _LARGEST), min(listing.default_limit if limit is None else limit, _LARGEST))
 
 
-def stored(column: Column, value: Any) -> Any:
-    """Return a value as the column holds it: times as sortable text, truth as 0 or 1, None for what cannot be there."""
+def stored(column: StoreColumn, value: Any) -> Any:
+    """Convert a value to the form stored in a column: a sortable text for a time, 0 or 1 for a boolean.
+
+    Returns None if the column cannot hold the value.
+    """
     if isinstance(value, str):
         return instant(value) if column.time else value
     if column.time or not isinstance(value, (bool, int, float)):
@@ -104,7 +117,7 @@ def _comparison(op: str, value: str, count: int) -> str:
     return " OR ".join([f"{value} {_COMPARISONS[op]} ?"] * count)
 
 
-def _existence(column: Column, values: Sequence[Any]) -> Condition:
+def _existence(column: StoreColumn, values: Sequence[Any]) -> Condition:
     wanted = {value is not False for value in values}
     if wanted == {True, False}:
         return Condition("1")
@@ -112,7 +125,7 @@ def _existence(column: Column, values: Sequence[Any]) -> Condition:
     return found if wanted == {True} else Condition(f"NOT ({found.sql})")
 
 
-def _of_any(column: Column, test: Callable[[str], str], arguments: tuple[Any, ...]) -> Condition:
+def _of_any(column: StoreColumn, test: Callable[[str], str], arguments: tuple[Any, ...]) -> Condition:
     if column.many:
         return Condition(f"seq IN (SELECT seq FROM {column.name} WHERE {test('value')})", arguments)  # noqa: S608
     return Condition(f"({test(column.name)})", arguments)

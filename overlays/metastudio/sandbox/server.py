@@ -1,4 +1,4 @@
-"""The server on a port of this machine: in a thread for tests, in the foreground for the command."""
+"""The sandbox on a local port: in a thread for tests, in the foreground for the command line."""
 
 from __future__ import annotations
 
@@ -19,41 +19,52 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from metastudio.sandbox import gateway
-from metastudio.sandbox.app import App, create_app
-from metastudio.sandbox.overrides import PARTS, Parts
-from metastudio.sandbox.settings import Account, Settings
+from metastudio.sandbox.accounts import Account
+from metastudio.sandbox.app import SandboxApp, create_app
+from metastudio.sandbox.overrides import CONFORMING, Overrides
+from metastudio.sandbox.settings import SandboxSettings
 
 HOST = "127.0.0.1"
 
 
 class PortTakenError(Exception):
-    """Another program listens on the port."""
+    """The port cannot be listened on, usually because another program does."""
 
 
 class Sandbox:
-    """A server on 127.0.0.1, from `with` to its end. Port 0 is any free one. Raises PortTakenError, ContractError.
+    """A sandbox on 127.0.0.1 that runs inside a `with` block, in a thread.
 
-    `main` may use the jobs, `other` has a project of its own: every way in is an attribute of both. Each `stores`
-    entry has the items of a list operation, to be changed while the server runs.
+    `stores` has the items of each list operation, by operation ID. They may be changed while the server runs.
+
+    Args:
+        settings: Settings of the sandbox; the defaults if None.
+        port: Port to listen on; 0 selects a free one.
+        overrides: Functions that replace those of the conforming server.
+
+    Raises:
+        ContractError: The contract cannot be read or is invalid.
+        PortTakenError: The port cannot be listened on; raised on entering the `with` block.
     """
 
-    def __init__(self, settings: Settings | None = None, *, port: int = 0, parts: Parts = PARTS) -> None:
-        self.settings = settings or Settings()
-        self.app: App = create_app(self.settings, parts)
+    def __init__(
+        self, settings: SandboxSettings | None = None, *, port: int = 0, overrides: Overrides = CONFORMING
+    ) -> None:
+        self.settings = settings or SandboxSettings()
+        self.app: SandboxApp = create_app(self.settings, overrides)
         self.stores = self.app.stores
         self._port = port
-        self._server: _Server | None = None
+        self._server: _UvicornServer | None = None
         self._thread: threading.Thread | None = None
         self.url = ""
 
     @property
     def main(self) -> Account:
-        """The account whose project has the jobs."""
+        """The account whose project has `jobs` items in each list."""
         return self.settings.accounts[0]
 
     @property
     def other(self) -> Account:
-        """An account with another project."""
+        """A second account, with a project of its own."""
         return self.settings.accounts[1]
 
     @property
@@ -63,12 +74,12 @@ class Sandbox:
 
     @property
     def secret_key(self) -> str:
-        """Its secret key."""
+        """The secret key of the main account."""
         return self.main.keys.secret_key
 
     @property
     def project_id(self) -> str:
-        """The project of the main account."""
+        """The project ID of the main account."""
         return self.main.project_id
 
     @property
@@ -78,7 +89,7 @@ class Sandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead the client to this server."""
+        """Environment variables that connect the client to this server."""
         return {
             "METASTUDIO_BASE_URL": self.url,
             "HUAWEICLOUD_SDK_AK": self.access_key,
@@ -91,8 +102,8 @@ class Sandbox:
     def __enter__(self) -> Self:
         listening = _listen(self._port)
         self.url = f"http://{HOST}:{listening.getsockname()[1]}"
-        # A connection waits in the socket's queue until the thread has come so far: nobody needs to wait here.
-        self._server = _Server(self.app)
+        # No need to wait for the thread: connections queue on the listening socket.
+        self._server = _UvicornServer(self.app)
         self._thread = threading.Thread(target=self._server.serve_on, args=(listening,), daemon=True)
         self._thread.start()
         return self
@@ -107,36 +118,55 @@ class Sandbox:
         self.app.close()
 
 
-def serve(*, port: int = 0, parts: Parts = PARTS, **settings: Any) -> Sandbox:
-    """Return a Sandbox with these settings: `with serve(jobs=5) as sandbox: ...`."""
-    return Sandbox(Settings(**settings), port=port, parts=parts)
+def serve(*, port: int = 0, overrides: Overrides = CONFORMING, **settings: Any) -> Sandbox:
+    """Return a sandbox to use as a context manager: `with serve(jobs=5) as sandbox: ...`.
 
+    Args:
+        port: Port to listen on; 0 selects a free one.
+        overrides: Functions that replace those of the conforming server.
+        **settings: Fields of `SandboxSettings`.
 
-def run(settings: Settings | None = None, *, port: int = 0) -> None:
-    """Serve in the foreground until SIGINT or SIGTERM; both end it without a word.
-
-    Prints the environment as `export` lines once it listens. Raises PortTakenError, ContractError.
+    Raises:
+        ValueError: A setting is out of range.
+        ContractError: The contract cannot be read or is invalid.
+        PortTakenError: The port cannot be listened on; raised on entering the `with` block.
     """
-    ended = threading.Event()
+    return Sandbox(SandboxSettings(**settings), port=port, overrides=overrides)
+
+
+def run(settings: SandboxSettings | None = None, *, port: int = 0) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM.
+
+    Prints the environment variables for the client as `export` lines once it listens.
+
+    Args:
+        settings: Settings of the sandbox; the defaults if None.
+        port: Port to listen on; 0 selects a free one.
+
+    Raises:
+        ContractError: The contract cannot be read or is invalid.
+        PortTakenError: The port cannot be listened on.
+    """
+    stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: ended.set())
+        signal.signal(number, lambda _number, _frame: stopped.set())
     with Sandbox(settings, port=port) as sandbox:
         for name, value in sandbox.environment.items():
             print(f"export {name}={shlex.quote(value)}")
         sys.stdout.flush()
-        print(f"Serving {sandbox.url}; Ctrl-C ends it.", file=sys.stderr, flush=True)
-        ended.wait()
+        print(f"Serving {sandbox.url}; press Ctrl-C to stop.", file=sys.stderr, flush=True)
+        stopped.wait()
 
 
-class _Protocol(H11Protocol):
-    """HTTP/1.1 that lets the application reset its connection."""
+class _HttpProtocol(H11Protocol):
+    """HTTP/1.1 protocol that lets the application reset the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "reset": lambda: _reset(transport)}
+        self.app_state = {**self.app_state, "reset": lambda: _reset_connection(transport)}
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP in the words of the gateway, instead of plain text without an id."""
+        """Respond to invalid HTTP with an error of the gateway instead of uvicorn's plain text."""
         request_id = uuid.uuid4().hex
         body = json.dumps(gateway.REFUSALS["bad_request"].body(request_id, {"reason": msg})).encode()
         headers = [("content-type", "application/json"), ("connection", "close"), ("x-request-id", request_id)]
@@ -146,20 +176,20 @@ class _Protocol(H11Protocol):
         self.transport.close()
 
 
-class _Server(Server):
-    """A uvicorn server that stops at once when told so from another thread."""
+class _UvicornServer(Server):
+    """A uvicorn server that another thread can stop without delay."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: SandboxApp) -> None:
         super().__init__(
             Config(
                 app,
-                http=_Protocol,
+                http=_HttpProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
-                log_level="critical",  # what fails in the application is logged there
+                log_level="critical",  # the application logs its own failures
                 server_header=False,
-                date_header=False,  # the application sends the date of its own clock
+                date_header=False,  # the application sends the date of its configurable clock
                 timeout_keep_alive=60,
                 timeout_graceful_shutdown=1,
             )
@@ -169,24 +199,24 @@ class _Server(Server):
         self._running = threading.Event()
 
     def serve_on(self, listening: socket.socket) -> None:
-        """Serve on a listening socket until `stop`."""
+        """Serve on a listening socket until `stop` is called."""
         asyncio.run(self.serve(sockets=[listening]))
 
     def stop(self) -> None:
-        """End it, from another thread."""
+        """Stop the server, from another thread."""
         self._running.wait()
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._stopped.set)
 
     async def main_loop(self) -> None:
-        """Wait for the end, without looking every tenth of a second."""
+        """Wait until `stop` is called, instead of polling every 100 ms as uvicorn does."""
         self._loop = asyncio.get_running_loop()
         self._running.set()
         await self._stopped.wait()
 
 
 def _listen(port: int) -> socket.socket:
-    # With the protocol named, asyncio sets TCP_NODELAY on what connects; without, an answer waits 40 ms for an ACK.
+    # The explicit protocol makes asyncio set TCP_NODELAY, without which a response waits 40 ms for an ACK.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -195,14 +225,14 @@ def _listen(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listening.close()
         raise PortTakenError(
-            f"port {port} of {HOST} cannot be used: {getattr(error, 'strerror', None) or error}; "
-            "choose another one, or 0 for any that is free"
+            f"cannot listen on port {port} of {HOST}: {getattr(error, 'strerror', None) or error}; "
+            "choose another port, or 0 for any free one"
         ) from None
     return listening
 
 
-def _reset(transport: asyncio.Transport) -> None:
-    """Close a connection so that the other side sees it reset, not ended."""
+def _reset_connection(transport: asyncio.Transport) -> None:
+    """Close a connection with a TCP reset."""
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

@@ -1,6 +1,6 @@
-"""Verifies a signature of SDK-HMAC-SHA256: this package's own reading of the recipe (facts, section 3).
+"""Verification of SDK-HMAC-SHA256 signatures (docs/service-notes.md#signing).
 
-Written without a look at the client's signing code: what one of them gets wrong, the other refuses.
+Written independently of the client's signing code, so that a mistake in either one makes the sandbox refuse.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
-from metastudio.sandbox.http import Request
+from metastudio.sandbox.http import SandboxRequest
 
 ALGORITHM = "SDK-HMAC-SHA256"
 _AUTHORIZATION = re.compile(
@@ -24,26 +24,26 @@ _UNRESERVED = "-_.~"  # besides letters and digits, which quote never encodes
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What an Authorization header says: who signed which headers, and the signature."""
+class ParsedAuthorization:
+    """The parts of an Authorization header."""
 
     access_key: str
     signed_headers: tuple[str, ...]
     signature: str
 
 
-def read_authorization(value: str) -> Claim | None:
-    """Return what an Authorization header says, None when it is malformed."""
+def parse_authorization(value: str) -> ParsedAuthorization | None:
+    """Parse an Authorization header. Returns None if it is malformed."""
     found = _AUTHORIZATION.fullmatch(value)
     if found is None:
         return None
-    return Claim(found["access"], tuple(found["signed"].split(";")), found["signature"])
+    return ParsedAuthorization(found["access"], tuple(found["signed"].split(";")), found["signature"])
 
 
-def canonical_request(request: Request, signed_headers: Iterable[str]) -> bytes:
-    """Return the canonical request (facts, section 3, steps 5 to 10) of what arrived."""
+def canonical_request(request: SandboxRequest, signed_headers: Iterable[str]) -> bytes:
+    """Return the canonical request of a received request."""
     names = sorted(name.lower() for name in signed_headers)
-    headers = [f"{name}:".encode() + _value(request, name) for name in names]
+    headers = [f"{name}:".encode() + _header_value(request, name) for name in names]
     return b"\n".join(
         [
             request.method.upper().encode(),
@@ -58,7 +58,7 @@ def canonical_request(request: Request, signed_headers: Iterable[str]) -> bytes:
 
 
 def canonical_path(path: bytes) -> bytes:
-    """Return the path decoded, encoded again segment by segment, with a slash at its end."""
+    """Return the path decoded, encoded again, and with a slash at its end."""
     encoded = quote(unquote_to_bytes(path), safe=f"{_UNRESERVED}/")
     return (encoded if encoded.endswith("/") else f"{encoded}/").encode()
 
@@ -66,7 +66,7 @@ def canonical_path(path: bytes) -> bytes:
 def canonical_query(query: bytes) -> bytes:
     """Return the query decoded, sorted by key and value, and encoded again.
 
-    A plus sign that arrives is a blank, as in a form: many clients send it so, and sign `%20`.
+    A plus sign is decoded as a space, because many clients send a space so and sign it as `%20`.
     """
     pairs = [part.partition(b"=")[::2] for part in query.replace(b"+", b" ").split(b"&") if part]
     decoded = sorted((unquote_to_bytes(key), unquote_to_bytes(value)) for key, value in pairs)
@@ -75,20 +75,20 @@ def canonical_query(query: bytes) -> bytes:
     ).encode()
 
 
-def is_right(request: Request, claim: Claim, secret_key: str) -> bool:
-    """Return whether the claim's signature is the one that the secret key gives for this request."""
+def verify(request: SandboxRequest, authorization: ParsedAuthorization, secret_key: str) -> bool:
+    """Return whether the signature is the one that the secret key gives for this request."""
     dates = request.header("x-sdk-date")
-    digest = hashlib.sha256(canonical_request(request, claim.signed_headers)).hexdigest()
-    text = f"{ALGORITHM}\n{dates[0] if dates else ''}\n{digest}"
-    expected = hmac.new(secret_key.encode(), text.encode("latin-1"), hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected, claim.signature)
+    digest = hashlib.sha256(canonical_request(request, authorization.signed_headers)).hexdigest()
+    string_to_sign = f"{ALGORITHM}\n{dates[0] if dates else ''}\n{digest}"
+    expected = hmac.new(secret_key.encode(), string_to_sign.encode("latin-1"), hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected, authorization.signature)
 
 
-def _value(request: Request, name: str) -> bytes:
+def _header_value(request: SandboxRequest, name: str) -> bytes:
     return b",".join(value.strip() for key, value in request.headers if key == name.encode())
 
 
-def _payload_hash(request: Request) -> bytes:
+def _payload_hash(request: SandboxRequest) -> bytes:
     if request.body and request.header("x-sdk-content-sha256") == [_UNSIGNED]:
         return _UNSIGNED.encode()
     return hashlib.sha256(request.body).hexdigest().encode()

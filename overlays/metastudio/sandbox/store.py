@@ -10,17 +10,18 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from metastudio.sandbox.listing import Column, Listing, values_at
-from metastudio.sandbox.query import Selection, stored
+from metastudio.sandbox.listing import Listing, StoreColumn, values_at
+from metastudio.sandbox.query import StoreQuery, stored
 
-_COUNTS, _NOTHING = 256, (None,)
+_MAX_CACHED_COUNTS, _NOTHING = 256, (None,)
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Store:
-    """The items of one list operation: a table `items` with a column for each property that the list is asked by.
+    """The items of one list operation, in insertion order.
 
-    Items keep the order in which they came. Safe to use from several threads: a change is seen by the next request.
+    The table `items` has a column for each property that the list is filtered or sorted by. Thread-safe: the next
+    request sees a change.
     """
 
     def __init__(self, listing: Listing, items: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -31,7 +32,7 @@ class Store:
         self._single = [each for each in listing.columns.values() if not each.many]
         self._many = [each for each in listing.columns.values() if each.many]
         self._database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-        # Whoever forgets a store has closed it: Python warns of a connection that is forgotten open.
+        # Without this, Python warns about the open connection of a store that was not closed.
         weakref.finalize(self, self._database.close)
         names = [each.name for each in self._single]
         self._database.execute(f"CREATE TABLE items (seq INTEGER PRIMARY KEY, {', '.join(names)}, body TEXT NOT NULL)")
@@ -41,7 +42,7 @@ class Store:
         self._index()
 
     def close(self) -> None:
-        """Forget everything."""
+        """Close the database."""
         self._database.close()
 
     def add(self, *items: Mapping[str, Any]) -> None:
@@ -51,33 +52,33 @@ class Store:
             self._next += len(items)
 
     def replace(self, identity: Any, item: Mapping[str, Any]) -> None:
-        """Put another item into the place of the one with this identity. Raises KeyError."""
+        """Replace the item with this identity, at its position. Raises KeyError if there is none."""
         with self._change():
             self._put([(self._delete(identity), item)])
 
     def remove(self, identity: Any) -> None:
-        """Take an item out. Raises KeyError."""
+        """Remove the item with this identity. Raises KeyError if there is none."""
         with self._change():
             self._delete(identity)
 
     def items(self) -> list[dict[str, Any]]:
-        """Return all items of all projects, in the order in which they came."""
+        """Return all items of all projects, in insertion order."""
         with self._lock:
             return [json.loads(body) for (body,) in self._database.execute("SELECT body FROM items ORDER BY seq")]
 
-    def select(self, selection: Selection) -> tuple[list[dict[str, Any]], int]:
-        """Return the items of a page, and how many there are on all pages together."""
-        where = " AND ".join(f"({each.sql})" for each in selection.conditions) or "1"
-        arguments = [value for each in selection.conditions for value in each.arguments]
-        page = f"SELECT body FROM items WHERE {where} ORDER BY {selection.order} LIMIT ? OFFSET ?"  # noqa: S608
+    def select(self, query: StoreQuery) -> tuple[list[dict[str, Any]], int]:
+        """Return the items of a page and the number of matching items on all pages."""
+        where = " AND ".join(f"({each.sql})" for each in query.conditions) or "1"
+        arguments = [value for each in query.conditions for value in each.arguments]
+        page = f"SELECT body FROM items WHERE {where} ORDER BY {query.order} LIMIT ? OFFSET ?"  # noqa: S608
         with self._lock:
-            rows = self._database.execute(page, [*arguments, selection.window.take, selection.window.skip])
+            rows = self._database.execute(page, [*arguments, query.window.take, query.window.skip])
             return [json.loads(body) for (body,) in rows], self._count(where, arguments)
 
     def _count(self, where: str, arguments: list[Any]) -> int:
         key = (where, *arguments)
         if key not in self._counts:
-            if len(self._counts) >= _COUNTS:
+            if len(self._counts) >= _MAX_CACHED_COUNTS:
                 self._counts.clear()
             rows = self._database.execute(f"SELECT count(*) FROM items WHERE {where}", arguments)  # noqa: S608
             self._counts[key] = rows.fetchone()[0]
@@ -85,7 +86,7 @@ class Store:
 
     @contextmanager
     def _change(self) -> Generator[None]:
-        """Lock the items, and keep all of a change or nothing."""
+        """Lock the items and run the change as one transaction."""
         with self._lock, self._database:
             self._database.execute("BEGIN")
             yield
@@ -105,7 +106,7 @@ class Store:
         for name, each in elements.items():
             self._database.executemany(f"INSERT INTO {name} VALUES (?, ?)", each)  # noqa: S608
 
-    def _stored(self, column: Column, item: Mapping[str, Any]) -> list[Any]:
+    def _stored(self, column: StoreColumn, item: Mapping[str, Any]) -> list[Any]:
         return [stored(column, value) for value in values_at(item, column.pointer)]
 
     def _delete(self, identity: Any) -> int:
@@ -124,9 +125,9 @@ class Store:
         scope = [names[pointer] for pointer in rules.scope.values()]
         keys = set(rules.order.keys.values()) if rules.order else set[str]()
         for column in self._single:
-            # The identity behind a sort key spares the sorting of a page.
-            parts = [*scope, column.name] + ([names[rules.identity]] if column.pointer in keys else [])
-            columns = ", ".join(dict.fromkeys(parts))
+            # With the identity after the sort key, SQLite need not sort a page.
+            names_in_index = [*scope, column.name] + ([names[rules.identity]] if column.pointer in keys else [])
+            columns = ", ".join(dict.fromkeys(names_in_index))
             self._database.execute(f"CREATE INDEX items_{column.name} ON items ({columns})")
         for column in self._many:
             self._database.execute(f"CREATE INDEX {column.name}_value ON {column.name} (value, seq)")
