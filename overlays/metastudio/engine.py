@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 from metastudio.contract.arguments import prepare
 from metastudio.contract.json_pointer import pointer_getter
 from metastudio.contract.operation import Operation, operations
-from metastudio.lists.executor import AsyncIterations, Iterations
+from metastudio.lists.executor import AsyncExecutor, Executor
 
 if TYPE_CHECKING:
     import asyncio
 
-    from metastudio_client._engine import Binding, IterateOptions, Page, WaitOptions
+    from metastudio_client._engine import Binding, IterateOptions, WaitOptions
     from metastudio_client.client import Client
     from metastudio_client.types import Response
 
     from metastudio.config import Settings
-    from metastudio.lists.offset import FetchedPage
-    from metastudio.lists.prefetch import AsyncFetch, Fetch
+    from metastudio.http.throttle import Throttle
+    from metastudio.lists.options import Page
+    from metastudio.lists.protocol import AsyncFetch, Fetch, FetchedPage
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Engine(_Common):
     def __init__(self, client: Client, settings: Settings) -> None:
         super().__init__(client, settings)
         self._finding = threading.Lock()
-        self._iterations = Iterations()
+        self._iterations = Executor()
 
     def call(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> R:
         """Send one request and return its answer."""
@@ -72,7 +73,7 @@ class Engine(_Common):
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> Generator[T, None, None]:
         """Return every item of a list, lazily; see `metastudio.lists.paginator`."""
-        from metastudio.lists.prefetch import items
+        from metastudio.lists.paginator import items
 
         return items(self.iterate_pages(binding, arguments, **options))
 
@@ -80,12 +81,12 @@ class Engine(_Common):
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> Generator[Page[T], None, None]:
         """Return every page of a list, lazily."""
+        from metastudio.lists import options as list_options
         from metastudio.lists import paginator
 
-        self._prepared(binding, arguments, None)
-        return paginator.iterate_pages(
-            _operation(binding), self._fetch(binding), arguments, self._iterations, **options
-        )
+        chosen = list_options.IterateOptions(**options)
+        prepared = self._prepared(binding, arguments, None)
+        return paginator.iterate_pages(_operation(binding), self._fetch(binding), prepared, self._iterations, chosen)
 
     def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
         """Return the item that the filter `parameter` finds by its identity, None where there is none."""
@@ -96,10 +97,16 @@ class Engine(_Common):
 
     def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
         """Wait until an item is at rest; see `metastudio.lists.waiter`."""
+        from metastudio.http.exchange import at_most
+        from metastudio.lists import options as list_options
         from metastudio.lists import waiter
 
+        def poll(seconds: float) -> T | None:
+            with at_most(seconds):
+                return self.find(binding, parameter, identity)
+
         self._prepared(binding, {parameter: identity}, None)
-        return waiter.wait(_operation(binding), lambda: self.find(binding, parameter, identity), identity, **options)
+        return waiter.wait(_operation(binding), poll, identity, list_options.WaitOptions(**options))
 
     def project_id(self) -> str:
         """Return the project that calls are for; the first time, IAM is asked where nobody said it.
@@ -120,7 +127,13 @@ class Engine(_Common):
         self._iterations.close()
 
     def _fetch(self, binding: Binding[R, T]) -> Fetch[T]:
-        return lambda page: _fetched(binding, self._send(binding, page))
+        from metastudio.http.exchange import throttled
+
+        def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
+            with throttled(throttle):
+                return _fetched(binding, self._send(binding, arguments))
+
+        return fetch
 
     def _send(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> Response[Any]:
         if self._project_id is None:
@@ -134,7 +147,7 @@ class AsyncEngine(_Common):
     def __init__(self, client: Client, settings: Settings) -> None:
         super().__init__(client, settings)
         self._finding: asyncio.Lock | None = None
-        self._iterations = AsyncIterations()
+        self._iterations = AsyncExecutor()
 
     async def call(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> R:
         """Send one request and return its answer."""
@@ -144,7 +157,7 @@ class AsyncEngine(_Common):
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> AsyncGenerator[T, None]:
         """Return every item of a list, lazily; see `metastudio.lists.paginator`."""
-        from metastudio.lists.prefetch import async_items
+        from metastudio.lists.paginator import async_items
 
         return async_items(self.iterate_pages(binding, arguments, **options))
 
@@ -152,11 +165,13 @@ class AsyncEngine(_Common):
         self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
     ) -> AsyncGenerator[Page[T], None]:
         """Return every page of a list, lazily."""
+        from metastudio.lists import options as list_options
         from metastudio.lists import paginator
 
-        self._prepared(binding, arguments, None)
+        chosen = list_options.IterateOptions(**options)
+        prepared = self._prepared(binding, arguments, None)
         return paginator.async_iterate_pages(
-            _operation(binding), self._fetch(binding), arguments, self._iterations, **options
+            _operation(binding), self._fetch(binding), prepared, self._iterations, chosen
         )
 
     async def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
@@ -168,12 +183,16 @@ class AsyncEngine(_Common):
 
     async def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
         """As `Engine.wait`."""
+        from metastudio.http.exchange import at_most
+        from metastudio.lists import options as list_options
         from metastudio.lists import waiter
 
+        async def poll(seconds: float) -> T | None:
+            with at_most(seconds):
+                return await self.find(binding, parameter, identity)
+
         self._prepared(binding, {parameter: identity}, None)
-        return await waiter.async_wait(
-            _operation(binding), lambda: self.find(binding, parameter, identity), identity, **options
-        )
+        return await waiter.async_wait(_operation(binding), poll, identity, list_options.WaitOptions(**options))
 
     async def project_id(self) -> str:
         """As `Engine.project_id`."""
@@ -194,8 +213,11 @@ class AsyncEngine(_Common):
         await self._iterations.aclose()
 
     def _fetch(self, binding: Binding[R, T]) -> AsyncFetch[T]:
-        async def fetch(page: Mapping[str, Any]) -> FetchedPage[T]:
-            return _fetched(binding, await self._send(binding, page))
+        from metastudio.http.exchange import throttled
+
+        async def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
+            with throttled(throttle):
+                return _fetched(binding, await self._send(binding, arguments))
 
         return fetch
 
@@ -211,7 +233,7 @@ def _operation(binding: Binding[Any, Any]) -> Operation:
 
 
 def _fetched(binding: Binding[R, T], response: Response[Any]) -> FetchedPage[T]:
-    from metastudio.lists.offset import FetchedPage
+    from metastudio.lists.protocol import FetchedPage
 
     rules = _operation(binding).list_rules
     assert rules is not None

@@ -23,7 +23,7 @@ from metastudio.http import error_mapping, transport_errors
 from metastudio.http.logs import logger
 from metastudio.http.response import Body, ParsedResponse
 from metastudio.http.retry import Failure, RetryPolicy, Wait, decide
-from metastudio.http.throttle import pace_of_iteration
+from metastudio.http.throttle import Throttle
 
 
 class Operation(Protocol):
@@ -69,8 +69,8 @@ class Call:
         if self._client.is_closed:
             raise errors.ConfigurationError("this client is closed; make a new one")
         if self._attempts:
-            pace = pace_of_iteration.get()
-            if pace is not None and pace.over():
+            throttle = _throttle.get()
+            if throttle is not None and throttle.over():
                 raise errors.ConfigurationError("the iteration that this request is for has ended")
             self._request.url = self._unsigned[0]
             self._request.headers = httpx.Headers(self._unsigned[1])
@@ -115,8 +115,8 @@ class Call:
     def _wait_or_raise(self, failure: Failure, error: errors.MetaStudioError, cause: BaseException | None) -> float:
         random = self._rules.random
         decision = decide(self._retry, failure, attempts=self._attempts, elapsed=self._elapsed(), random=random)
-        if (pace := pace_of_iteration.get()) is not None:
-            decision = pace.judge(failure.status, decision)
+        if (throttle := _throttle.get()) is not None:
+            decision = throttle.judge(failure.status, decision)
         result = str(failure.status or type(error).__name__)
         if isinstance(decision, Wait):
             logger.debug("attempt %d: %s; trying again in %.2f s", self._attempts, result, decision.seconds)
@@ -196,6 +196,17 @@ def at_most(seconds: float) -> Generator[None]:
         _time_allowed.reset(token)
 
 
+@contextmanager
+def throttled(throttle: Throttle | None) -> Generator[None]:
+    """Let each call of the block follow the throttle of an iteration."""
+    token = _throttle.set(throttle)
+    try:
+        yield
+    finally:
+        _throttle.reset(token)
+
+
+_throttle: ContextVar[Throttle | None] = ContextVar("throttle", default=None)
 _time_allowed: ContextVar[float | None] = ContextVar("time_allowed", default=None)
 
 
