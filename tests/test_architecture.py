@@ -11,7 +11,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 OVERLAYS, GENERATED = ROOT / "overlays" / "metastudio", ROOT / "generated" / "metastudio_client"
 
-
 @pytest.mark.parametrize(
     "module", ["metastudio", "metastudio.errors", "metastudio.contract.operation", "metastudio.client"]
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from metastudio.config import Settings
     from metastudio.http.throttle import Throttle
     from metastudio.lists.options import Page
-    from metastudio.lists.protocol import AsyncFetch, Fetch, FetchedPage
+    from metastudio.lists.base import AsyncFetch, Fetch, FetchedPage
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -233,7 +233,7 @@ def _operation(binding: Binding[Any, Any]) -> Operation:
 
 
 def _fetched(binding: Binding[R, T], response: Response[Any]) -> FetchedPage[T]:
-    from metastudio.lists.protocol import FetchedPage
+    from metastudio.lists.base import FetchedPage
 
     rules = _operation(binding).list_rules
     assert rules is not None

@@ -17,7 +17,7 @@ from metastudio.http.throttle import Throttle
 from metastudio.lists.executor import AsyncExecutor, Executor, StopSignal
 from metastudio.lists.paginator import async_items, choose_paginator, items, iterate_pages
 from metastudio.lists.prefetch import async_pages, pages
-from metastudio.lists.protocol import FetchedPage
+from metastudio.lists.base import FetchedPage
 from simulated_lists import OPERATION, TIMEOUT, Arguments, HeldServer, Job, SimulatedServer, ids, jobs, options
 
 

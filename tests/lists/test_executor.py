@@ -16,7 +16,7 @@ from metastudio.http.throttle import Throttle
 from metastudio.lists.executor import AsyncExecutor, Executor
 from metastudio.lists.paginator import async_items, choose_paginator, items, iterate_pages
 from metastudio.lists.prefetch import pages
-from metastudio.lists.protocol import FetchedPage
+from metastudio.lists.base import FetchedPage
 from simulated_lists import (
     OPERATION,
     TIMEOUT,

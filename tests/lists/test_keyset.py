@@ -21,7 +21,7 @@ from metastudio.http.throttle import Throttle
 from metastudio.lists.executor import AsyncExecutor, Executor
 from metastudio.lists.keyset import MAX_RESTARTS
 from metastudio.lists.paginator import async_items, async_iterate_pages, choose_paginator, iterate_pages
-from metastudio.lists.protocol import FetchedPage
+from metastudio.lists.base import FetchedPage
 from metastudio_client.models import SortDirection, TrainingJobSortKey
 from simulated_lists import (
     OPERATION,

@@ -12,7 +12,7 @@ from metastudio import errors
 from metastudio.http.throttle import Throttle
 from metastudio.lists.executor import AsyncExecutor, Executor
 from metastudio.lists.paginator import async_items, async_iterate_pages, items, iterate_pages
-from metastudio.lists.protocol import FetchedPage
+from metastudio.lists.base import FetchedPage
 from simulated_lists import (
     OPERATION,
     Arguments,

@@ -20,7 +20,7 @@ from metastudio.contract.json_pointer import pointer_getter
 from metastudio.http.throttle import Throttle
 from metastudio.lists.executor import AsyncExecutor, Executor
 from metastudio.lists.paginator import async_find, async_items, async_iterate_pages, find, items, iterate_pages
-from metastudio.lists.protocol import FetchedPage
+from metastudio.lists.base import FetchedPage
 from metastudio_client.types import UNSET, Unset
 from simulated_lists import OPERATION, Arguments, Job, SimulatedServer, ids, job, jobs, options, read, request_tasks
 

@@ -13,7 +13,7 @@ from metastudio import errors
 from metastudio.http.throttle import Throttle
 from metastudio.lists.executor import AsyncExecutor, Executor
 from metastudio.lists.paginator import async_items, items, iterate_pages
-from metastudio.lists.protocol import FetchedPage
+from metastudio.lists.base import FetchedPage
 from simulated_lists import (
     OPERATION,
     Arguments,

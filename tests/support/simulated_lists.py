@@ -17,7 +17,7 @@ from metastudio.http.throttle import Throttle
 from metastudio.lists import IterateOptions, Page
 from metastudio.lists.executor import AsyncExecutor, Executor
 from metastudio.lists.paginator import async_iterate_pages, items, iterate_pages
-from metastudio.lists.protocol import FetchedPage
+from metastudio.lists.base import FetchedPage
 from metastudio_client.models.training_job_basic_info import TrainingJobBasicInfo
 
 Arguments = Mapping[str, Any]

@@ -21,14 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from metastudio.contract.json_pointer import pointer_getter
 from metastudio.contract.operation import Operation
 from metastudio.errors import ListChangedError
-from metastudio.lists.offset import check_growth, list_rules
+from metastudio.lists.base import FetchedPage, PageRequest, Paginator, list_rules
+from metastudio.lists.offset import check_growth
 from metastudio.lists.options import Page
-from metastudio.lists.protocol import FetchedPage, PageRequest
 
 T = TypeVar("T")
 
@@ -80,8 +80,8 @@ def time_order(operation: Operation) -> TimeOrder:
     )
 
 
-class KeysetPaginator(Generic[T]):
-    """A `Paginator` that keeps the promise of this module, with one request at a time.
+class KeysetPaginator(Paginator[T]):
+    """Keeps the promise of this module, with one request at a time.
 
     If `arguments` reverse the direction, it goes from the newest item down, and everything is mirrored.
 
@@ -89,27 +89,21 @@ class KeysetPaginator(Generic[T]):
         ValueError: The contract states no order by time, the arguments ask for another order, or pages are too small.
     """
 
-    can_prefetch = False
-
     def __init__(
         self, operation: Operation, arguments: Mapping[str, Any], *, page_size: int, max_items: int | None
     ) -> None:
-        rules, order = list_rules(operation), time_order(operation)
+        super().__init__(operation, arguments, page_size=page_size, max_items=max_items)
+        order = time_order(operation)
         if arguments.get(order.key, order.key_value) != order.key_value:
             raise ValueError(f"consistent=True orders by {order.key}={order.key_value!r}; omit {order.key}")
         if page_size < 2:
             raise ValueError(f"page_size must be 2 or more with consistent=True, not {page_size}, as pages overlap")
-        direction = arguments.get(order.direction, order.default_direction)
-        self.done = max_items == 0
         self._order = order
-        self._offset_name = operation.parameters[rules.offset].python_name
-        self._limit_name = operation.parameters[rules.limit].python_name
-        self._identity_of = pointer_getter(rules.identity)
         self._time_of = pointer_getter(order.pointer)
-        self._page_size = page_size
         self._given = arguments
-        self._arguments: dict[str, Any] = {**arguments, order.key: order.key_value, order.direction: direction}
-        self._ascending = direction != order.descending
+        self._arguments |= {order.key: order.key_value, order.direction: order.descending}
+        self._direction = arguments.get(order.direction, order.default_direction)
+        self._ascending = self._direction != order.descending
         self._pinned = False
         self._cursor: datetime | None = None
         self._delivered_at_cursor = set[str]()
@@ -122,11 +116,9 @@ class KeysetPaginator(Generic[T]):
 
     def next_request(self) -> PageRequest:
         """See `Paginator`."""
-        offset, limit, arguments = self._offset, self._page_size, self._arguments
-        if not self._pinned:
-            # Two items, because one does not show whether the server respects the direction.
-            offset, limit, arguments = 0, 2, {**arguments, self._order.direction: self._order.descending}
-        return PageRequest(offset, limit, {**arguments, self._offset_name: offset, self._limit_name: limit})
+        if self._pinned:
+            return self._request(self._offset, self._page_size)
+        return self._request(0, 2)  # two items, because one does not show whether the server respects the direction
 
     def receive(self, request: PageRequest, fetched: FetchedPage[T]) -> Page[T] | None:
         """See `Paginator`. Also raises ListChangedError if the server does not keep the order or the bounds."""
@@ -148,7 +140,7 @@ class KeysetPaginator(Generic[T]):
 
     def _read(self, items: list[T]) -> tuple[list[str], list[datetime]]:
         """Return the identities and times of a page, checked to be in order and within the bounds."""
-        identities = [self._identity_of(item) for item in items]
+        identities = [self.identity_of(item) for item in items]
         times = [self._time_of(item) for item in items]
         for identity, time in zip(identities, times, strict=True):
             if identity is None or not _is_readable(time):
@@ -167,6 +159,7 @@ class KeysetPaginator(Generic[T]):
         if times:
             newest = _ceil(times[0])
             self._arguments[self._order.until] = min(newest, self._given.get(self._order.until, newest))
+            self._arguments[self._order.direction] = self._direction
             self._pinned = True
         elif fetched.total:
             self._restart()

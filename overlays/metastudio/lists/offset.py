@@ -14,43 +14,29 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from metastudio.contract.json_pointer import pointer_getter
-from metastudio.contract.operation import ListRules, Operation
+from metastudio.contract.operation import Operation
 from metastudio.errors import ListChangedError, ListChangedWarning
+from metastudio.lists.base import FetchedPage, PageRequest, Paginator
 from metastudio.lists.options import Page
-from metastudio.lists.protocol import FetchedPage, PageRequest
 
 T = TypeVar("T")
 
 
-class OffsetPaginator(Generic[T]):
-    """A `Paginator` that requests one offset after the other, up to the total or `max_items`.
-
-    Args:
-        operation: The list operation.
-        arguments: Keyword arguments of the operation, without those for paging.
-        page_size: Number of items to request at a time.
-        max_items: Number of items to stop after, or None.
-    """
+class OffsetPaginator(Paginator[T]):
+    """Requests one offset after the other, up to the total or `max_items`. Prefetches as soon as the total is known."""
 
     def __init__(
         self, operation: Operation, arguments: Mapping[str, Any], *, page_size: int, max_items: int | None
     ) -> None:
-        rules = list_rules(operation)
-        self.done = max_items == 0
-        self.can_prefetch = False  # until the first response tells the total
-        self._arguments = arguments
-        self._offset = operation.parameters[rules.offset].python_name
-        self._limit = operation.parameters[rules.limit].python_name
-        self._page_size = page_size
+        super().__init__(operation, arguments, page_size=page_size, max_items=max_items)
         self._end = max_items
         self._next_offset = 0
         self._gap: PageRequest | None = None
         self._total = _Total(page_size)
-        self._repeats = _RepeatFilter[T](rules)
+        self._repeats = _RepeatFilter[T](self.identity_of)
 
     def next_request(self) -> PageRequest | None:
         """See `Paginator`. What a short page left out comes first."""
@@ -100,9 +86,6 @@ class OffsetPaginator(Generic[T]):
         else:
             self._gap = self._request(end, request.offset + request.limit - end)
 
-    def _request(self, offset: int, limit: int, *, repeated: bool = False) -> PageRequest:
-        return PageRequest(offset, limit, {**self._arguments, self._offset: offset, self._limit: limit}, repeated)
-
 
 class _Total:
     """Follows the total of a list. Warns once if it shrinks, and gives up if it keeps growing."""
@@ -141,8 +124,8 @@ class _RepeatFilter(Generic[T]):
     are created; and the page of the last power of two, which detects a cycle of any length (Brent's algorithm).
     """
 
-    def __init__(self, rules: ListRules) -> None:
-        self._identity_of = pointer_getter(rules.identity)
+    def __init__(self, identity_of: Callable[[T], Any]) -> None:
+        self._identity_of = identity_of
         self._pages = 0
         self._previous = frozenset[str]()
         self._milestone = frozenset[str]()
@@ -170,17 +153,6 @@ class _RepeatFilter(Generic[T]):
         if self._pages & (self._pages - 1) == 0:
             self._milestone = page
         return new
-
-
-def list_rules(operation: Operation) -> ListRules:
-    """Return the rules of a list operation.
-
-    Raises:
-        ValueError: The operation is not a list.
-    """
-    if operation.list_rules is None:
-        raise ValueError(f"{operation.id} is not a list: the contract has no x-list for it")
-    return operation.list_rules
 
 
 def check_growth(offset: int, total: int, page_size: int) -> None:

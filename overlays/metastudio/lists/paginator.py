@@ -11,14 +11,13 @@ from contextlib import aclosing, closing
 from itertools import permutations
 from typing import Any, TypeVar
 
-from metastudio.contract.json_pointer import pointer_getter
 from metastudio.contract.operation import Operation
+from metastudio.lists.base import AsyncFetch, Fetch, Paginator, list_rules
 from metastudio.lists.executor import AsyncExecutor, Executor
 from metastudio.lists.keyset import KeysetPaginator
-from metastudio.lists.offset import OffsetPaginator, list_rules
+from metastudio.lists.offset import OffsetPaginator
 from metastudio.lists.options import IterateOptions, Page
 from metastudio.lists.prefetch import async_pages, pages
-from metastudio.lists.protocol import AsyncFetch, Fetch, Paginator
 
 T = TypeVar("T")
 
@@ -90,11 +89,10 @@ def find(operation: Operation, fetch: Fetch[T], parameter: str, identity: str) -
         ValueError: The identity is blank, which would match every item.
     """
     search: Paginator[T] = _search(operation, parameter, identity)
-    identity_of = pointer_getter(list_rules(operation).identity)
     while not search.done and (request := search.next_request()):
         page = search.receive(request, fetch(request.arguments, None))
         for item in page.items if page else ():
-            if identity_of(item) == identity:
+            if search.identity_of(item) == identity:
                 return item
     return None
 
@@ -102,11 +100,10 @@ def find(operation: Operation, fetch: Fetch[T], parameter: str, identity: str) -
 async def async_find(operation: Operation, fetch: AsyncFetch[T], parameter: str, identity: str) -> T | None:
     """Return the item with this identity, or None, like `find`."""
     search: Paginator[T] = _search(operation, parameter, identity)
-    identity_of = pointer_getter(list_rules(operation).identity)
     while not search.done and (request := search.next_request()):
         page = search.receive(request, await fetch(request.arguments, None))
         for item in page.items if page else ():
-            if identity_of(item) == identity:
+            if search.identity_of(item) == identity:
                 return item
     return None
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from metastudio.errors import ConfigurationError, RateLimitError
 from metastudio.http.throttle import Throttle
+from metastudio.lists.base import AsyncFetch, Fetch, FetchedPage, PageRequest, Paginator
 from metastudio.lists.executor import CLOSED, AsyncExecutor, Executor, StopSignal, cancel
 from metastudio.lists.options import IterateOptions, Page
-from metastudio.lists.protocol import AsyncFetch, Fetch, FetchedPage, PageRequest, Paginator
 
 if TYPE_CHECKING:
     import asyncio
