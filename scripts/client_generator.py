@@ -27,8 +27,9 @@ from metastudio.contract.json_pointer import join
 from metastudio.contract.naming import method_suffix, python_name
 from metastudio.contract.operation import Operation
 from metastudio.lists.options import IterateOptions, WaitOptions
-from openapi_python_client import Config, GeneratorData, MetaType, Project
-from openapi_python_client.config import ConfigFile
+from openapi_python_client import Project
+from openapi_python_client.config import Config, ConfigFile, MetaType
+from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
 
 ROOT = Path(__file__).resolve().parent.parent

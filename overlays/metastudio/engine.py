@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from metastudio.contract.operation import Endpoint, Operation
     from metastudio.http.session import AsyncSession, Session
     from metastudio.http.throttle import Throttle
+    from metastudio.lists.base import AsyncFetch, Fetch, FetchedPage
     from metastudio.lists.executor import AsyncExecutor, Executor
     from metastudio.lists.options import IterateOptions, Page, WaitOptions
-    from metastudio.lists.protocol import AsyncFetch, Fetch, FetchedPage
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -263,7 +263,7 @@ def _request(
 
 
 def _fetched(endpoint: Endpoint[R, T], response: httpx.Response, result: R) -> FetchedPage[T]:
-    from metastudio.lists.protocol import FetchedPage
+    from metastudio.lists.base import FetchedPage
 
     rules = endpoint.operation.list_rules
     assert rules is not None

@@ -14,7 +14,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 SHOWS = {
     "list_jobs.py": "101 jobs in total, the newest:",
-    "wait_for_jobs.py": "was not at rest after 1 s: last in state TRAINING",
+    "wait_for_jobs.py": "did not settle within 1 s; last state: TRAINING",
     "count_async.py": "    5  TRAINING\n",
     "handle_errors.py": "The access key was refused: APIGW.0301.",
     "generated_client.py": "HTTP 200, request ",

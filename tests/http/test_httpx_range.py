@@ -48,7 +48,7 @@ PAGE = json.dumps({"count": 1, "jobs": reference_page.examples()[0]["jobs"][:1]}
 def oldest() -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (requirement,) = [each for each in project["dependencies"] if each.startswith("httpx")]
-    return requirement.partition(">=")[2].partition(",")[0] + ".0"
+    return f"{requirement.partition('>=')[2].partition(',')[0]}.0"
 
 
 def installed(version: str) -> Path:

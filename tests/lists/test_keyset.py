@@ -1,10 +1,11 @@
-"""The promise of consistent=True, against the truth, in thousands of histories; and servers that do not deserve it."""
+"""The promise of `consistent=True` in thousands of random histories, and servers that do not keep an order."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -15,36 +16,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback import Answer, Received, serve
 from metastudio import Credentials, MetaStudio
-from metastudio.contract import operation
+from metastudio.contract.operation import ListRules
 from metastudio.errors import ListChangedError
-from metastudio.lists.executor import AsyncIterations, Iterations
-from metastudio.lists.keyset import RESTARTS
-from metastudio.lists.offset import FetchedPage
-from metastudio.lists.paginator import async_iterate_pages, iterate_pages, plan
-from metastudio.lists.prefetch import async_items
-from metastudio_client.models import SortDirection, TrainingJobBasicInfo, TrainingJobSortKey
+from metastudio.http.throttle import Throttle
+from metastudio.lists.base import FetchedPage
+from metastudio.lists.executor import AsyncExecutor, Executor
+from metastudio.lists.keyset import MAX_RESTARTS
+from metastudio.lists.paginator import async_items, async_iterate_pages, choose_paginator, iterate_pages
+from metastudio_client.models import SortDirection, TrainingJobSortKey
 from simulated_lists import (
     OPERATION,
     START,
-    RestlessServer,
+    Arguments,
+    ChangingServer,
+    Job,
     SimulatedServer,
+    UntrustedServer,
     ids,
     job,
     jobs,
     options,
-    run,
-    walk_options,
+    random_arguments,
+    read,
 )
 
-WALK = options(consistent=True)
+CONSISTENT = options(consistent=True)
 
 
-def history(seed: int) -> tuple[RestlessServer, list[str] | None]:
-    """Walk through a random list that changes in random ways. No result where the walk gave up."""
+def history(seed: int) -> tuple[ChangingServer, list[str] | None]:
+    """Read a random list that changes at random. The result is None if the iteration gave up."""
     random = Random(seed)
-    chosen, arguments = walk_options(random)
+    chosen, arguments = random_arguments(random)
     filters = {name: value for name, value in arguments.items() if name != "sort_dir"}
-    server = RestlessServer(
+    server = ChangingServer(
         random,
         count=random.randint(0, 40),
         seconds=random.choice((0, 1, 3, 12)),
@@ -52,7 +56,7 @@ def history(seed: int) -> tuple[RestlessServer, list[str] | None]:
         filters=filters,
     )
     try:
-        return server, ids(run(server, arguments, **chosen))
+        return server, ids(read(server, arguments, chosen))
     except ListChangedError:
         return server, None
 
@@ -66,41 +70,39 @@ def check_promise(seed: int) -> bool:
     return True
 
 
-def test_promise_in_seeded_histories() -> None:
+def test_the_promise_holds_in_seeded_histories() -> None:
     kept = sum(check_promise(seed) for seed in range(2500))
-    assert kept >= 2485, "the walk gives up too often"
+    assert kept >= 2485, "the iteration gives up too often"
 
 
 @pytest.mark.slow
-def test_promise_in_many_more_seeded_histories() -> None:
+def test_the_promise_holds_in_many_more_seeded_histories() -> None:
     kept = sum(check_promise(seed) for seed in range(2500, 60_000))
     assert kept >= 57_200
 
 
 @settings(max_examples=500, deadline=None, database=None)
 @given(seed=st.integers(min_value=1_000_000))
-def test_promise_in_histories_of_hypothesis(seed: int) -> None:
+def test_the_promise_holds_in_histories_of_hypothesis(seed: int) -> None:
     check_promise(seed)
 
 
-@pytest.mark.filterwarnings("ignore::metastudio.lists.offset.ListChangedWarning")
-def test_histories_are_hard_plain_iteration_loses_in_them() -> None:
+@pytest.mark.filterwarnings("ignore::metastudio.errors.ListChangedWarning")
+def test_plain_iteration_loses_items_in_such_histories() -> None:
     lost = 0
     for seed in range(300):
         random = Random(seed)
-        server = RestlessServer(random, count=30, seconds=random.choice((1, 12)), churn=0.5, filters={})
+        server = ChangingServer(random, count=30, seconds=random.choice((1, 12)), churn=0.5, filters={})
         try:
-            delivered = ids(run(server, {"sort_key": "create_time"}, **options(page_size=4)))
+            delivered = ids(read(server, {"sort_key": "create_time"}, options(page_size=4)))
         except ListChangedError:
             continue
         lost += not server.always <= set(delivered)
     assert lost > 50
 
 
-def test_histories_are_hard_ties_by_offset_lose_in_them() -> None:
-    """Walking by the cursor is not enough: advancing the offset among ties without overlap loses items too."""
-
-    def walk(server: SimulatedServer, size: int) -> list[str]:
+def test_a_cursor_without_overlap_loses_items_in_such_histories() -> None:
+    def read_without_overlap(server: SimulatedServer, size: int) -> list[str]:
         cursor, offset, delivered = START, 0, list[str]()
         while True:
             page = server.fetch({"sort_key": "create_time", "create_since": cursor, "offset": offset, "limit": size})
@@ -112,8 +114,8 @@ def test_histories_are_hard_ties_by_offset_lose_in_them() -> None:
 
     lost = 0
     for seed in range(300):
-        server = RestlessServer(Random(seed), count=30, seconds=1, churn=0.5, filters={})
-        delivered = set(walk(server, 4))
+        server = ChangingServer(Random(seed), count=30, seconds=1, churn=0.5, filters={})
+        delivered = set(read_without_overlap(server, 4))
         lost += not server.always <= delivered
     assert lost > 50
 
@@ -121,35 +123,35 @@ def test_histories_are_hard_ties_by_offset_lose_in_them() -> None:
 @pytest.mark.parametrize("direction", ["asc", "desc", SortDirection.DESC])
 @pytest.mark.parametrize("page_size", [2, 3, 10, 100])
 @pytest.mark.parametrize("ties", [1, 7, 40, 57])
-def test_a_list_that_stands_still_comes_whole_and_in_order(ties: int, page_size: int, direction: str) -> None:
+def test_an_unchanged_list_is_read_whole_and_in_order(ties: int, page_size: int, direction: str) -> None:
     everything = jobs(57, second=lambda number: number // ties)
     server = SimulatedServer(Random(1).sample(everything, 57))
-    found = run(server, {"sort_dir": direction}, **options(page_size=page_size, consistent=True))
+    found = read(server, {"sort_dir": direction}, options(page_size=page_size, consistent=True))
     assert ids(sorted(found, key=lambda each: each.job_id)) == ids(everything)
     times = [each.create_time for each in found]
     assert times == sorted(times, reverse=direction == "desc")
 
 
-def test_fractions_of_seconds_in_the_data_and_in_the_bounds_are_kept_apart() -> None:
+def test_fractions_of_seconds_in_data_and_bounds() -> None:
     server = SimulatedServer(jobs(60, second=lambda number: number / 8))
     window = {"create_since": START + timedelta(seconds=1.3), "create_until": START + timedelta(seconds=5.6)}
     expected = ids(server.matching(window))
     for direction in ("asc", "desc"):
-        found = ids(run(server, {**window, "sort_dir": direction}, **options(page_size=4, consistent=True)))
+        found = ids(read(server, {**window, "sort_dir": direction}, options(page_size=4, consistent=True)))
         assert sorted(found) == expected
 
 
 def test_cursors_are_whole_seconds() -> None:
     server = SimulatedServer(jobs(60, second=lambda number: number / 8))
     for direction in ("asc", "desc"):
-        run(server, {"sort_dir": direction}, **options(page_size=5, consistent=True))
+        read(server, {"sort_dir": direction}, options(page_size=5, consistent=True))
     bounds = [request.get(name) for request in server.requests for name in ("create_since", "create_until")]
     assert {bound.microsecond for bound in bounds if bound is not None} == {0}
 
 
-def test_requests_of_a_walk() -> None:
+def test_the_requests() -> None:
     server = SimulatedServer(jobs(5))
-    run(server, {"state": ["TRAINING"]}, **options(page_size=3, consistent=True))
+    read(server, {"state": ["TRAINING"]}, options(page_size=3, consistent=True))
     newest = START + timedelta(seconds=4)
     common = {"state": ["TRAINING"], "sort_key": "create_time", "offset": 0}
     assert server.requests == [
@@ -160,23 +162,23 @@ def test_requests_of_a_walk() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{}, {"create_until": START + timedelta(days=1)}])
-def test_jobs_created_while_walking_do_not_keep_it_going(arguments: dict[str, Any]) -> None:
+def test_jobs_created_meanwhile_do_not_keep_the_iteration_going(arguments: dict[str, Any]) -> None:
     server = SimulatedServer(jobs(10))
 
-    def fetch(arguments: Mapping[str, Any]) -> FetchedPage[TrainingJobBasicInfo]:
+    def fetch(arguments: Arguments, throttle: Throttle | None) -> FetchedPage[Job]:
         number = len(server.jobs)
         server.jobs += [job(number + more, number + more) for more in range(5)]
         assert len(server.requests) < 50
         return server.fetch(arguments)
 
-    with closing(iterate_pages(OPERATION, fetch, arguments, Iterations(), **WALK)) as pages:
+    with closing(iterate_pages(OPERATION, fetch, arguments, Executor(), CONSISTENT)) as pages:
         found = [each for page in pages for each in ids(page.items)]
     assert found == ids(jobs(15))
 
 
-def test_pages_say_where_they_are_and_hold_only_what_is_new() -> None:
+def test_pages_hold_new_items_and_their_offset() -> None:
     server = SimulatedServer(jobs(7, second=lambda number: number // 2))
-    pages = list(iterate_pages(OPERATION, server.fetch, {}, Iterations(), **options(page_size=4, consistent=True)))
+    pages = list(iterate_pages(OPERATION, server.fetch, {}, Executor(), options(page_size=4, consistent=True)))
     assert [(page.offset, ids(page.items), page.total) for page in pages] == [
         (0, ["0000", "0001", "0002", "0003"], 7),
         (4, ["0004", "0005"], 7),
@@ -185,33 +187,33 @@ def test_pages_say_where_they_are_and_hold_only_what_is_new() -> None:
     assert all(page.request_id for page in pages)
 
 
-def test_an_empty_list_is_one_empty_page() -> None:
+def test_an_empty_list_gives_one_empty_page() -> None:
     server = SimulatedServer([])
-    (page,) = iterate_pages(OPERATION, server.fetch, {}, Iterations(), **WALK)
+    (page,) = iterate_pages(OPERATION, server.fetch, {}, Executor(), CONSISTENT)
     assert (page.items, page.total) == ([], 0)
 
 
 @pytest.mark.parametrize("most", [0, 1, 4, 6, 100])
 def test_max_items(most: int) -> None:
     server = SimulatedServer(jobs(9, second=lambda number: number // 4))
-    assert len(run(server, {}, **options(page_size=3, max_items=most, consistent=True))) == min(most, 9)
+    assert len(read(server, {}, options(page_size=3, max_items=most, consistent=True))) == min(most, 9)
     assert len(server.requests) == 0 if most == 0 else server.requests
 
 
 @pytest.mark.anyio
-async def test_async_walk_keeps_the_promise_too() -> None:
+async def test_the_promise_holds_async() -> None:
     for seed in range(100):
-        server = RestlessServer(Random(seed), count=30, seconds=3, churn=0.5, filters={})
+        server = ChangingServer(Random(seed), count=30, seconds=3, churn=0.5, filters={})
         pages = async_iterate_pages(
-            OPERATION, server.afetch, {}, AsyncIterations(), **options(page_size=5, consistent=True)
+            OPERATION, server.async_fetch, {}, AsyncExecutor(), options(page_size=5, consistent=True)
         )
         found = [each.job_id async for each in async_items(pages)]
         assert len(found) == len(set(found))
         assert server.always <= set(found)
 
 
-def test_over_http_with_the_real_client() -> None:
-    server = RestlessServer(Random(3), count=40, seconds=4, churn=0.6, filters={"state": ["TRAINING"]})
+def test_the_promise_holds_over_http() -> None:
+    server = ChangingServer(Random(3), count=40, seconds=4, churn=0.6, filters={"state": ["TRAINING"]})
 
     def answer(request: Received) -> Answer:
         arguments: dict[str, Any] = dict(parse_qsl(urlsplit(request.target).query))
@@ -235,75 +237,66 @@ def test_over_http_with_the_real_client() -> None:
     assert server.always <= set(found)
 
 
-# What a walk cannot do
+# What is refused
 
 
 @pytest.mark.parametrize(
     ("arguments", "given", "message"),
     [
-        ({"sort_key": "name"}, {}, "leave sort_key out"),
+        ({"sort_key": "name"}, {}, "omit sort_key"),
         ({}, {"page_size": 1}, "2 or more"),
     ],
 )
-def test_refused_at_the_call(arguments: dict[str, Any], given: dict[str, Any], message: str) -> None:
+def test_bad_arguments_are_refused_at_the_call(arguments: dict[str, Any], given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        plan(OPERATION, arguments, **options(**{**WALK, **given}))
+        choose_paginator(OPERATION, arguments, options(consistent=True, **given))
 
 
-def test_the_key_that_the_walk_goes_by_may_be_named() -> None:
+def test_the_sort_key_of_the_order_may_be_given() -> None:
     for key in ("create_time", TrainingJobSortKey.CREATE_TIME):
-        assert len(run(SimulatedServer(jobs(5)), {"sort_key": key}, **WALK)) == 5
+        assert len(read(SimulatedServer(jobs(5)), {"sort_key": key}, CONSISTENT)) == 5
 
 
-def changed_contract(change: Callable[[dict[str, Any]], object]) -> operation.Operation:
-    from metastudio_client.contract import OPERATIONS
-
-    raw = json.loads(json.dumps(OPERATIONS["list_training_jobs"]))
-    raw["success"] = {}
-    change(raw["x-list"])
-    return operation.read({"list_training_jobs": raw})["list_training_jobs"]
+def without_direction(rules: ListRules) -> ListRules:
+    assert rules.order is not None
+    return rules._replace(order=rules.order._replace(direction=None))
 
 
-NO_WAY: list[Callable[[dict[str, Any]], object]] = [
-    lambda rules: rules.pop("order"),
-    lambda rules: rules["order"].pop("direction"),
-    lambda rules: rules["filters"].pop("create_since"),
-    lambda rules: rules["filters"]["create_until"].update(op="lt"),
-    lambda rules: rules["filters"]["create_until"].update(property="/last_update_time"),
+def changed_filter(name: str, **changes: str) -> Callable[[ListRules], ListRules]:
+    return lambda rules: rules._replace(filters={**rules.filters, name: rules.filters[name]._replace(**changes)})
+
+
+WITHOUT_TIME_ORDER: list[Callable[[ListRules], ListRules]] = [
+    lambda rules: rules._replace(order=None),
+    without_direction,
+    lambda rules: rules._replace(
+        filters={name: each for name, each in rules.filters.items() if name != "create_since"}
+    ),
+    changed_filter("create_until", op="lt"),
+    changed_filter("create_until", property="/last_update_time"),
 ]
 
 
-@pytest.mark.parametrize("change", NO_WAY)
-def test_contracts_that_state_nothing_to_walk_by(change: Callable[[dict[str, Any]], object]) -> None:
+@pytest.mark.parametrize("change", WITHOUT_TIME_ORDER)
+def test_contracts_without_an_order_by_time(change: Callable[[ListRules], ListRules]) -> None:
+    assert OPERATION.list_rules is not None
+    changed = replace(OPERATION, list_rules=change(OPERATION.list_rules))
     with pytest.raises(ValueError, match=r"consistent=True is not possible.*x-list"):
-        plan(changed_contract(change), {}, **WALK)
-    plan(changed_contract(change), {}, **options())
+        choose_paginator(changed, {}, CONSISTENT)
+    choose_paginator(changed, {}, options())
 
 
-Jobs = list[TrainingJobBasicInfo]
-Spoil = Callable[[Mapping[str, Any], Jobs, int], tuple[Any, Any]]
+Jobs = list[Job]
+Spoil = Callable[[Arguments, Jobs, int], tuple[Any, Any]]
 
 
-class Hostile(SimulatedServer):
-    """Gives what `spoil` makes of each right answer."""
-
-    def __init__(self, jobs: Jobs, spoil: Spoil) -> None:
-        super().__init__(list(jobs))
-        self._spoil = spoil
-
-    def fetch(self, arguments: Mapping[str, Any]) -> FetchedPage[TrainingJobBasicInfo]:
-        assert len(self.requests) < 200, "the walk does not end"
-        page = super().fetch(arguments)
-        return FetchedPage(*self._spoil(arguments, page.items, page.total or 0), None)
-
-
-def timed(time: Any) -> TrainingJobBasicInfo:
+def timed(time: Any) -> Job:
     found = job(1)
     found.create_time = time
     return found
 
 
-def unbounded(asked: Mapping[str, Any], bound: str) -> Jobs:
+def unbounded(asked: Arguments, bound: str) -> Jobs:
     return SimulatedServer(SPREAD).answer({name: value for name, value in asked.items() if name != bound})[0]
 
 
@@ -311,7 +304,7 @@ TIES = jobs(30, second=lambda _: 0)
 SPREAD = jobs(30)
 ENDLESS = jobs(3000, second=lambda _: 0)
 
-UNWALKABLE: dict[str, tuple[Jobs, str, Spoil]] = {
+FAULTY: dict[str, tuple[Jobs, str, Spoil]] = {
     "unordered page": (SPREAD, "did not order", lambda _, items, total: (items[::-1], total)),
     "ignores desc": (SPREAD, "did not order", lambda asked, _, total: (SPREAD[: asked["limit"]], total)),
     "the same page again": (
@@ -345,7 +338,7 @@ UNWALKABLE: dict[str, tuple[Jobs, str, Spoil]] = {
     "time without zone": (SPREAD, "no readable time", lambda _, items, total: ([timed(datetime(2024, 1, 1))], total)),
 }
 
-WALKABLE: dict[str, tuple[Jobs, Spoil]] = {
+TOLERATED: dict[str, tuple[Jobs, Spoil]] = {
     "fewer than asked, ties": (TIES, lambda _, items, total: (items[:2], total)),
     "fewer than asked": (SPREAD, lambda _, items, total: (items[:3], total)),
     "no count, ties": (TIES, lambda _, items, total: (items, None)),
@@ -357,65 +350,65 @@ WALKABLE: dict[str, tuple[Jobs, Spoil]] = {
 }
 
 
-@pytest.mark.parametrize(("data", "message", "spoil"), UNWALKABLE.values(), ids=UNWALKABLE.keys())
-def test_servers_that_cannot_be_walked(data: Jobs, message: str, spoil: Spoil) -> None:
+@pytest.mark.parametrize(("data", "message", "spoil"), FAULTY.values(), ids=FAULTY.keys())
+def test_servers_that_do_not_keep_the_order_are_refused(data: Jobs, message: str, spoil: Spoil) -> None:
     with pytest.raises(ListChangedError, match=message):
-        run(Hostile(data, spoil), {}, **WALK)
+        read(UntrustedServer(data, spoil), {}, CONSISTENT)
 
 
-@pytest.mark.parametrize(("data", "spoil"), WALKABLE.values(), ids=WALKABLE.keys())
-def test_servers_that_are_walked_all_the_same(data: Jobs, spoil: Spoil) -> None:
-    assert sorted(ids(run(Hostile(data, spoil), {}, **WALK))) == ids(data)
+@pytest.mark.parametrize(("data", "spoil"), TOLERATED.values(), ids=TOLERATED.keys())
+def test_other_faults_of_servers_are_tolerated(data: Jobs, spoil: Spoil) -> None:
+    assert sorted(ids(read(UntrustedServer(data, spoil), {}, CONSISTENT))) == ids(data)
 
 
-def test_a_group_that_changes_whenever_it_is_read_is_given_up() -> None:
+def test_gives_up_on_a_second_that_changes_each_time() -> None:
     server = SimulatedServer(jobs(30, second=lambda _: 0))
 
-    def fetch(arguments: Mapping[str, Any]) -> FetchedPage[TrainingJobBasicInfo]:
+    def fetch(arguments: Arguments, throttle: Throttle | None) -> FetchedPage[Job]:
         if arguments["offset"]:
             server.jobs.pop(0)
             server.jobs.append(job(len(server.requests) + 100))
         return server.fetch(arguments)
 
     with pytest.raises(ListChangedError, match="times in a row"):
-        list(iterate_pages(OPERATION, fetch, {}, Iterations(), **WALK))
+        list(iterate_pages(OPERATION, fetch, {}, Executor(), CONSISTENT))
     assert len(server.requests) < 40
 
 
-def test_a_group_of_ties_is_read_again_only_from_its_start_and_delivers_nothing_twice() -> None:
+def test_a_second_that_changes_is_read_again_without_repeating_items() -> None:
     server = SimulatedServer(jobs(30, second=lambda _: 0))
     first = server.jobs[0]
 
-    def fetch(arguments: Mapping[str, Any]) -> FetchedPage[TrainingJobBasicInfo]:
+    def fetch(arguments: Arguments, throttle: Throttle | None) -> FetchedPage[Job]:
         if arguments["offset"] == 9 and first in server.jobs:
             server.jobs.remove(first)
         return server.fetch(arguments)
 
-    pages = list(iterate_pages(OPERATION, fetch, {}, Iterations(), **WALK))
+    pages = list(iterate_pages(OPERATION, fetch, {}, Executor(), CONSISTENT))
     assert [each for page in pages for each in ids(page.items)] == ids(jobs(30))
     assert [request["offset"] for request in server.requests] == [0, 0, 0, 9, 0, 9, 18, 27]
 
 
-def test_restarts_are_counted_for_each_second_anew() -> None:
+def test_restarts_are_counted_per_second() -> None:
     server = SimulatedServer(jobs(400, second=lambda number: number // 16))
     disturbed = set[datetime]()
 
-    def fetch(arguments: Mapping[str, Any]) -> FetchedPage[TrainingJobBasicInfo]:
+    def fetch(arguments: Arguments, throttle: Throttle | None) -> FetchedPage[Job]:
         if arguments["offset"] and arguments["create_since"] not in disturbed:
             disturbed.add(arguments["create_since"])
             server.jobs.remove(next(each for each in server.jobs if each.create_time == arguments["create_since"]))
         return server.fetch(arguments)
 
-    pages = list(iterate_pages(OPERATION, fetch, {}, Iterations(), **WALK))
-    assert len(disturbed) > RESTARTS
+    pages = list(iterate_pages(OPERATION, fetch, {}, Executor(), CONSISTENT))
+    assert len(disturbed) > MAX_RESTARTS
     assert [each for page in pages for each in ids(page.items)] == ids(jobs(400))
 
 
-def test_a_walk_does_not_warn_of_what_it_copes_with() -> None:
+def test_no_warning_if_the_list_shrinks() -> None:
     server = SimulatedServer(jobs(30))
 
-    def fetch(arguments: Mapping[str, Any]) -> FetchedPage[TrainingJobBasicInfo]:
+    def fetch(arguments: Arguments, throttle: Throttle | None) -> FetchedPage[Job]:
         server.jobs.pop()
         return server.fetch(arguments)
 
-    assert list(iterate_pages(OPERATION, fetch, {}, Iterations(), **WALK))  # warnings are errors in this suite
+    assert list(iterate_pages(OPERATION, fetch, {}, Executor(), CONSISTENT))  # warnings are errors in this suite

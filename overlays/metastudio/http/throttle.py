@@ -1,35 +1,34 @@
-"""When the requests of an iteration may start: at most so many a second, and none while the server asks for quiet.
+"""When the requests of an iteration may start: at a limited rate, and not while the server asks for a pause.
 
-One 429 stops all starts, not only the request that got it: the limits are those of the tenant (10 to 20 requests a
-second for sibling operations, facts.md 4.2), so the other requests would be refused too, and refused ones may count.
+One 429 delays every request of the iteration, because the service limits the rate of the whole account
+(docs/service-notes.md#limits-and-throttling): the other requests would be refused too, and refused ones may count.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 
 from metastudio.errors import RateLimitError
+from metastudio.http.logs import logger
 from metastudio.http.retry import THROTTLED, Stop, Wait
 
 LONGEST_PAUSE = 60.0
-"""Seconds. A server that asks for a longer pause is not waited for: the error surfaces instead."""
-PAUSES_IN_A_ROW = 5
-"""Pauses after which no request succeeded before the error surfaces."""
+"""Seconds. If a server asks for a longer pause, the error is raised instead."""
+MAX_PAUSES = 5
+"""Pauses in a row without a successful request before the error is raised."""
 FIRST_PAUSE = 2.0
-"""Seconds at most after a 429 that says nothing; doubles. The vendor advises 2 to 5 (facts.md 4.2)."""
-
-_log = logging.getLogger("metastudio")
+"""Seconds to pause at most after a 429 without Retry-After. Each further pause in a row doubles it."""
 
 
-class Pace:
-    """Shared by all requests of one iteration. Safe between threads; waits for nothing itself.
+class Throttle:
+    """Limits the starts of one iteration's requests. Thread-safe; tells how long to wait, but never waits itself.
 
-    `clock` gives seconds on a monotonic scale, `random` numbers from 0 to below 1. `over` tells that the iteration has
-    ended: what is still under way is not repeated then.
+    Args:
+        max_rate: Starts per second, or None for no limit.
+        clock: Returns monotonic seconds.
+        random: Returns numbers from 0 to below 1.
+        over: Returns whether the iteration has ended. Failed requests are not retried then.
     """
 
     def __init__(
@@ -40,17 +39,22 @@ class Pace:
         random: Callable[[], float],
         over: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.over = over
         self._interval = 1.0 / max_rate if max_rate else 0.0
         self._clock = clock
         self._random = random
         self._lock = threading.Lock()
         self._next_start = float("-inf")
         self._pauses = 0
-        self._in_a_row = 0
-        self.over = over
+        self._pauses_in_a_row = 0
 
     def start(self) -> tuple[float, int]:
-        """Return the seconds to wait before asking again, and a ticket. With 0 s the request may, and must, start."""
+        """Ask to start a request.
+
+        Returns:
+            The seconds to wait before asking again, and a ticket. If they are 0, the request must start now and report
+            its result with the ticket.
+        """
         with self._lock:
             now = self._clock()
             if now < self._next_start:
@@ -58,44 +62,46 @@ class Pace:
             self._next_start = now + self._interval
             return 0.0, self._pauses
 
-    @contextmanager
-    def applied(self, ticket: int) -> Generator[None]:
-        """Note how the request in the block ends; what sends it finds this pace in `pace_of_iteration` meanwhile."""
-        token = pace_of_iteration.set(self)
-        try:
-            yield
-        finally:
-            pace_of_iteration.reset(token)
+    def succeeded(self, ticket: int) -> None:
+        """Report that a request succeeded."""
         with self._lock:
             if ticket == self._pauses:
-                self._in_a_row = 0
+                self._pauses_in_a_row = 0
 
     def refused(self, ticket: int, error: RateLimitError) -> None:
-        """Note that a request was refused: none starts before the pause is over.
+        """Report that a request was refused with a 429: no request starts before a pause is over.
 
-        Requests that were in flight together and are refused together count once.
+        Requests that were in flight together carry the same ticket. If several of them are refused, they count once.
 
         Raises:
-            RateLimitError: `error` again, where the pause would be too long, or one too many.
+            RateLimitError: `error` again, because the pause would be too long or the pauses do not help.
         """
+        pause = error.retry_after or 0.0
         with self._lock:
-            asked = error.retry_after or 0.0
-            if asked > LONGEST_PAUSE or self._in_a_row >= PAUSES_IN_A_ROW:
-                error.add_note(f"Not waited for: {asked:.0f} s asked for, {self._in_a_row} pauses in vain before.")
+            if pause > LONGEST_PAUSE:
+                error.add_note(f"Not retried: the server asks to wait {pause:.0f} s, more than {LONGEST_PAUSE:.0f} s.")
                 raise error
-            pause = asked
-            if ticket == self._pauses:
-                grown = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._in_a_row)
-                pause = max(asked, grown * (0.5 + self._random() / 2))
+            if self._pauses_in_a_row >= MAX_PAUSES:
+                error.add_note(f"Not retried: the server refused requests after {MAX_PAUSES} pauses in a row.")
+                raise error
+            is_first = ticket == self._pauses
+            if is_first:
+                backoff = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._pauses_in_a_row)
+                pause = max(pause, backoff * (0.5 + self._random() / 2))
                 self._pauses += 1
-                self._in_a_row += 1
-                _log.info("the server limits the rate: no request of this iteration starts for %.1f s", pause)
+                self._pauses_in_a_row += 1
             self._next_start = max(self._next_start, self._clock() + pause)
+        if is_first:
+            logger.info("the server limits the rate: no request of this iteration starts for %.1f s", pause)
 
     def judge(self, status: int | None, decision: Wait | Stop) -> Wait | Stop:
-        """Return what to do after an attempt of the block failed, where a single call would do `decision`.
+        """Return what to do after a failed attempt, where a call outside an iteration would do `decision`.
 
-        A 429 is left to the pause of the whole iteration. A repeated attempt takes its place among the starts.
+        A 429 is left to `refused`, which delays the whole iteration. Other retries count as starts.
+
+        Args:
+            status: The HTTP status, or None if no complete response arrived.
+            decision: What the retry policy says.
         """
         if status == THROTTLED or self.over():
             return Stop("")
@@ -103,10 +109,6 @@ class Pace:
             return decision
         with self._lock:
             now = self._clock()
-            place = max(self._next_start, now)
-            self._next_start = place + self._interval
-            return Wait(max(decision.seconds, place - now))
-
-
-pace_of_iteration: ContextVar[Pace | None] = ContextVar("pace_of_iteration", default=None)
-"""The pace of the iteration that a request belongs to. A session follows it."""
+            start = max(self._next_start, now)
+            self._next_start = start + self._interval
+            return Wait(max(decision.seconds, start - now))

@@ -1,13 +1,18 @@
-"""The iterations that a client has running, so that closing the client leaves nothing behind."""
+"""Runs the requests that iterations send ahead, so that closing the client ends all of them.
+
+An iteration can be dropped anywhere, and the garbage collector then ends it in whatever thread it runs, at any point.
+What such an end calls (`StopSignal.set`, `Executor.end`) therefore takes no lock and waits for nothing.
+"""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import copy_context
-from os import getpid
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakSet
 
 from metastudio.errors import ConfigurationError
 
@@ -18,111 +23,110 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 T = TypeVar("T")
 
-CLOSED = "the client was closed while it was iterated; keep it open until the last item is read"
+CLOSED = "the client was closed while a list was read; keep it open until the last item is read"
 
 
-class Iteration:
-    """A blocking iteration: what stops it, and its threads, which are there from the first request sent ahead."""
+class StopSignal:
+    """A `threading.Event` whose `set` takes no lock: `SimpleQueue.put` is made to be called from finalisers."""
 
-    def __init__(self, concurrency: int, begun: Callable[[], None]) -> None:
-        self.stop = threading.Event()
-        self._process = getpid()
-        self._concurrency = concurrency
-        self._begun = begun
-        self._executor: ThreadPoolExecutor | None = None
+    def __init__(self) -> None:
+        self._is_set = False
+        self._queue = SimpleQueue[None]()
 
-    @property
-    def inherited(self) -> bool:
-        """Whether a fork has left the threads, and whatever locks they hold, in the parent process."""
-        return self._process != getpid()
+    def is_set(self) -> bool:
+        """Return whether the signal was set."""
+        return self._is_set
 
-    def start(self, work: Callable[[A], T], argument: A) -> Future[T]:
-        """Have a thread do `work`, in the context of the caller."""
-        if self._executor is None:
-            from concurrent.futures import ThreadPoolExecutor
+    def set(self) -> None:
+        """Set the signal and wake those that wait for it."""
+        self._is_set = True
+        self._queue.put(None)
 
-            self._executor = ThreadPoolExecutor(self._concurrency, "metastudio page", self._begun)
-        return self._executor.submit(copy_context().run, work, argument)
-
-    def result(self, work: Future[T]) -> T:
-        """Wait for what a thread does."""
-        if self.inherited:
-            raise ConfigurationError("an iteration cannot be continued in a forked process; begin another one there")
-        return work.result()
-
-    def end(self) -> None:
-        """Start nothing any more. The threads end by themselves, with the answers that they wait for."""
-        self.stop.set()
-        if self._executor is not None and not self.inherited:
-            self._executor.shutdown(wait=False)
+    def wait(self, seconds: float) -> None:
+        """Wait for the signal, at most so many seconds."""
+        with suppress(Empty):
+            self._queue.get(timeout=seconds)
+            self._queue.put(None)  # wakes the next that waits
 
 
-class Iterations:
-    """The blocking iterations of a client."""
+class Executor:
+    """The blocking iterations of a client, and the threads they share. Thread-safe."""
 
     def __init__(self) -> None:
         self._closed = False
-        self._lock = threading.Lock()
-        self._running: set[Iteration] = set()
-        self._threads = WeakSet[threading.Thread]()  # those that have ended vanish
+        self._lock = threading.Lock()  # guards the making of the pool only
+        self._pool: ThreadPoolExecutor | None = None
+        self._running = set[StopSignal]()  # a set adds, discards and copies in one step
+
+    def begin(self) -> StopSignal:
+        """Register an iteration, and return what stops it.
+
+        Raises:
+            ConfigurationError: The client is closed.
+        """
+        stop = StopSignal()
+        self._running.add(stop)  # before the check, so that `close` misses none
+        if self._closed:
+            self.end(stop)
+            raise ConfigurationError(CLOSED)
+        return stop
+
+    def end(self, stop: StopSignal) -> None:
+        """Stop an iteration: its requests in flight end by themselves, and those that wait are not sent."""
+        self._running.discard(stop)
+        stop.set()
+
+    def submit(self, function: Callable[[A], T], argument: A) -> Future[T]:
+        """Call a function in a thread, in the context of the caller.
+
+        Raises:
+            ConfigurationError: The client is closed.
+        """
+        pool = self._threads()
+        try:
+            return pool.submit(copy_context().run, function, argument)
+        except RuntimeError:
+            if self._closed:
+                raise ConfigurationError(CLOSED) from None
+            raise
 
     def close(self) -> None:
-        """Start nothing any more, and wait for what is in flight in threads. Readers get a ConfigurationError."""
+        """Stop all iterations, and wait for their requests in flight. Their readers get a ConfigurationError."""
         with self._lock:
             self._closed = True
-            for iteration in self._running:
-                iteration.end()
-            threads = list(self._threads)
-        for thread in threads:
-            if thread is not threading.current_thread():
-                thread.join()
+        for stop in self._running.copy():
+            stop.set()
+        if self._pool is not None:
+            self._pool.shutdown()
 
-    def begin(self, concurrency: int) -> Iteration:
-        """Return a new iteration."""
+    def _threads(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._closed:
                 raise ConfigurationError(CLOSED)
-            iteration = Iteration(concurrency, self._keep_thread)
-            self._running.add(iteration)
-        return iteration
+            if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor
 
-    def start(self, iteration: Iteration, work: Callable[[A], T], argument: A) -> Future[T]:
-        """Have a thread of an iteration do `work`."""
-        with self._lock:
-            if self._closed:
-                raise ConfigurationError(CLOSED)
-            return iteration.start(work, argument)
-
-    def end(self, iteration: Iteration) -> None:
-        """Stop an iteration."""
-        if iteration.inherited:
-            return
-        with self._lock:
-            self._running.discard(iteration)
-        iteration.end()
-
-    def _keep_thread(self) -> None:
-        with self._lock:
-            self._threads.add(threading.current_thread())
+                # The iterations bound the number of their requests, and so of the threads.
+                self._pool = ThreadPoolExecutor(sys.maxsize, "metastudio page")
+            return self._pool
 
 
-class AsyncIterations:
-    """The asynchronous iterations of a client."""
+class AsyncExecutor:
+    """The asynchronous iterations of a client, and their tasks."""
 
     def __init__(self) -> None:
-        self.closed = False
+        self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def aclose(self) -> None:
-        """Cancel what is in flight and wait until it has ended. Readers get a ConfigurationError."""
-        self.closed = True
-        await cancel(list(self._tasks))
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a task and track it until it is done.
 
-    def start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a task, and keep it in mind until it has ended."""
+        Raises:
+            ConfigurationError: The client is closed.
+        """
         import asyncio
 
-        if self.closed:
+        if self._closed:
             coroutine.close()
             raise ConfigurationError(CLOSED)
         task = asyncio.create_task(coroutine)
@@ -130,9 +134,30 @@ class AsyncIterations:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    async def result(self, task: asyncio.Task[T]) -> T:
+        """Await a task.
+
+        Raises:
+            ConfigurationError: The client was closed, which cancelled the task.
+        """
+        import asyncio
+
+        try:
+            return await task
+        except asyncio.CancelledError:
+            reader = asyncio.current_task()
+            if self._closed and reader is not None and not reader.cancelling():
+                raise ConfigurationError(CLOSED) from None
+            raise
+
+    async def aclose(self) -> None:
+        """Cancel all tasks and wait until they are done. Their readers get a ConfigurationError."""
+        self._closed = True
+        await cancel(list(self._tasks))
+
 
 async def cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait until they have ended."""
+    """Cancel tasks and wait until they are done."""
     import asyncio
 
     for task in tasks:

@@ -1,174 +1,152 @@
-"""Going through a list: checks the options at the call, chooses the plan, and runs it.
+"""Entry points for reading a list: they check the arguments and choose how to read.
 
-Plain iteration reads by offset, ahead of the reader (`metastudio.lists.offset`); `consistent=True` walks along the order
-(`metastudio.lists.keyset`). How an operation pages, orders and bounds comes from its `x-list`.
+Plain iteration reads by offset (`metastudio.lists.offset`), `consistent=True` along an order by time
+(`metastudio.lists.keyset`). The contract's `x-list` names the parameters for paging, order and bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, closing
+from itertools import permutations
+from typing import Any, TypeVar
 
-from metastudio_client._engine import Page
-from metastudio_client.types import UNSET
-
-from metastudio.contract.arguments import check_time
-from metastudio.contract.json_pointer import pointer_getter
-from metastudio.contract.operation import ListRules, Operation
-from metastudio.lists.executor import AsyncIterations, Iterations
-from metastudio.lists.keyset import Walk, route
-from metastudio.lists.offset import OffsetPlan, Plan
-from metastudio.lists.prefetch import AsyncFetch, Fetch, async_pages, pages
-
-if TYPE_CHECKING:
-    from metastudio_client._engine import IterateOptions
+from metastudio.contract.operation import Operation
+from metastudio.lists.base import AsyncFetch, Fetch, Paginator, list_rules
+from metastudio.lists.executor import AsyncExecutor, Executor
+from metastudio.lists.keyset import KeysetPaginator
+from metastudio.lists.offset import OffsetPaginator
+from metastudio.lists.options import IterateOptions, Page
+from metastudio.lists.prefetch import async_pages, pages
 
 T = TypeVar("T")
+
+DEFAULT_PAGE_SIZE = 100
 
 
 def iterate_pages(
     operation: Operation,
     fetch: Fetch[T],
     arguments: Mapping[str, Any],
-    iterations: Iterations,
-    **options: Unpack[IterateOptions],
+    executor: Executor,
+    options: IterateOptions,
 ) -> Generator[Page[T], None, None]:
     """Return the pages of a list, lazily.
 
-    `fetch` is given keyword arguments of the generated function: those of `arguments`, and plain text, integers and
-    aware times for paging, order and bounds. It may be called from several threads at once. Errors as in `plan`.
+    Args:
+        operation: The list operation.
+        fetch: Sends one request. May be called from several threads at once.
+        arguments: Keyword arguments of the operation, already checked by themselves. Those for paging, order and bounds
+            are added as integers, plain text and times with a zone.
+        executor: Runs the requests that are sent ahead.
+        options: How to read.
+
+    Raises:
+        TypeError, ValueError: See `choose_paginator`; raised at the call, not at the first page.
     """
-    chosen: Plan[T] = plan(operation, arguments, **options)
-    return pages(chosen, fetch, iterations, concurrency=options["concurrency"], max_rate=options["max_rate"])
+    return pages(choose_paginator(operation, arguments, options), fetch, executor, options)
 
 
 def async_iterate_pages(
     operation: Operation,
     fetch: AsyncFetch[T],
     arguments: Mapping[str, Any],
-    iterations: AsyncIterations,
-    **options: Unpack[IterateOptions],
+    executor: AsyncExecutor,
+    options: IterateOptions,
 ) -> AsyncGenerator[Page[T], None]:
-    """Return the pages of a list, lazily, like `iterate_pages`. Checked at the call, not at the first page."""
-    chosen: Plan[T] = plan(operation, arguments, **options)
-    return async_pages(chosen, fetch, iterations, concurrency=options["concurrency"], max_rate=options["max_rate"])
+    """Return the pages of a list, lazily, like `iterate_pages`."""
+    return async_pages(choose_paginator(operation, arguments, options), fetch, executor, options)
+
+
+def items(found: Generator[Page[T], None, None]) -> Generator[T, None, None]:
+    """Yield the items of pages."""
+    with closing(found):
+        for page in found:
+            yield from page.items
+
+
+async def async_items(found: AsyncGenerator[Page[T], None]) -> AsyncGenerator[T, None]:
+    """Yield the items of pages."""
+    async with aclosing(found):
+        async for page in found:
+            for item in page.items:
+                yield item
 
 
 def find(operation: Operation, fetch: Fetch[T], parameter: str, identity: str) -> T | None:
-    """Return the item of a list whose ID is `identity`, None where there is none.
+    """Return the item with this identity, or None if the list has none.
 
-    Asks with the filter `parameter` (a keyword argument) and compares what comes: a server that takes the filter for
-    part of an ID, or ignores it, is read on.
+    The identities of the response are compared: a server may take the filter for part of an identity, or ignore it.
+
+    Args:
+        operation: The list operation.
+        fetch: Sends one request.
+        parameter: Keyword argument of the filter by identity.
+        identity: The identity.
 
     Raises:
-        TypeError, ValueError: an ID that is no text, or empty, which would ask for everything.
+        TypeError: The identity is not text.
+        ValueError: The identity is blank, which would match every item.
     """
-    search: Plan[T] = _search(operation, parameter, identity)
-    identity_of = _identity(operation)
-    while not search.done and (request := search.next()):
-        page = search.take(request, fetch(request.arguments))
+    search: Paginator[T] = _search(operation, parameter, identity)
+    while not search.done and (request := search.next_request()):
+        page = search.receive(request, fetch(request.arguments, None))
         for item in page.items if page else ():
-            if identity_of(item) == identity:
+            if search.identity_of(item) == identity:
                 return item
     return None
 
 
 async def async_find(operation: Operation, fetch: AsyncFetch[T], parameter: str, identity: str) -> T | None:
-    """Do as `find` does."""
-    search: Plan[T] = _search(operation, parameter, identity)
-    identity_of = _identity(operation)
-    while not search.done and (request := search.next()):
-        page = search.take(request, await fetch(request.arguments))
+    """Return the item with this identity, or None, like `find`."""
+    search: Paginator[T] = _search(operation, parameter, identity)
+    while not search.done and (request := search.next_request()):
+        page = search.receive(request, await fetch(request.arguments, None))
         for item in page.items if page else ():
-            if identity_of(item) == identity:
+            if search.identity_of(item) == identity:
                 return item
     return None
 
 
-def _search(operation: Operation, parameter: str, identity: object) -> Plan[Any]:
+def _search(operation: Operation, parameter: str, identity: object) -> Paginator[Any]:
+    message = f"{parameter} must be the ID of one item, not {identity!r}"
     if not isinstance(identity, str):
-        raise TypeError(f"{parameter} is text; not {identity!r}")
+        raise TypeError(message)
     if not identity.strip():
-        raise ValueError(f"{parameter} is empty, which would ask for everything; say which one")
-    page_size = min(100, _rules(operation).max_limit or 100)
-    return _by_offset(operation, {parameter: identity}, page_size, None)
+        raise ValueError(message)
+    return choose_paginator(operation, {parameter: identity}, IterateOptions())
 
 
-def plan(operation: Operation, arguments: Mapping[str, Any], **options: Unpack[IterateOptions]) -> Plan[Any]:
-    """Check everything that can be wrong with a call, and return how to go through the list.
+def choose_paginator(operation: Operation, arguments: Mapping[str, Any], options: IterateOptions) -> Paginator[Any]:
+    """Return the paginator for a list, after checking what the contract says about arguments and options.
 
     Raises:
-        TypeError: an option of the wrong type, or a paging parameter among the arguments.
-        ValueError: an option out of its range, a time without a zone, a time window that ends before it begins, or
-            `consistent` where the contract states nothing that a walk could go by.
+        TypeError: The arguments hold one for paging.
+        ValueError: The operation is not a list, the page size is above the contract's maximum, the bounds of a time are
+            swapped, or `consistent` is not possible.
     """
-    rules = _rules(operation)
-    arguments = {name: value for name, value in arguments.items() if value is not None and value is not UNSET}
-    _check_options(rules, options)
-    _check_arguments(operation, rules, arguments)
-    page_size, max_items = options["page_size"], options["max_items"]
-    if options["consistent"]:
-        return Walk(route(operation), arguments, page_size=page_size, max_items=max_items)
-    return _by_offset(operation, arguments, page_size, max_items)
-
-
-def _by_offset(
-    operation: Operation, arguments: Mapping[str, Any], page_size: int, max_items: int | None
-) -> OffsetPlan[Any]:
-    rules = _rules(operation)
-    return OffsetPlan(
-        arguments,
-        offset=operation.parameters[rules.offset].python_name,
-        limit=operation.parameters[rules.limit].python_name,
-        identity=_identity(operation),
-        page_size=page_size,
-        max_items=max_items,
-    )
-
-
-def _rules(operation: Operation) -> ListRules:
-    if operation.list_rules is None:
-        raise ValueError(f"{operation.id} is no list: its contract has no x-list")
-    return operation.list_rules
-
-
-def _identity(operation: Operation) -> Callable[[Any], Any]:
-    return pointer_getter(_rules(operation).identity)
-
-
-def _check_options(rules: ListRules, options: IterateOptions) -> None:
-    _check_integer("page_size", options["page_size"], 1, rules.max_limit)
-    _check_integer("concurrency", options["concurrency"], 1)
-    if options["max_items"] is not None:
-        _check_integer("max_items", options["max_items"], 0)
-    rate = cast(object, options["max_rate"])
-    if rate is not None:
-        if isinstance(rate, bool) or not isinstance(rate, int | float):
-            raise TypeError(f"max_rate is a number of requests a second, or None; not {rate!r}")
-        if not rate > 0:
-            raise ValueError(f"max_rate is a number of requests a second above 0, or None; not {rate!r}")
-
-
-def _check_integer(name: str, value: object, least: int, most: int | None = None) -> None:
-    allowed = f"{least} or more" if most is None else f"from {least} to {most}"
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is an integer, {allowed}; not {value!r}")
-    if value < least or (most is not None and value > most):
-        raise ValueError(f"{name} is {allowed}; not {value}")
-
-
-def _check_arguments(operation: Operation, rules: ListRules, arguments: Mapping[str, Any]) -> None:
+    rules = list_rules(operation)
     for parameter in (rules.offset, rules.limit):
         name = operation.parameters[parameter].python_name
         if name in arguments:
-            raise TypeError(f"iterating does the paging, so it takes no {name}; it takes page_size and max_items")
-    by_name = operation.by_python_name
-    times = {name: value for name, value in arguments.items() if name in by_name and by_name[name].is_time}
-    for name, value in times.items():
-        check_time(name, value)
-    bounds = [(each, operation.parameters[each.parameter].python_name) for each in rules.filters.values()]
-    for lower, since in bounds:
-        for upper, until in bounds:
-            reversible = lower.property == upper.property and lower.op in ("ge", "gt") and upper.op in ("le", "lt")
-            if reversible and since in times and until in times and times[since] > times[until]:
-                raise ValueError(f"{since} is later than {until}, so nothing can match; swap them")
+            raise TypeError(f"{name} is not an argument of an iteration; use page_size and max_items")
+    _check_bounds(operation, arguments)
+    page_size, largest = options.page_size, rules.max_limit
+    if page_size is None:
+        page_size = DEFAULT_PAGE_SIZE if largest is None else min(DEFAULT_PAGE_SIZE, largest)
+    elif largest is not None and page_size > largest:
+        raise ValueError(f"page_size must be at most {largest}, the largest page of this list, not {page_size}")
+    paginator = KeysetPaginator[Any] if options.consistent else OffsetPaginator[Any]
+    return paginator(operation, arguments, page_size=page_size, max_items=options.max_items)
+
+
+def _check_bounds(operation: Operation, arguments: Mapping[str, Any]) -> None:
+    """Raise ValueError if a time window ends before it begins."""
+    parameters = operation.parameters
+    for lower, upper in permutations(list_rules(operation).filters.values(), 2):
+        since, until = parameters[lower.parameter], parameters[upper.parameter]
+        if lower.property != upper.property or lower.op not in ("ge", "gt") or upper.op not in ("le", "lt"):
+            continue
+        start, end = arguments.get(since.python_name), arguments.get(until.python_name)
+        if since.is_time and until.is_time and start is not None and end is not None and start > end:
+            raise ValueError(f"{since.python_name} is later than {until.python_name}; swap them")

@@ -1,190 +1,178 @@
-"""Fetches the pages of a plan ahead of the reader, in threads or in tasks, and delivers them in order.
+"""Requests pages ahead of the reader, in threads or tasks, and delivers them in order.
 
-At most `concurrency` requests are in flight, and at most a quarter more pages wait for the reader or for their turn, so
-memory is constant. An error surfaces at its place, after every page before it.
+At most `concurrency` pages are in flight or waiting for the reader, so that memory stays constant. An error is raised
+at its place, after every page before it.
 """
 
 from __future__ import annotations
 
-import random as _random
-import threading
+import random as random_module
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from contextlib import closing
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-
-from metastudio_client._engine import Page
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from metastudio.errors import ConfigurationError, RateLimitError
-from metastudio.http.throttle import Pace
-from metastudio.lists.executor import CLOSED, AsyncIterations, Iterations, cancel
-from metastudio.lists.offset import FetchedPage, Plan, Request
+from metastudio.http.throttle import Throttle
+from metastudio.lists.base import AsyncFetch, Fetch, FetchedPage, PageRequest, Paginator
+from metastudio.lists.executor import CLOSED, AsyncExecutor, Executor, StopSignal, cancel
+from metastudio.lists.options import IterateOptions, Page
 
 if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
+F = TypeVar("F")
 T = TypeVar("T")
-P = TypeVar("P")
-Fetch = Callable[[Mapping[str, Any]], FetchedPage[T]]
-AsyncFetch = Callable[[Mapping[str, Any]], Awaitable[FetchedPage[T]]]
 
 
-class _Window(Generic[T, P]):
-    """The requests sent ahead, in the order of delivery. `P` is what stands for an answer to come."""
+class PrefetchQueue(Generic[T, F]):
+    """The requests sent ahead of the reader, in the order of delivery.
 
-    def __init__(self, plan: Plan[T], size: int, start: Callable[[Request], P]) -> None:
-        self._plan = plan
+    Args:
+        paginator: Decides what to request.
+        size: Number of requests sent ahead at most; 1 sends none ahead.
+        submit: Sends a request in the background, and returns the future of its response.
+    """
+
+    def __init__(self, paginator: Paginator[T], size: int, submit: Callable[[PageRequest], F]) -> None:
+        self._paginator = paginator
         self._size = size
-        self._start = start
-        self._sent: deque[tuple[Request, P]] = deque()
+        self._submit = submit
+        self._sent = deque[tuple[PageRequest, F]]()
 
     def fill(self) -> None:
-        """Send ahead what may be."""
+        """Send ahead as many requests as allowed."""
         if self._size == 1:
             return
-        while self._plan.ahead and len(self._sent) < self._size and (request := self._plan.next()):
-            gap = bool(self._sent) and request.offset < self._sent[0][0].offset
-            (self._sent.appendleft if gap else self._sent.append)((request, self._start(request)))
+        while self._paginator.can_prefetch and len(self._sent) < self._size:
+            request = self._paginator.next_request()
+            if request is None:
+                return
+            pending = (request, self._submit(request))
+            if self._sent and request.offset < self._sent[0][0].offset:  # fills the gap of a short page
+                self._sent.appendleft(pending)
+            else:
+                self._sent.append(pending)
 
-    def pop(self) -> tuple[Request, P | None] | None:
-        """Return the request whose answer is due, with what stands for it, or None where it has yet to be sent."""
+    def pop(self) -> tuple[PageRequest, F | None] | None:
+        """Return the next request and the future of its response; None for the future if it was not sent ahead."""
         if self._sent:
             return self._sent.popleft()
-        request = self._plan.next()
+        request = self._paginator.next_request()
         return None if request is None else (request, None)
 
-    def rest(self) -> list[P]:
-        """What nobody will read."""
-        return [pending for _, pending in self._sent]
+    def pending(self) -> list[F]:
+        """Return the futures that were not popped."""
+        return [future for _, future in self._sent]
 
 
 def pages(
-    plan: Plan[T],
+    paginator: Paginator[T],
     fetch: Fetch[T],
-    iterations: Iterations,
+    executor: Executor,
+    options: IterateOptions,
     *,
-    concurrency: int,
-    max_rate: float | None,
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[threading.Event, float], object] = threading.Event.wait,
-    random: Callable[[], float] = _random.random,
+    sleep: Callable[[StopSignal, float], object] = StopSignal.wait,
+    random: Callable[[], float] = random_module.random,
 ) -> Generator[Page[T], None, None]:
-    """Yield the pages of a plan.
+    """Yield the pages of a list. Leaving the loop returns at once.
 
-    `fetch` is called in threads for what is sent ahead, in the reader's for the rest. `sleep` waits so many
-    seconds, or until the event is set. Leaving the loop returns at once.
+    Args:
+        paginator: Decides what to request and what to deliver.
+        fetch: Sends a request; called in threads for what is sent ahead, otherwise in the thread of the reader.
+        executor: Runs what is sent ahead.
+        options: `concurrency` and `max_rate` are used here.
+        clock, sleep, random: Replaced in tests. `sleep` waits so many seconds, or until the signal is set.
+
+    Raises:
+        ConfigurationError: The client is closed.
+        ListChangedError: The list cannot be read further.
     """
-    iteration = iterations.begin(concurrency)
-    stop = iteration.stop
-    pace = Pace(max_rate, clock=clock, random=random, over=stop.is_set)
+    stop = executor.begin()
+    throttle = Throttle(options.max_rate, clock=clock, random=random, over=stop.is_set)
 
-    def send(request: Request) -> FetchedPage[T]:
-        while True:
-            delay, ticket = pace.start() if not stop.is_set() else (0.0, 0)
-            if stop.is_set():
-                raise ConfigurationError(CLOSED)
+    def send(request: PageRequest) -> FetchedPage[T]:
+        while not stop.is_set():
+            delay, ticket = throttle.start()
             if delay > 0:
                 sleep(stop, delay)
                 continue
             try:
-                with pace.applied(ticket):
-                    return fetch(request.arguments)
+                fetched = fetch(request.arguments, throttle)
             except RateLimitError as error:
-                pace.refused(ticket, error)
+                throttle.refused(ticket, error)
             except Exception as error:
                 if stop.is_set():
                     raise ConfigurationError(CLOSED) from error
                 raise
+            else:
+                throttle.succeeded(ticket)
+                return fetched
+        raise ConfigurationError(CLOSED)
 
-    def start(request: Request) -> Future[FetchedPage[T]]:
-        return iterations.start(iteration, send, request)
+    def submit(request: PageRequest) -> Future[FetchedPage[T]]:
+        return executor.submit(send, request)
 
-    # A quarter more than there are threads: answers come in any order, and whose answer is not due yet goes on.
-    window = _Window(plan, concurrency + concurrency // 4, start)
+    queue = PrefetchQueue(paginator, options.concurrency, submit)
     try:
-        while not plan.done and (due := window.pop()):
-            request, answer = due
-            page = plan.take(request, send(request) if answer is None else iteration.result(answer))
-            window.fill()
+        while not paginator.done and (due := queue.pop()):
+            request, future = due
+            page = paginator.receive(request, send(request) if future is None else future.result())
+            queue.fill()
             if page is not None:
                 yield page
     finally:
-        iterations.end(iteration)
+        executor.end(stop)
 
 
 async def async_pages(
-    plan: Plan[T],
+    paginator: Paginator[T],
     fetch: AsyncFetch[T],
-    iterations: AsyncIterations,
+    executor: AsyncExecutor,
+    options: IterateOptions,
     *,
-    concurrency: int,
-    max_rate: float | None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] | None = None,
-    random: Callable[[], float] = _random.random,
+    random: Callable[[], float] = random_module.random,
 ) -> AsyncGenerator[Page[T], None]:
-    """Yield the pages of a plan. Closing the generator cancels what is in flight, and waits until it has ended.
+    """Yield the pages of a list, like `pages`. Closing the generator cancels what is in flight and awaits its end.
 
-    `break` does not close an asynchronous generator; the event loop does some time later. `contextlib.aclosing` or
-    `aclose` does it at once.
+    `break` does not close an asynchronous generator; the event loop does so some time later. Use `contextlib.aclosing`
+    to close it at once.
     """
     import asyncio
 
-    pace = Pace(max_rate, clock=clock, random=random)
+    throttle = Throttle(options.max_rate, clock=clock, random=random)
 
-    async def send(request: Request) -> FetchedPage[T]:
+    async def send(request: PageRequest) -> FetchedPage[T]:
         while True:
-            delay, ticket = pace.start()
+            delay, ticket = throttle.start()
             if delay > 0:
                 await (sleep or asyncio.sleep)(delay)
                 continue
             try:
-                with pace.applied(ticket):
-                    return await fetch(request.arguments)
+                fetched = await fetch(request.arguments, throttle)
             except RateLimitError as error:
-                pace.refused(ticket, error)
+                throttle.refused(ticket, error)
+            else:
+                throttle.succeeded(ticket)
+                return fetched
 
-    def start(request: Request) -> asyncio.Task[FetchedPage[T]]:
-        return iterations.start(send(request))
+    def submit(request: PageRequest) -> asyncio.Task[FetchedPage[T]]:
+        return executor.submit(send(request))
 
-    async def result(task: asyncio.Task[FetchedPage[T]]) -> FetchedPage[T]:
-        try:
-            return await task
-        except asyncio.CancelledError:
-            reader = asyncio.current_task()
-            if iterations.closed and reader is not None and not reader.cancelling():
-                raise ConfigurationError(CLOSED) from None
-            raise
-
-    window = _Window(plan, concurrency, start)
+    queue = PrefetchQueue(paginator, options.concurrency, submit)
     try:
-        while not plan.done and (due := window.pop()):
+        while not paginator.done and (due := queue.pop()):
             request, task = due
-            page = plan.take(request, await result(start(request) if task is None else task))
-            window.fill()
-            # The new request begins now, not when all answers that are there have been read: those that were sent
-            # together come together, and would be followed together, the line idle meanwhile.
+            page = paginator.receive(request, await executor.result(task or submit(request)))
+            queue.fill()
+            # Starts the new request now. Responses to requests sent together arrive together; without this turn of the
+            # event loop, all of them would be delivered before the next request starts, with the line idle meanwhile.
             await asyncio.sleep(0)
             if page is not None:
                 yield page
     finally:
-        await cancel(window.rest())
-
-
-def items(pages: Generator[Page[T], None, None]) -> Generator[T, None, None]:
-    """Yield the items of pages."""
-    with closing(pages):
-        for page in pages:
-            yield from page.items
-
-
-async def async_items(pages: AsyncGenerator[Page[T], None]) -> AsyncGenerator[T, None]:
-    """Yield the items of pages."""
-    try:
-        async for page in pages:
-            for item in page.items:
-                yield item
-    finally:
-        await pages.aclose()
+        await cancel(queue.pending())
