@@ -65,8 +65,8 @@ def test_check_shows_differences_and_generating_removes_them(repository: Reposit
     assert "--- generated/models/training_job_basic_info.py\n" in done.stdout
     assert "ID of the training task." in done.stdout
     assert "-# by hand" in done.stdout
-    differing = re.findall(r"^--- generated/(\S+)$", done.stdout, re.MULTILINE)
-    assert f"({len(differing) + 1} files differ); run ./generate.sh" in done.stderr  # an empty file has no lines to show
+    shown = re.findall(r"^--- generated/(\S+)$", done.stdout, re.MULTILINE)
+    assert f"({len(shown) + 1} files differ); run ./generate.sh" in done.stderr  # the empty file has no lines to show
     assert repository.snapshot("generated") == before
 
     assert repository.generate().returncode == 0

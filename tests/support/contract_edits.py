@@ -73,7 +73,7 @@ EDITS = [
     ),
     Edit(
         "A new response field",
-        "Optional and nullable: servers without the field still conform, and older clients keep it as an unknown field.",
+        "Optional and nullable: servers without the field still conform, older clients keep it as an unknown field.",
         10,
         (
             (
@@ -89,8 +89,8 @@ EDITS = [
     ),
     Edit(
         "A new state",
-        "The set of states is open, so existing clients accept the new state as text. `./generate.sh` requires an entry "
-        "in `x-states`.",
+        "The set of states is open, so existing clients accept the new state as text. `./generate.sh` requires an "
+        "entry in `x-states`.",
         10,
         (
             ("        - JOB_PENDING\n", "        - JOB_PENDING\n        - WAIT_ADMIN_CONFIRM\n"),
@@ -196,7 +196,7 @@ EDITS = [
     ),
     Edit(
         "A filter compares differently",
-        "No schema changes, but callers get other items than before, and servers with the old comparison do not conform.",
+        "No schema changes, but callers get other items, and servers with the old comparison do not conform.",
         30,
         (("create_until: {property: /create_time, op: le}", "create_until: {property: /create_time, op: lt}"),),
     ),
@@ -283,7 +283,7 @@ class Workbench:
         self.apply(edit)
         after = self.contract.read_text(encoding="utf-8").splitlines()
         code, output = self.compare()
-        lines = [each for each in difflib.unified_diff(before, after, n=1, lineterm="")][2:]
+        lines = list(difflib.unified_diff(before, after, n=1, lineterm=""))[2:]  # without the file names
         return code, output, "\n".join("@@" if line.startswith("@@") else line.rstrip() for line in lines)
 
 
