@@ -1,13 +1,28 @@
 #!/usr/bin/env bash
 # Sets up what the tests need (once), then runs everything: linters, two type checkers, the whole suite.
-# Arguments go to pytest: ./test.sh tests/test_signing.py -k vector
+# Arguments go to pytest, and the linters are left out: ./test.sh tests/auth -k vector
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 scripts/setup dev
-export PATH="$PWD/${METASTUDIO_VENV:-.venv}/bin:$PATH"
+export PATH="$(cd "${METASTUDIO_VENV:-.venv}" && pwd)/bin:$PATH"
 export PYRIGHT_PYTHON_CACHE_DIR="$PWD/.cache/pyright" npm_config_cache="$PWD/.cache/npm" PYRIGHT_PYTHON_IGNORE_WARNINGS=1
 if [ $# -gt 0 ]; then
   exec pytest "$@"
 fi
-scripts/lint
-pytest --numprocesses "${TEST_PROCESSES:-2}" --dist loadfile
+
+# The linters run beside the tests, in a process group of their own so that Ctrl-C ends them too.
+mkdir -p .cache
+set -m
+scripts/lint > .cache/lint.log 2>&1 &
+lint=$!
+set +m
+trap 'kill -- -"$lint" 2>/dev/null || true' EXIT
+
+tests=0 style=0
+pytest --numprocesses "${TEST_PROCESSES:-2}" --dist worksteal || tests=$?
+wait "$lint" || style=$?
+cat .cache/lint.log
+if [ "$style" -ne 0 ]; then
+  echo "scripts/lint failed" >&2
+fi
+exit $((tests ? tests : style))

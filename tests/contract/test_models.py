@@ -1,4 +1,4 @@
-"""What the generated models do with what a server sends: nothing is lost, nothing but a missing member is an error."""
+"""The generated models keep everything a server sends; only a missing required member is an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-import reference_page as page
+import reference_page
 from hypothesis import given
 from hypothesis import strategies as st
 from metastudio_client.models import (
@@ -42,22 +42,22 @@ def read(**changes: Any) -> TrainingJobBasicInfo:
     return TrainingJobBasicInfo.from_dict(REQUIRED | changes)
 
 
-def test_the_example_of_the_page_comes_back_exactly() -> None:
-    example = page.examples()[0]
-    answer = ListTrainingJobsResponse.from_dict(copy.deepcopy(example))
-    assert answer.to_dict() == example
-    assert all(isinstance(job.create_time, datetime) for job in answer.jobs)
+def test_the_example_of_the_reference_round_trips() -> None:
+    example = reference_page.examples()[0]
+    response = ListTrainingJobsResponse.from_dict(copy.deepcopy(example))
+    assert response.to_dict() == example
+    assert all(isinstance(job.create_time, datetime) for job in response.jobs)
 
 
-def test_reading_leaves_its_source_alone() -> None:
+def test_from_dict_does_not_change_its_argument() -> None:
     source = REQUIRED | {"tags": ["x"], "new": {"deep": [1]}}
     before = copy.deepcopy(source)
     TrainingJobBasicInfo.from_dict(source).additional_properties["more"] = 1
     assert source == before
 
 
-def test_the_project_of_a_page_is_held_once() -> None:
-    """A hundred copies of what `x-list` says is the same in all items would be a tenth of the memory."""
+def test_the_project_id_of_a_page_is_one_object() -> None:
+    """A copy in each item would be a tenth of the memory of a page."""
     texts = [json.loads(json.dumps(REQUIRED | {"project_id": each})) for each in ("one", "one", "one", "another")]
     jobs = [TrainingJobBasicInfo.from_dict(each) for each in texts]
     assert [job.project_id for job in jobs] == ["one", "one", "one", "another"]
@@ -74,7 +74,7 @@ def test_known_values_become_members() -> None:
 
 
 @pytest.mark.parametrize("name", ["state", "model_version", "matting_type", "model_resolution"])
-def test_unknown_values_stay_text(name: str) -> None:
+def test_unknown_values_are_kept_as_text(name: str) -> None:
     job = read(**{name: "UNHEARD_OF"})
     assert type(getattr(job, name)) is str
     assert job.to_dict()[name] == "UNHEARD_OF"
@@ -82,20 +82,20 @@ def test_unknown_values_stay_text(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*REQUIRED, *OPTIONAL])
 @pytest.mark.parametrize("value", ODD, ids=repr)
-def test_any_value_of_a_known_member_is_kept(name: str, value: Any) -> None:
+def test_any_value_of_a_member_is_kept(name: str, value: Any) -> None:
     job = read(**{name: value})
     assert getattr(job, name) == value
     assert job.to_dict() == REQUIRED | {name: value}
 
 
-def test_null_everywhere() -> None:
-    nothing = dict.fromkeys([*REQUIRED, *OPTIONAL])
-    job = TrainingJobBasicInfo.from_dict(nothing)
-    assert {name: getattr(job, name) for name in nothing} == nothing
-    assert job.to_dict() == nothing
+def test_null_is_kept() -> None:
+    nulls = dict.fromkeys([*REQUIRED, *OPTIONAL])
+    job = TrainingJobBasicInfo.from_dict(nulls)
+    assert {name: getattr(job, name) for name in nulls} == nulls
+    assert job.to_dict() == nulls
 
 
-def test_absent_members_are_unset_and_stay_absent() -> None:
+def test_absent_members_are_unset() -> None:
     job = read()
     assert all(getattr(job, name) is UNSET for name in OPTIONAL)
     assert job.to_dict() == REQUIRED
@@ -117,7 +117,7 @@ class TestUnknownMembers:
         assert sorted(job.additional_keys) == ["is_flexus", "nested"]
         assert job.to_dict() == REQUIRED | new
 
-    def test_can_be_added_and_taken_away(self) -> None:
+    def test_can_be_added_and_removed(self) -> None:
         job, other = read(), read()
         job["extra"] = 1
         assert job.to_dict() == REQUIRED | {"extra": 1}
@@ -125,7 +125,7 @@ class TestUnknownMembers:
         assert "extra" not in job
         assert other.additional_properties == {}
 
-    def test_of_a_page_and_of_errors(self) -> None:
+    def test_of_pages_and_errors_are_kept(self) -> None:
         for kind, data in (
             (ListTrainingJobsResponse, {"count": 0, "jobs": [], "next": None}),
             (GatewayError, {"error_code": "APIG.0301", "error_msg": "no", "request_id": "r", "more": 1}),
@@ -133,7 +133,7 @@ class TestUnknownMembers:
         ):
             assert kind.from_dict(data).to_dict() == data
 
-    def test_make_a_difference(self) -> None:
+    def test_are_compared_and_shown(self) -> None:
         assert read() == read()
         assert read(extra=1) != read()
         assert "extra" in repr(read(extra=1))
@@ -150,7 +150,7 @@ class TestTimes:
             ("2023-12-09T07:38:09", datetime(2023, 12, 9, 7, 38, 9)),
         ],
     )
-    def test_come_back_as_they_were(self, name: str, text: str, time: datetime) -> None:
+    def test_round_trip(self, name: str, text: str, time: datetime) -> None:
         job = read(**{name: text})
         assert getattr(job, name) == time
         assert job.to_dict()[name] == text
@@ -159,12 +159,12 @@ class TestTimes:
         "text", ["", "2023-12-09T07:38:60Z", "2023-12-09T24:00:01Z", "yesterday", "2023-12-09t07z"]
     )
     @pytest.mark.parametrize("name", ["create_time", "last_update_time"])
-    def test_that_are_none_stay_text(self, name: str, text: str) -> None:
+    def test_invalid_ones_are_kept_as_text(self, name: str, text: str) -> None:
         job = read(**{name: text})
         assert getattr(job, name) == text
         assert job.to_dict()[name] == text
 
-    def test_made_by_hand(self) -> None:
+    def test_of_a_job_made_in_code(self) -> None:
         job = TrainingJobBasicInfo(
             job_id="a",
             name="b",
@@ -184,7 +184,7 @@ class TestUnset:
         assert isinstance(UNSET, Unset)
 
     @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda job: pickle.loads(pickle.dumps(job))])
-    def test_stays_so_in_a_job(self, again: Any) -> None:
+    def test_survives_copying_a_job(self, again: Any) -> None:
         job = read(extra=1, model_version="V9")
         other = again(job)
         assert other == job
@@ -200,8 +200,8 @@ JSON = st.recursive(
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(REQUIRED, JSON), optional=dict.fromkeys([*OPTIONAL, "new"], JSON)))
-def test_anything_comes_back(data: dict[str, Any]) -> None:
-    """A text that happens to be a time in another spelling comes back as the same time; all else exactly."""
+def test_any_json_round_trips(data: dict[str, Any]) -> None:
+    """Other spellings of a time are written in the standard one; everything else is written as it was read."""
     job = TrainingJobBasicInfo.from_dict(data)
     written = job.to_dict()
     assert written.keys() == data.keys()

@@ -1,189 +1,189 @@
-"""The versions move with the contract, and --diff finds what to compare with."""
+"""The version must move as far as the contract changed, and --diff chooses the revision to compare with.
+
+The rules are tested in this process; two tests at the end run `./generate.sh --check` and `--diff`.
+"""
 
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-from contract_edits import EDITS, Edit, Workbench
+from contract_edits import EDITS, Workbench, git
+from metastudio.contract import ContractError
+from repository import Repository, replace_once
 
 BY_CODE = {code: next(edit for edit in EDITS if edit.code == code) for code in (0, 10, 20, 30)}
-VERSION = "  version: 1.0.0\n"
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Workbench:
-    """A copy under git whose contract and project have version 1.0.0."""
+    """A git repository whose contract and project have version 1.0.0."""
     return Workbench(tmp_path)
 
 
-def make(bench: Workbench, edit: Edit) -> None:
-    for old, new in edit.replace:
-        bench.repository.edit(old, new)
-
-
-def versions(bench: Workbench, contract: str, project: str) -> None:
-    bench.repository.edit(VERSION, f"  version: {contract}\n")
-    path = bench.repository.root / "pyproject.toml"
-    text = path.read_text(encoding="utf-8")
-    assert text.count('version = "1.0.0"') == 1
-    path.write_text(text.replace('version = "1.0.0"', f'version = "{project}"'), encoding="utf-8")
-
-
-CHECK = """
-import sys
-sys.path[:0] = ["scripts"]
-from contract_diff import history
-from metastudio.contract import load
-sys.exit(history.check_versions(load("openapi.yaml")))
-"""
-
-
-def check(bench: Workbench) -> tuple[int, str]:
-    """The part of `--check` about versions: the exit code, and what it says."""
-    done = bench.repository.run(sys.executable, "-c", CHECK)
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout + done.stderr
-
-
-def test_the_check_of_generate_includes_the_versions(bench: Workbench) -> None:
-    bench.git("tag", "v1.0.0")
-    make(bench, BY_CODE[0])
-    assert bench.repository.generate().returncode == 0
-    done = bench.repository.generate("--check")
-    assert done.returncode == 1
-    assert "generated/metastudio_client is what openapi.yaml gives" in done.stdout
-    assert "openapi.yaml:12:3: since v1.0.0 the contract changed (cosmetic): at least 1.0.1, not 1.0.0" in done.stderr
+def set_versions(bench: Workbench, contract: str, project: str) -> None:
+    replace_once(bench.contract, "  version: 1.0.0\n", f"  version: {contract}\n")
+    replace_once(bench.project, 'version = "1.0.0"', f'version = "{project}"')
 
 
 @pytest.mark.parametrize(
-    ("code", "enough", "too_little"),
+    ("code", "enough", "too_low"),
     [(0, "1.0.1", "1.0.0"), (10, "1.1.0", "1.0.9"), (20, "2.0.0", "1.9.9"), (30, "2.0.0", "1.1.0")],
 )
-def test_versions_move_as_far_as_the_contract_did(bench: Workbench, code: int, enough: str, too_little: str) -> None:
+def test_each_grade_has_a_lowest_version(bench: Workbench, code: int, enough: str, too_low: str) -> None:
     bench.git("tag", "v1.0.0")
-    make(bench, BY_CODE[code])
-    versions(bench, enough, too_little)
-    failed, said = check(bench)
+    bench.apply(BY_CODE[code])
+    set_versions(bench, enough, too_low)
+    failed, output = bench.check_versions()
     assert failed == 1
-    assert said.startswith("pyproject.toml:7:1: since v1.0.0 the contract changed ("), said
-    assert f"at least {enough}, not {too_little}" in said
-    assert "openapi.yaml:" not in said
+    assert output.startswith("pyproject.toml:7:1: since v1.0.0 the contract changed ("), output
+    assert f"at least {enough}, not {too_low}" in output
+    assert "openapi.yaml:" not in output
 
-    bench.git("checkout", "--quiet", "--", "pyproject.toml", "openapi.yaml")
-    make(bench, BY_CODE[code])
-    versions(bench, too_little, enough)
-    failed, said = check(bench)
+    bench.restore()
+    bench.apply(BY_CODE[code])
+    set_versions(bench, too_low, enough)
+    failed, output = bench.check_versions()
     assert failed == 1
-    assert said.startswith("openapi.yaml:12:3: since v1.0.0"), said
+    assert output.startswith("openapi.yaml:12:3: since v1.0.0"), output
 
-    bench.git("checkout", "--quiet", "--", "pyproject.toml", "openapi.yaml")
-    make(bench, BY_CODE[code])
-    versions(bench, enough, enough)
-    assert check(bench) == (0, "")
+    bench.restore()
+    bench.apply(BY_CODE[code])
+    set_versions(bench, enough, enough)
+    assert bench.check_versions() == (0, "")
 
 
-def test_a_release_of_the_same_contract_may_move_further_but_not_back(bench: Workbench) -> None:
+def test_an_unchanged_contract_allows_higher_versions_only(bench: Workbench) -> None:
     bench.git("tag", "v1.0.0")
-    assert check(bench) == (0, "")
-    versions(bench, "1.0.0", "3.0.0")
-    assert check(bench) == (0, "")
-    bench.git("checkout", "--quiet", "--", "pyproject.toml", "openapi.yaml")
-    versions(bench, "0.9.0", "1.0.0")
-    failed, said = check(bench)
+    assert bench.check_versions() == (0, "")
+    set_versions(bench, "1.0.0", "3.0.0")
+    assert bench.check_versions() == (0, "")
+    bench.restore()
+    set_versions(bench, "0.9.0", "1.0.0")
+    failed, output = bench.check_versions()
     assert failed == 1
-    assert "at least 1.0.0, not 0.9.0" in said
+    assert "at least 1.0.0, not 0.9.0" in output
 
 
-def test_before_the_first_release_the_versions_are_equal(bench: Workbench) -> None:
-    make(bench, BY_CODE[30])
-    assert check(bench) == (0, "")
-    versions(bench, "1.1.0", "1.0.0")
-    failed, said = check(bench)
+def test_before_the_first_release_the_versions_must_be_equal(bench: Workbench) -> None:
+    bench.apply(BY_CODE[30])
+    assert bench.check_versions() == (0, "")
+    set_versions(bench, "1.1.0", "1.0.0")
+    failed, output = bench.check_versions()
     assert failed == 1
-    assert "1.1.0 here and 1.0.0 in pyproject.toml are to be one" in said
+    assert output.startswith("openapi.yaml:12:3: ")
+    assert "1.1.0 here" in output
+    assert "1.0.0 in pyproject.toml" in output
 
 
-def test_a_tag_that_is_no_release_and_one_without_a_contract_do_not_count(bench: Workbench) -> None:
-    make(bench, BY_CODE[30])
+def test_only_release_tags_with_a_contract_count(bench: Workbench) -> None:
+    bench.apply(BY_CODE[30])
     bench.git("tag", "nightly")
     bench.git("rm", "--quiet", "--cached", "openapi.yaml")
     bench.git("commit", "--quiet", "--message", "before the contract")
     bench.git("tag", "v0.1.0")
     bench.commit()
-    assert check(bench) == (0, "")
+    assert bench.check_versions() == (0, "")
 
 
-def test_a_version_that_is_none(bench: Workbench) -> None:
-    versions(bench, "'1.0'", "1.0.0")
-    failed, said = check(bench)
+def test_malformed_version(bench: Workbench) -> None:
+    set_versions(bench, "'1.0'", "1.0.0")
+    failed, output = bench.check_versions()
     assert failed == 1
-    assert said == "openapi.yaml:12:3: the version is MAJOR.MINOR.PATCH, not 1.0\n"
+    assert output.startswith("openapi.yaml:12:3: ")
+    assert "MAJOR.MINOR.PATCH" in output
 
 
-def test_without_history(bench: Workbench) -> None:
-    shutil.rmtree(bench.repository.root / ".git")
-    assert check(bench) == (0, "")
-    for arguments in (["--diff"], ["--diff", "HEAD"]):
-        done = bench.repository.generate(*arguments)
-        assert done.returncode == 2
-        assert done.stderr.startswith("git has no "), done.stderr
-        assert "Traceback" not in done.stderr
+def test_without_git_history(bench: Workbench) -> None:
+    shutil.rmtree(bench.root / ".git")
+    assert bench.check_versions() == (0, "")
+    for revision in ("", "HEAD"):
+        with pytest.raises(ContractError, match=r"^git has no "):
+            bench.compare(revision)
 
 
-def test_a_released_contract_that_todays_rules_refuse(bench: Workbench) -> None:
-    text = bench.repository.contract.read_text(encoding="utf-8")
-    bench.repository.edit("      x-list:\n", "      x-lists:\n")
+def test_a_released_contract_that_the_checks_of_today_refuse(bench: Workbench) -> None:
+    text = bench.contract.read_text(encoding="utf-8")
+    replace_once(bench.contract, "      x-list:\n", "      x-lists:\n")
     bench.commit()
     bench.git("tag", "v0.9.0")
-    bench.repository.contract.write_text(text, encoding="utf-8")
-    code, said = check(bench)
-    assert code == 0, said
-    assert "The contract of v0.9.0 is none by today's rules" in said
-    done = bench.repository.generate("--diff")
-    assert done.returncode == 2
-    assert "openapi.yaml@v0.9.0:" in done.stderr
-    assert "did you mean 'x-list'?" in done.stderr
+    bench.contract.write_text(text, encoding="utf-8")
+    code, output = bench.check_versions()
+    assert code == 0, output
+    assert "The contract of v0.9.0" in output
+    assert "the versions were not compared" in output
+    with pytest.raises(ContractError, match=r"openapi\.yaml@v0\.9\.0:.*did you mean 'x-list'\?"):
+        bench.compare()
 
 
-def test_what_is_compared_with(bench: Workbench) -> None:
-    def diff(*arguments: str) -> str:
-        return bench.repository.generate("--diff", *arguments).stdout.splitlines()[-1]
+def test_the_revision_to_compare_with(bench: Workbench) -> None:
+    def last_line(revision: str = "") -> str:
+        return bench.compare(revision)[1].splitlines()[-1]
 
-    done = bench.repository.generate("--diff")
-    assert done.returncode == 2, "one commit, and the file is that commit's"
-    assert "git has no earlier openapi.yaml" in done.stderr
+    with pytest.raises(ContractError, match=r"git has no earlier openapi\.yaml"):
+        bench.compare()  # there is one commit, and the file is as committed
 
     first = bench.git("rev-parse", "--short", "HEAD")
-    make(bench, BY_CODE[10])
-    assert diff() == "openapi.yaml since HEAD: additive"
+    bench.apply(BY_CODE[10])
+    assert last_line() == "openapi.yaml since HEAD: additive"
     bench.commit()
-    assert diff() == f"openapi.yaml since {first}: additive", "the commit before the last that changed the file"
-    bench.git("commit", "--quiet", "--allow-empty", "--message", "something else")
-    assert diff() == f"openapi.yaml since {first}: additive"
-    assert diff("HEAD") == "openapi.yaml since HEAD: no change"
+    assert last_line() == f"openapi.yaml since {first}: additive"
+    bench.git("commit", "--quiet", "--allow-empty", "--message", "another file")
+    assert last_line() == f"openapi.yaml since {first}: additive"
+    assert last_line("HEAD") == "openapi.yaml since HEAD: no change"
 
     bench.git("tag", "v1.0.0")
-    assert diff() == "openapi.yaml since v1.0.0: no change"
-    make(bench, BY_CODE[30])
+    assert last_line() == "openapi.yaml since v1.0.0: no change"
+    bench.apply(BY_CODE[30])
     bench.commit()
-    assert diff() == "openapi.yaml since v1.0.0: breaking for clients"
-    assert diff(first) == f"openapi.yaml since {first}: breaking for clients"
+    assert last_line() == "openapi.yaml since v1.0.0: breaking for clients"
+    assert last_line(first) == f"openapi.yaml since {first}: breaking for clients"
     bench.git("branch", "team/more", first)
-    assert diff("team/more") == "openapi.yaml since team/more: breaking for clients"
+    assert last_line("team/more") == "openapi.yaml since team/more: breaking for clients"
 
 
-def test_diff_writes_nothing_and_refuses_a_wrong_contract(bench: Workbench) -> None:
-    before = bench.repository.snapshot("generated", "overlays")
-    make(bench, BY_CODE[20])
-    assert bench.repository.generate("--diff").returncode == 20
-    assert bench.repository.snapshot("generated", "overlays") == before
-    bench.repository.edit("total: /count", "total: /cnt")
-    done = bench.repository.generate("--diff")
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A copy of the repository under git, without commits."""
+    copy = Repository(tmp_path)
+    git(copy.root, "init", "--quiet")
+    return copy
+
+
+def commit(repository: Repository) -> None:
+    git(repository.root, "add", "openapi.yaml", "pyproject.toml")
+    git(repository.root, "commit", "--quiet", "--message", "contract")
+
+
+def test_check_includes_the_versions(repository: Repository) -> None:
+    text = repository.contract.read_text(encoding="utf-8")
+    for old, new in BY_CODE[0].replace:
+        repository.edit(old, new)
+    commit(repository)
+    git(repository.root, "tag", "v1.0.0")
+    repository.contract.write_text(text, encoding="utf-8")
+    done = repository.generate("--check")
+    assert done.returncode == 1
+    assert "generated/metastudio_client is what openapi.yaml gives" in done.stdout
+    assert "openapi.yaml:12:3: since v1.0.0 the contract changed (cosmetic)" in done.stderr
+    assert "at least 1.0.1, not 1.0.0" in done.stderr
+
+
+def test_diff_writes_nothing_and_refuses_an_invalid_contract(repository: Repository) -> None:
+    commit(repository)
+    before = repository.snapshot("generated")
+    for old, new in BY_CODE[20].replace:
+        repository.edit(old, new)
+    done = repository.generate("--diff")
+    assert done.returncode == 20, done.stderr
+    assert done.stdout.endswith("openapi.yaml since HEAD: breaking for servers\n")
+    assert repository.snapshot("generated") == before
+    repository.edit("total: /count", "total: /cnt")
+    done = repository.generate("--diff")
     assert done.returncode == 2
-    assert "openapi.yaml:" in done.stderr
-    done = bench.repository.generate("--diff", "HEAD", "--check")
+    assert done.stderr.startswith("openapi.yaml:")
+    assert "Traceback" not in done.stderr
+    done = repository.generate("--diff", "HEAD", "--check")
     assert done.returncode == 2
     assert "not allowed with argument" in done.stderr

@@ -1,18 +1,25 @@
-"""Typical edits of openapi.yaml, each run for real: docs/spec-authoring.md shows them, tests hold them to it.
+"""Typical edits of openapi.yaml and the changes that `./generate.sh --diff` reports for them.
 
-scripts/document-edits writes them into the page.
+scripts/document-edits writes them into docs/spec-authoring.md; tests check that the page is up to date.
 """
 
 from __future__ import annotations
 
 import difflib
+import io
 import re
+import shutil
 import subprocess
 import textwrap
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
-from repository import ROOT, Repository
+from contract_diff import history
+from metastudio.contract import Document, load
+from repository import ROOT, replace_once
 
 PAGE = ROOT / "docs" / "spec-authoring.md"
 _BLOCK = re.compile(r"(<!-- edits: written by scripts/document-edits -->\n).*(<!-- end of edits -->)", re.DOTALL)
@@ -25,7 +32,14 @@ _LIMIT = "        minimum: 1\n        maximum: 100\n"
 
 @dataclass(frozen=True)
 class Edit:
-    """`replace` is pairs of old and new text; `code` is the exit code that --diff must give; `why` explains it."""
+    """An edit of the contract.
+
+    Attributes:
+        title: Its heading in the page.
+        why: Explains the grade.
+        code: The exit code of `./generate.sh --diff`.
+        replace: Pairs of old and new text.
+    """
 
     title: str
     why: str
@@ -35,22 +49,22 @@ class Edit:
 
 EDITS = [
     Edit(
-        "Say it better",
-        "Words reach docstrings and help texts, and break nothing.",
+        "Better wording",
+        "Descriptions appear in docstrings and help texts. Nothing breaks.",
         0,
         (("          description: ID of the task.\n", "          description: ID of the task, unique in a region.\n"),),
     ),
     Edit(
         "A new filter",
-        "Nobody who does not use it notices. The typed method, the command's option, the sandbox's answer and the "
-        "contract test of the filter are there after `./generate.sh`.",
+        "Optional, so existing callers are not affected. After `./generate.sh`, the typed method, the command, the "
+        "sandbox and the contract tests have the filter.",
         10,
         (
             (
                 _LAST_PARAMETER,
                 "        - name: matting_type\n"
                 "          in: query\n"
-                "          description: Keep tasks whose background is cut out this way.\n"
+                "          description: Keep tasks with this matting type.\n"
                 "          schema:\n"
                 "            $ref: '#/components/schemas/FilterText'\n" + _LAST_PARAMETER,
             ),
@@ -58,8 +72,8 @@ EDITS = [
         ),
     ),
     Edit(
-        "A new field of the answer",
-        "Optional and nullable: a server that lacks it stays right, an older client keeps it among the unknown fields.",
+        "A new response field",
+        "Optional and nullable: servers without the field still conform, older clients keep it as an unknown field.",
         10,
         (
             (
@@ -75,8 +89,8 @@ EDITS = [
     ),
     Edit(
         "A new state",
-        "The set of states is open, so that clients already take the new one, as text. `./generate.sh` demands its "
-        "meaning in `x-states`.",
+        "The set of states is open, so existing clients accept the new state as text. `./generate.sh` requires an "
+        "entry in `x-states`.",
         10,
         (
             ("        - JOB_PENDING\n", "        - JOB_PENDING\n        - WAIT_ADMIN_CONFIRM\n"),
@@ -84,8 +98,8 @@ EDITS = [
         ),
     ),
     Edit(
-        "Another property to sort by",
-        "A named value of an open set, with the property it orders by.",
+        "Another sort key",
+        "A known value of an open set, with the property that it sorts by.",
         10,
         (
             ("      enum: [create_time]\n", "      enum: [create_time, last_update_time]\n"),
@@ -151,8 +165,8 @@ EDITS = [
         ),
     ),
     Edit(
-        "A field is always there",
-        "Clients may rely on more. A server that leaves the field out was right, and is wrong now.",
+        "A field becomes required",
+        "Clients may rely on the field. Servers that omit it do not conform any more.",
         20,
         (
             (
@@ -163,38 +177,38 @@ EDITS = [
     ),
     Edit(
         "An open set is closed",
-        "A server that answers another version, or null, is wrong now; and a client generated from this fails there, "
-        "where the open one went on.",
+        "Servers that send another version, or null, do not conform any more, and a client generated from this "
+        "contract fails on such a response.",
         20,
         ((_VERSION + "            - $ref: '#/components/schemas/UnlistedValue'\n", _VERSION),),
     ),
     Edit(
         "Larger pages",
-        "Clients take the largest page they may, so that servers have to allow it first.",
+        "Clients ask for the largest page that is allowed, so servers must accept it first.",
         20,
         ((_LIMIT, _LIMIT.replace("100", "500")),),
     ),
     Edit(
         "Smaller pages",
-        "A call that was right is refused.",
+        "Calls that were valid are refused.",
         30,
         ((_LIMIT, _LIMIT.replace("100", "50")),),
     ),
     Edit(
-        "A filter compares otherwise",
-        "No schema changes, yet nobody gets the items they got before, and a server that answers as before is wrong.",
+        "A filter compares differently",
+        "No schema changes, but callers get other items, and servers with the old comparison do not conform.",
         30,
         (("create_until: {property: /create_time, op: le}", "create_until: {property: /create_time, op: lt}"),),
     ),
     Edit(
-        "A state comes to rest",
-        "`wait`, the exit codes of the command and its colours follow `x-states`: a wait ends where it went on.",
+        "A state becomes final",
+        "`wait`, the exit codes and the colours of the command follow `x-states`: in this state, a wait now ends.",
         30,
         (("JOB_PENDING: {phase: training, at_rest: false,", "JOB_PENDING: {phase: waiting, at_rest: true,"),),
     ),
     Edit(
-        "A field is dropped",
-        "Programs that read it do not compile any more, or find nothing.",
+        "A field is removed",
+        "Programs that read the field fail the type check, or find nothing.",
         30,
         (
             (
@@ -211,44 +225,70 @@ EDITS = [
 ]
 
 
+def git(folder: Path, *command: str) -> str:
+    """Run git in a folder and return its output."""
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *identity, *command], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 class Workbench:
-    """A copy of the repository under git, in which one edit after the other is made and undone."""
+    """A git repository with the contract and pyproject.toml, compared in this process: no client is generated."""
 
     def __init__(self, folder: Path) -> None:
-        self.repository = Repository(folder)
-        self._text = self.repository.contract.read_text(encoding="utf-8")
+        self.root = folder
+        self.contract, self.project = folder / "openapi.yaml", folder / "pyproject.toml"
+        for path in (self.contract, self.project):
+            shutil.copy2(ROOT / path.name, path)
         self.git("init", "--quiet")
         self.commit()
 
     def git(self, *command: str) -> str:
-        identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
-        done = subprocess.run(
-            ["git", *identity, *command], cwd=self.repository.root, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
+        return git(self.root, *command)
 
     def commit(self) -> None:
         self.git("add", "openapi.yaml", "pyproject.toml")
         self.git("commit", "--quiet", "--allow-empty", "--message", "contract")
 
-    def diff(self, edit: Edit) -> tuple[int, str, str]:
-        """Make the edit and run `./generate.sh --diff`. Return the exit code, what it printed, and the edit itself."""
-        self.repository.contract.write_text(self._text, encoding="utf-8")
+    def restore(self) -> None:
+        """Undo the edits since the last commit."""
+        self.git("checkout", "--quiet", "--", "openapi.yaml", "pyproject.toml")
+
+    def apply(self, edit: Edit) -> None:
         for old, new in edit.replace:
-            self.repository.edit(old, new)
-        edited = self.repository.contract.read_text(encoding="utf-8")
-        done = self.repository.generate("--diff")
-        lines = difflib.unified_diff(self._text.splitlines(), edited.splitlines(), n=1, lineterm="")
-        shown = [line for line in lines if not line.startswith(("---", "+++"))]
-        return (
-            done.returncode,
-            done.stdout + done.stderr,
-            "\n".join("@@" if line.startswith("@@") else line.rstrip() for line in shown),
-        )
+            replace_once(self.contract, old, new)
+
+    def compare(self, revision: str = "") -> tuple[int, str]:
+        """Return the exit code and the output of `./generate.sh --diff`.
+
+        Raises:
+            ContractError: There is no valid contract to compare with.
+        """
+        return self._run(lambda document: history.show(document, revision))
+
+    def check_versions(self) -> tuple[int, str]:
+        """Return the exit code and the output of the version check of `./generate.sh --check`."""
+        return self._run(history.check_versions)
+
+    def _run(self, command: Callable[[Document], int]) -> tuple[int, str]:
+        output = io.StringIO()
+        with mock.patch.object(history, "ROOT", self.root), redirect_stdout(output), redirect_stderr(output):
+            code = command(load(self.contract))
+        return code, output.getvalue()
+
+    def diff(self, edit: Edit) -> tuple[int, str, str]:
+        """Apply one edit to the committed contract; return the exit code, the report and the edit as a diff."""
+        self.restore()
+        before = self.contract.read_text(encoding="utf-8").splitlines()
+        self.apply(edit)
+        after = self.contract.read_text(encoding="utf-8").splitlines()
+        code, output = self.compare()
+        lines = list(difflib.unified_diff(before, after, n=1, lineterm=""))[2:]  # without the file names
+        return code, output, "\n".join("@@" if line.startswith("@@") else line.rstrip() for line in lines)
 
 
 def documented(number: int, edit: Edit, code: int, output: str, change: str) -> str:
-    """The section of the page about one edit."""
+    """Format the section of the page about one edit."""
     return (
         f"### {number}. {edit.title}\n\n{textwrap.fill(edit.why, 118)}\n\n```diff\n{change}\n```\n\n"
         f"`./generate.sh --diff` prints this, exit code {code}:\n\n```text\n{output.rstrip()}\n```\n\n"
@@ -256,7 +296,7 @@ def documented(number: int, edit: Edit, code: int, output: str, change: str) -> 
 
 
 def write(sections: list[str]) -> None:
-    """Put the sections in their place in the page."""
+    """Write the sections into the page."""
     page = PAGE.read_text(encoding="utf-8")
     text = "".join(sections)
     PAGE.write_text(_BLOCK.sub(lambda found: found[1] + "\n" + text + found[2], page), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A copy of this repository to edit and to generate in, without touching the real one."""
+"""A copy of this repository in which tests edit the contract and run the scripts."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_LEFT_OUT = shutil.ignore_patterns(
-    ".git",
-    ".venv",
-    ".cache",
-    "__pycache__",
-    "node_modules",
-    ".new-*",
-    ".*_cache",
-    ".hypothesis",
-    ".schemathesis",
-    "*.egg-info",
-)
+_COPIED = ("generate.sh", "openapi.yaml", "pyproject.toml", "constraints.txt", "generated", "scripts", "templates")
+_LINKED = ("docs", "overlays", "tests")  # the scripts only read them
 
 
 class Repository:
-    """A copy of the repository in a temporary folder; its commands use the environment that runs the tests."""
+    """A copy of the repository in a temporary folder; its commands use the environment that runs the tests.
+
+    Folders that the scripts only read are symbolic links to the real ones: do not write below them.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "copy"
-        shutil.copytree(ROOT, self.root, ignore=_LEFT_OUT, symlinks=True)
+        self.root.mkdir()
+        for name in _COPIED:
+            source = ROOT / name
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, self.root / name)
+        for name in _LINKED:
+            (self.root / name).symlink_to(ROOT / name)
 
     @property
     def contract(self) -> Path:
@@ -39,16 +37,14 @@ class Repository:
         return self.root / "generated" / "metastudio_client"
 
     def edit(self, old: str, new: str) -> None:
-        """Replace one place of the contract."""
-        text = self.contract.read_text(encoding="utf-8")
-        assert text.count(old) >= 1, f"the contract has changed; mend this edit: {old!r}"
-        self.contract.write_text(text.replace(old, new, 1), encoding="utf-8")
+        """Replace the first occurrence of a text in the contract."""
+        replace_once(self.contract, old, new)
 
     def generate(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return self.run("./generate.sh", *arguments, **environment)
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the copy, with the copy's packages before the installed ones."""
+        """Run a command in the copy; Python imports the copy's packages."""
         settings = {
             **os.environ,
             "METASTUDIO_VENV": sys.prefix,
@@ -57,11 +53,22 @@ class Repository:
         }
         return subprocess.run(command, cwd=self.root, env=settings, capture_output=True, text=True, check=False)
 
-    def snapshot(self, *below: str) -> dict[str, bytes]:
-        """The content of every file below some folders of the copy."""
+    def snapshot(self, *folders: str) -> dict[str, bytes]:
+        """Return the content of every file below some folders, by path from the root of the copy."""
         return {
             str(path.relative_to(self.root)): path.read_bytes()
-            for folder in below
+            for folder in folders
             for path in sorted((self.root / folder).rglob("*"))
             if path.is_file() and "__pycache__" not in path.parts
         }
+
+
+def replace_once(path: Path, old: str, new: str) -> None:
+    """Replace the first occurrence of a text in a file.
+
+    Raises:
+        AssertionError: The file does not contain the text.
+    """
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{path.name} has changed; adapt this edit: {old!r}"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Programs run in a process of their own, with what the tests can import."""
+"""Run Python code in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ import sys
 
 
 def run_script(code: str, *arguments: str) -> None:
-    """Run Python code; fails with what it says when it does not end well."""
+    """Run Python code that can import everything the tests can.
+
+    Args:
+        code: The program.
+        *arguments: Its command line arguments.
+
+    Raises:
+        AssertionError: The program failed; the message is its stderr.
+    """
     done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, *arguments],  # of forking beside threads
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, *arguments],  # warnings about fork and threads
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
