@@ -106,7 +106,7 @@ class TestSwitch:
         assert self.errors_of("", "") == ""
 
     def test_unknown(self) -> None:
-        assert "METASTUDIO_LOG is 'all': write debug or info, or leave it out" in self.errors_of("", "all")
+        assert "METASTUDIO_LOG is 'all': set it to debug or info, or unset it" in self.errors_of("", "all")
 
     def test_no_second_line_beside_the_application_s(self) -> None:
         program = "import logging, sys; logging.basicConfig(stream=sys.stderr, format='own %(message)s')"
