@@ -1,16 +1,15 @@
-"""Every error this client raises, in one tree.
+"""The exceptions of this client, in one tree.
 
-The class follows the HTTP status alone. The cloud's error codes are text to pass on: one code comes with six
-statuses, and the same code means different things in different services (facts 4.1, 4.3).
+The class of an API error depends only on the HTTP status, because this cloud reuses error codes: one code comes with
+six statuses, and its meaning differs between services (docs/service-notes.md#error-codes).
 
-All of them can be pickled and copied with their attributes. None shows a secret, a signature, a token, a
-contact or a download address: what a server sent is masked before it is kept (`metastudio.redaction`).
+All exceptions can be pickled and copied with their attributes. None shows a secret, a signature, a token, a contact or
+a download address (`metastudio.redaction`), and `str(error)` is always one printable line.
 """
 
 from __future__ import annotations
 
 import copy
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from metastudio import redaction
@@ -18,47 +17,46 @@ from metastudio import redaction
 if TYPE_CHECKING:
     import httpx
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_SHOWN = 500  # characters of a server's message in str(error); the attributes keep all of it
+_SHOWN_CODE, _SHOWN_MESSAGE = 100, 500  # characters in str(error); the attributes keep the whole text
 
 
 class MetaStudioError(Exception):
-    """Base of all errors of this client."""
+    """Base class of all exceptions of this client."""
+
+    def __str__(self) -> str:
+        return redaction.printable(super().__str__())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.__dict__)
-
-
-def _restore(cls: type[MetaStudioError], args: tuple[Any, ...], state: dict[str, Any]) -> MetaStudioError:
-    error = cls.__new__(cls, *args)
-    error.__dict__.update(state)
-    return error
+        # Exception.__reduce__ would call the constructor with `args`, which are not always its arguments.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class CredentialsError(MetaStudioError):
-    """No credentials were found, or they could not be read or refreshed."""
+    """Credentials were not found, or could not be read or refreshed."""
 
 
 class ConfigurationError(MetaStudioError):
-    """A setting is missing or cannot work, or the client is used in a way that it cannot be."""
+    """A setting is missing or invalid, or the client is used in an unsupported way."""
 
 
 class RequestSummary(NamedTuple):
-    """What was asked for. Holds no headers, and no values of sensitive query parameters."""
+    """Method and URL of a request, without headers and with sensitive query values masked."""
 
     method: str
     url: str
 
     @classmethod
     def of(cls, request: httpx.Request) -> Self:
-        """Summarise `request`."""
+        """Summarize a request."""
         return cls(request.method, redaction.mask_url(request.url))
 
 
 class ApiConnectionError(MetaStudioError):
-    """No whole answer arrived: refused, reset, cut short, not resolved, not trusted.
+    """No complete response arrived: DNS, TLS, a refused or a broken connection.
 
-    Attributes: `request`, and `retries`, the number of repeats made before giving up.
+    Attributes:
+        request: Method and URL, or None.
+        retries: Number of retries made.
     """
 
     def __init__(self, message: str, *, request: RequestSummary | None = None, retries: int = 0) -> None:
@@ -68,16 +66,21 @@ class ApiConnectionError(MetaStudioError):
 
 
 class ApiTimeoutError(ApiConnectionError):
-    """The answer did not arrive in the time allowed."""
+    """The response did not arrive within the timeouts or the deadline."""
 
 
 class ResponseFormatError(MetaStudioError):
-    """The server said success, but its answer is not what the contract promises.
+    """The server reported success, but the response does not match the contract.
 
-    The answer may hold personal data, so neither the message nor the attributes quote it.
+    Neither the message nor the attributes quote the body, because it may hold personal data.
 
-    Attributes: `status_code`, `request_id`, `content_type`, `request`, `retries`, and `place`, the JSON
-    pointer to what is wrong ("" is the whole body).
+    Attributes:
+        status_code: HTTP status.
+        request_id: Request ID of the server, or None.
+        content_type: Content type of the response, or None.
+        place: JSON pointer to the mismatch; "" is the whole body.
+        request: Method and URL, or None.
+        retries: Number of retries made.
     """
 
     def __init__(
@@ -101,7 +104,11 @@ class ResponseFormatError(MetaStudioError):
 
 
 class JobNotFoundError(MetaStudioError):
-    """There is no job of this id in the project. Attribute: `job_id`."""
+    """The project has no job with this ID.
+
+    Attributes:
+        job_id: The ID that was looked up.
+    """
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"there is no job {job_id} in this project")
@@ -109,9 +116,10 @@ class JobNotFoundError(MetaStudioError):
 
 
 class WaitTimeoutError(MetaStudioError):
-    """The job was not at rest in time.
+    """The job did not finish in time.
 
-    Attribute: `job`, as it was last seen. A pickle keeps it without its personal fields.
+    Attributes:
+        job: The job as it was last seen. Pickling drops its personal fields.
     """
 
     def __init__(self, message: str, *, job: Any = None) -> None:
@@ -119,33 +127,34 @@ class WaitTimeoutError(MetaStudioError):
         self.job = job
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, {**self.__dict__, "job": _impersonal(self.job)})
+        function, args, state = super().__reduce__()
+        return function, args, {**state, "job": _without_personal_fields(self.job)}
 
 
 class ListChangedError(MetaStudioError):
-    """The list changed underneath the pager in a way that it cannot make good."""
+    """The list changed during pagination in a way that the paginator cannot correct."""
 
 
 class ListChangedWarning(UserWarning):
-    """A list shrank while it was read by offset, so that items may have been missed."""
+    """The list shrank while it was read by offset, so items may be missing."""
 
 
 class ApiError(MetaStudioError):
-    """The server answered with a status that is not success.
+    """The server responded with a status other than success.
 
-    Raised itself for redirects, and for every status that has no class below.
+    This class itself stands for redirects and every status without a class below.
 
     Attributes:
-        status_code: the HTTP status.
-        error_code: the server's code as text, or None when the answer has none.
-        error_msg: the server's message, or the whole text of an answer that has none.
-        request_id: from the header `X-Request-Id`, else from the body; quote it to support.
-        body: the whole text of the answer. Bytes that are no text appear as `\\xNN`.
-        request: method and URL.
-        retries: number of repeats made before giving up.
-        retry_after: the seconds that the server asked to wait, or None when it did not say.
-        hint: what to look at, where the answer gives that away, else None.
-        encoded_authorization_message: IAM's encoded account of a denial, or None.
+        status_code: HTTP status.
+        error_code: The server's error code as text, or None.
+        error_msg: The server's message, or the whole body if it has none.
+        request_id: Request ID from `X-Request-Id` or the body, or None. Quote it to the vendor's support.
+        body: The response body as text, cut after 64 KB. Bytes that are not text appear as `\\xNN`.
+        request: Method and URL, or None.
+        retries: Number of retries made.
+        retry_after: Seconds that the server asked to wait, or None.
+        hint: Advice on the likely cause, or None.
+        encoded_authorization_message: IAM's encoded explanation of a denial, or None.
     """
 
     def __init__(
@@ -162,6 +171,7 @@ class ApiError(MetaStudioError):
         hint: str | None = None,
         encoded_authorization_message: str | None = None,
     ) -> None:
+        super().__init__(status_code, error_code, error_msg, request_id)
         self.status_code = status_code
         self.error_code = error_code
         self.error_msg = error_msg
@@ -172,27 +182,28 @@ class ApiError(MetaStudioError):
         self.retry_after = retry_after
         self.hint = hint
         self.encoded_authorization_message = encoded_authorization_message
-        super().__init__(status_code, error_code, error_msg, request_id)
 
     def __str__(self) -> str:
-        said = _CONTROL.sub(" ", self.error_msg or "").strip()
-        said = said if len(said) <= _SHOWN else said[:_SHOWN] + "..."
-        text = " ".join(part for part in (f"HTTP {self.status_code}", self.error_code) if part)
-        text += f": {said}" if said else ""
-        text += f" (request id {self.request_id})" if self.request_id else ""
-        return text + (f". {self.hint}" if self.hint else "")
+        text = f"HTTP {self.status_code}"
+        if self.error_code:
+            text += f" {_shortened(self.error_code, _SHOWN_CODE)}"
+        if message := _shortened(self.error_msg or "", _SHOWN_MESSAGE):
+            text += f": {message}"
+        if self.request_id:
+            text += f" (request id {_shortened(self.request_id, _SHOWN_CODE)})"
+        return f"{text}. {redaction.printable(self.hint)}" if self.hint else text
 
 
 class BadRequestError(ApiError):
-    """400. This cloud also answers some failed authentications with it (facts 4.3); `hint` says when."""
+    """400. This cloud also uses it for some failed authentications (docs/service-notes.md#error-codes)."""
 
 
 class AuthenticationError(ApiError):
-    """401: signature, key or token were not accepted."""
+    """401: the signature, access key or token was refused."""
 
 
 class PermissionDeniedError(ApiError):
-    """403: known, but not allowed; or a key that is locked for some minutes."""
+    """403: authenticated but not allowed, or the access key is locked for some minutes."""
 
 
 class NotFoundError(ApiError):
@@ -200,15 +211,20 @@ class NotFoundError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """429: too many requests; `retry_after` says how long to wait, when the server does."""
+    """429: too many requests."""
 
 
 class ServerError(ApiError):
     """5xx, from the gateway or the service."""
 
 
-def _impersonal(job: Any) -> Any:
-    """A copy of a job model with its personal fields unset; anything else as it is."""
+def _shortened(text: str, length: int) -> str:
+    text = redaction.printable(text)
+    return text if len(text) <= length else text[:length] + "..."
+
+
+def _without_personal_fields(job: Any) -> Any:
+    """Return a copy of a job model with its personal fields unset; any other object unchanged."""
     fields: tuple[Any, ...] = getattr(job, "__attrs_attrs__", ())
     personal = [field for field in fields if redaction.is_sensitive(field.name)]
     if personal:

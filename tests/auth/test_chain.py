@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.auth import Credentials, InstanceMetadata
 from metastudio.auth.chain import find
 from metastudio.errors import CredentialsError
@@ -221,16 +221,16 @@ class FakeMetadataService:
         self.put = put
         self.tokens = list(tokens)
         self.wants = wants
-        self.keys = Answer(200, json.dumps({"credential": KEYS}).encode())
+        self.keys = CannedResponse(200, json.dumps({"credential": KEYS}).encode())
 
-    def __call__(self, request: Received) -> Answer:
+    def __call__(self, request: ReceivedRequest) -> CannedResponse:
         if request.method == "PUT":
             assert request.target == TOKEN_PATH
             assert request.header("x-metadata-token-ttl-seconds") == "21600"
-            return Answer(self.put, self.tokens.pop(0).encode() if self.put == 200 else b"no")
+            return CannedResponse(self.put, self.tokens.pop(0).encode() if self.put == 200 else b"no")
         assert (request.method, request.target) == ("GET", KEYS_PATH)
         if self.wants is not None and request.header("x-metadata-token") != self.wants:
-            return Answer(401, b"token?")
+            return CannedResponse(401, b"token?")
         return self.keys
 
 
@@ -282,18 +282,18 @@ def test_refused_credentials(metadata: FakeMetadataService, requests: int, messa
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (Answer(401, b"... Please configure Cloud Service Agency first ..."), "this machine has no agency"),
-        (Answer(500, b"SKMADEUP"), "HTTP 500"),
-        (Answer(302, headers={"Location": "http://127.0.0.1:9/"}), "HTTP 302"),
-        (Answer(200, b"<html>SKMADEUP"), "not JSON"),
-        (Answer(200, b"[]"), "no access key and secret key"),
-        (Answer(200, b'{"credential": [1]}'), "no access key and secret key"),
-        (Answer(200, b'{"credential": {"access": "A"}}'), "no access key and secret key"),
-        (Answer(200, b'{"access": "A", "secret": "SKMADEUP", "expires_at": "soon"}'), "not a time"),
-        (Answer(200, b'{"access": "A", "secret": "SK MADEUP"}'), "secret_key"),
+        (CannedResponse(401, b"... Please configure Cloud Service Agency first ..."), "this machine has no agency"),
+        (CannedResponse(500, b"SKMADEUP"), "HTTP 500"),
+        (CannedResponse(302, headers={"Location": "http://127.0.0.1:9/"}), "HTTP 302"),
+        (CannedResponse(200, b"<html>SKMADEUP"), "not JSON"),
+        (CannedResponse(200, b"[]"), "no access key and secret key"),
+        (CannedResponse(200, b'{"credential": [1]}'), "no access key and secret key"),
+        (CannedResponse(200, b'{"credential": {"access": "A"}}'), "no access key and secret key"),
+        (CannedResponse(200, b'{"access": "A", "secret": "SKMADEUP", "expires_at": "soon"}'), "not a time"),
+        (CannedResponse(200, b'{"access": "A", "secret": "SK MADEUP"}'), "secret_key"),
     ],
 )
-def test_responses_without_credentials(answer: Answer, message: str) -> None:
+def test_responses_without_credentials(answer: CannedResponse, message: str) -> None:
     metadata = FakeMetadataService()
     metadata.keys = answer
     with serve(metadata) as server, pytest.raises(CredentialsError, match=message) as caught:
@@ -322,7 +322,7 @@ def test_responses_without_credentials(answer: Answer, message: str) -> None:
 def test_accepts_every_spelling(wrapper: str | None, names: tuple[str, ...], text: str, end: datetime) -> None:
     keys: dict[str, Any] = dict(zip(names, ("AKECS", "SKECS", "STECS", text), strict=True))
     metadata = FakeMetadataService()
-    metadata.keys = Answer(200, json.dumps({wrapper: keys} if wrapper else keys).encode())
+    metadata.keys = CannedResponse(200, json.dumps({wrapper: keys} if wrapper else keys).encode())
     with serve(metadata) as server:
         assert InstanceMetadata(server.url)() == Credentials("AKECS", "SKECS", "STECS", expires_at=end)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from concurrent_requests import BOTH, Send, by_threads
-from loopback import Answer, Received, Server, serve
+from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio.auth import Clock, IamTokenAuth, iam, refresh
 from metastudio.auth.token import ADVISORY_WINDOW
 from metastudio.errors import (
@@ -44,15 +44,15 @@ class FakeCloud:
     def __init__(self) -> None:
         self.logins = 0
         self.valid: set[str] | None = None
-        self.login_answer: Answer | None = None
+        self.login_answer: CannedResponse | None = None
         self.skew = timedelta(0)
         self.before_login: Callable[[], object] = lambda: None
-        self.refusal = Answer(401, b"{}")
+        self.refusal = CannedResponse(401, b"{}")
 
-    def __call__(self, request: Received) -> Answer:
+    def __call__(self, request: ReceivedRequest) -> CannedResponse:
         if request.target.partition("?")[0] != "/v3/auth/tokens":
             accepted = self.valid is None or request.header("x-auth-token") in self.valid
-            return Answer(200) if accepted else self.refusal
+            return CannedResponse(200) if accepted else self.refusal
         self.before_login()
         self.logins += 1
         if self.login_answer:
@@ -65,7 +65,7 @@ class FakeCloud:
                 "project": {"id": "pid", "name": "cn-north-4"},
             }
         }
-        return Answer(201, json.dumps(body).encode(), {"X-Subject-Token": f"T{self.logins}"})
+        return CannedResponse(201, json.dumps(body).encode(), {"X-Subject-Token": f"T{self.logins}"})
 
 
 @pytest.fixture
@@ -74,17 +74,17 @@ def cloud() -> FakeCloud:
 
 
 @pytest.fixture
-def server(cloud: FakeCloud) -> Iterator[Server]:
+def server(cloud: FakeCloud) -> Iterator[LoopbackServer]:
     with serve(cloud) as running:
         yield running
 
 
-def login(server: Server, *, clock: Clock | None = None, **options: Any) -> IamTokenAuth:
+def login(server: LoopbackServer, *, clock: Clock | None = None, **options: Any) -> IamTokenAuth:
     options = {"region": "cn-north-4", **options}
     return IamTokenAuth("me", PASSWORD, "acme", iam_endpoint=server.url, clock=clock, **options)
 
 
-def tokens_received(server: Server) -> list[str | None]:
+def tokens_received(server: LoopbackServer) -> list[str | None]:
     return [request.header("x-auth-token") for request in server.received if request.method == "GET"]
 
 
@@ -92,7 +92,7 @@ def tokens_received(server: Server) -> list[str | None]:
 
 
 @both
-def test_login_request_and_token(send: Send, server: Server) -> None:
+def test_login_request_and_token(send: Send, server: LoopbackServer) -> None:
     auth = login(server)
     send(auth, server.url + "/v1/x")
     asked, used = server.received
@@ -113,7 +113,7 @@ def test_login_request_and_token(send: Send, server: Server) -> None:
 
 
 @both
-def test_logs_in_once_for_many_requests(send: Send, server: Server, cloud: FakeCloud) -> None:
+def test_logs_in_once_for_many_requests(send: Send, server: LoopbackServer, cloud: FakeCloud) -> None:
     auth = login(server)
     for _ in range(2):
         assert {answer.status_code for answer in send(auth, server.url, count=24)} == {200}
@@ -121,7 +121,7 @@ def test_logs_in_once_for_many_requests(send: Send, server: Server, cloud: FakeC
     assert set(tokens_received(server)) == {"T1"}
 
 
-def test_threads_and_event_loops_share_one_login(server: Server, cloud: FakeCloud) -> None:
+def test_threads_and_event_loops_share_one_login(server: LoopbackServer, cloud: FakeCloud) -> None:
     auth = login(server)
     asked, answer = threading.Event(), threading.Event()
 
@@ -141,7 +141,7 @@ def test_threads_and_event_loops_share_one_login(server: Server, cloud: FakeClou
 
 
 @both
-def test_refreshes_the_token_before_it_expires(send: Send, server: Server, cloud: FakeCloud) -> None:
+def test_refreshes_the_token_before_it_expires(send: Send, server: LoopbackServer, cloud: FakeCloud) -> None:
     moments = [NOW]
     auth = login(server, clock=Clock(lambda: moments[0]))
     for moment in (NOW, NOW + LIFE - ADVISORY_WINDOW - timedelta(seconds=1), NOW + LIFE - ADVISORY_WINDOW, NOW + LIFE):
@@ -154,7 +154,7 @@ def test_refreshes_the_token_before_it_expires(send: Send, server: Server, cloud
 @both
 @pytest.mark.parametrize("skew", [timedelta(days=-30), timedelta(days=30)])
 def test_takes_only_the_lifetime_of_the_token_from_iams_clock(
-    send: Send, server: Server, cloud: FakeCloud, skew: timedelta
+    send: Send, server: LoopbackServer, cloud: FakeCloud, skew: timedelta
 ) -> None:
     cloud.skew = skew
     moments = [NOW]
@@ -169,11 +169,13 @@ def test_takes_only_the_lifetime_of_the_token_from_iams_clock(
 @pytest.mark.parametrize(
     "refusal",
     [
-        Answer(401, b'{"error_code":"APIGW.0307","error_msg":"The token must be updated"}'),
-        Answer(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'),
+        CannedResponse(401, b'{"error_code":"APIGW.0307","error_msg":"The token must be updated"}'),
+        CannedResponse(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'),
     ],
 )
-def test_refreshes_a_refused_token_once(send: Send, server: Server, cloud: FakeCloud, refusal: Answer) -> None:
+def test_refreshes_a_refused_token_once(
+    send: Send, server: LoopbackServer, cloud: FakeCloud, refusal: CannedResponse
+) -> None:
     auth = login(server)
     cloud.refusal = refusal
     cloud.valid = {"T2"}
@@ -182,7 +184,7 @@ def test_refreshes_a_refused_token_once(send: Send, server: Server, cloud: FakeC
 
 
 @both
-def test_many_requests_refresh_a_refused_token_once(send: Send, server: Server, cloud: FakeCloud) -> None:
+def test_many_requests_refresh_a_refused_token_once(send: Send, server: LoopbackServer, cloud: FakeCloud) -> None:
     auth = login(server)
     send(auth, server.url)
     cloud.valid = {"T2"}
@@ -191,7 +193,7 @@ def test_many_requests_refresh_a_refused_token_once(send: Send, server: Server, 
 
 
 @both
-def test_returns_the_401_if_the_new_token_is_refused(send: Send, server: Server, cloud: FakeCloud) -> None:
+def test_returns_the_401_if_the_new_token_is_refused(send: Send, server: LoopbackServer, cloud: FakeCloud) -> None:
     cloud.valid = set()
     assert send(login(server), server.url)[0].status_code == 401
     assert tokens_received(server) == ["T1", "T2"]
@@ -213,15 +215,15 @@ def test_login_has_the_timeout_of_the_request() -> None:
 
 @both
 def test_unreachable_iam_is_a_connection_error(send: Send) -> None:
-    with serve(lambda _: Answer()) as gone:
+    with serve(lambda _: CannedResponse()) as gone:
         auth = login(gone)
-    with serve(lambda _: Answer()) as server:
+    with serve(lambda _: CannedResponse()) as server:
         with pytest.raises(httpx.ConnectError):
             send(auth, server.url)
         assert not server.received
 
 
-def test_another_request_takes_over_a_cancelled_login(server: Server, cloud: FakeCloud) -> None:
+def test_another_request_takes_over_a_cancelled_login(server: LoopbackServer, cloud: FakeCloud) -> None:
     auth = login(server)
     asked, answer = threading.Event(), threading.Event()
 
@@ -255,19 +257,28 @@ NESTED = b'{"error":{"message":"The username or password is wrong.","code":401,"
 @pytest.mark.parametrize(
     ("answer", "error", "words"),
     [
-        (Answer(401, NESTED), AuthenticationError, "The username or password is wrong."),
-        (Answer(403, b'{"error_msg":"locked","error_code":"IAM.0001"}'), AuthenticationError, "locked"),
-        (Answer(400, b"<html>Bad"), AuthenticationError, "<html>Bad"),
-        (Answer(429, b""), RateLimitError, "HTTP 429"),
-        (Answer(503, b"unwell"), ServerError, "unwell"),
-        (Answer(302, headers={"Location": "http://127.0.0.1:9/"}), MetaStudioError, "redirects to http://127.0.0.1:9"),
-        (Answer(200, b"<html>Login</html>"), ResponseFormatError, "without a token"),
-        (Answer(201, b"{}", {"X-Subject-Token": "T"}), ResponseFormatError, "without a token"),
-        (Answer(201, b'{"token": {}}'), ResponseFormatError, "without a token"),
+        (CannedResponse(401, NESTED), AuthenticationError, "The username or password is wrong."),
+        (CannedResponse(403, b'{"error_msg":"locked","error_code":"IAM.0001"}'), AuthenticationError, "locked"),
+        (CannedResponse(400, b"<html>Bad"), AuthenticationError, "<html>Bad"),
+        (CannedResponse(429, b""), RateLimitError, "HTTP 429"),
+        (CannedResponse(503, b"unwell"), ServerError, "unwell"),
+        (
+            CannedResponse(302, headers={"Location": "http://127.0.0.1:9/"}),
+            MetaStudioError,
+            "redirects to http://127.0.0.1:9",
+        ),
+        (CannedResponse(200, b"<html>Login</html>"), ResponseFormatError, "without a token"),
+        (CannedResponse(201, b"{}", {"X-Subject-Token": "T"}), ResponseFormatError, "without a token"),
+        (CannedResponse(201, b'{"token": {}}'), ResponseFormatError, "without a token"),
     ],
 )
 def test_login_errors(
-    send: Send, server: Server, cloud: FakeCloud, answer: Answer, error: type[MetaStudioError], words: str
+    send: Send,
+    server: LoopbackServer,
+    cloud: FakeCloud,
+    answer: CannedResponse,
+    error: type[MetaStudioError],
+    words: str,
 ) -> None:
     cloud.login_answer = answer
     with pytest.raises(error) as caught:
@@ -278,8 +289,10 @@ def test_login_errors(
 
 
 @both
-def test_login_error_masks_the_password(send: Send, server: Server, cloud: FakeCloud) -> None:
-    cloud.login_answer = Answer(401, json.dumps({"error": {"message": f"{PASSWORD} is wrong", "code": 401}}).encode())
+def test_login_error_masks_the_password(send: Send, server: LoopbackServer, cloud: FakeCloud) -> None:
+    cloud.login_answer = CannedResponse(
+        401, json.dumps({"error": {"message": f"{PASSWORD} is wrong", "code": 401}}).encode()
+    )
     with pytest.raises(AuthenticationError) as caught:
         send(login(server), server.url)
     error = caught.value
@@ -290,7 +303,7 @@ def test_login_error_masks_the_password(send: Send, server: Server, cloud: FakeC
 
 @both
 def test_many_requests_with_a_wrong_password_log_in_once(
-    send: Send, server: Server, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+    send: Send, server: LoopbackServer, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Repeated wrong passwords lock the account."""
     waiting = threading.Semaphore(0)
@@ -302,7 +315,7 @@ def test_many_requests_with_a_wrong_password_log_in_once(
         return wait_for(pending)
 
     monkeypatch.setattr(refresh, "wait_for", counted_wait_for)
-    cloud.login_answer = Answer(401, NESTED)
+    cloud.login_answer = CannedResponse(401, NESTED)
     cloud.before_login = lambda: [waiting.acquire(timeout=10) for _ in range(7)]
     with pytest.raises(AuthenticationError):
         send(login(server), server.url, count=8)
@@ -310,9 +323,9 @@ def test_many_requests_with_a_wrong_password_log_in_once(
 
 
 @both
-def test_does_not_redirect_the_password_to_another_origin(send: Send, server: Server, cloud: FakeCloud) -> None:
-    with serve(lambda _: Answer()) as other:
-        cloud.login_answer = Answer(307, headers={"Location": other.url + "/v3/auth/tokens"})
+def test_does_not_redirect_the_password_to_another_origin(send: Send, server: LoopbackServer, cloud: FakeCloud) -> None:
+    with serve(lambda _: CannedResponse()) as other:
+        cloud.login_answer = CannedResponse(307, headers={"Location": other.url + "/v3/auth/tokens"})
         with pytest.raises(ConfigurationError, match="another origin"):
             send(login(server), server.url, follow=True)
         assert not other.received

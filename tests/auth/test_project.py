@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio import errors
 from metastudio.auth import AkSkAuth, IamTokenAuth, TokenAuth
 from metastudio.auth.project import afind_project_id, find_project_id
@@ -37,9 +37,9 @@ def find_async(auth: httpx.Auth, iam: str) -> str:
 both = pytest.mark.parametrize("find", [find, find_async])
 
 
-def projects(*found: tuple[str, str]) -> Answer:
+def projects(*found: tuple[str, str]) -> CannedResponse:
     listed = [{"id": project_id, "name": name, "enabled": True} for project_id, name in found]
-    return Answer(200, json.dumps({"projects": listed, "links": {}}).encode())
+    return CannedResponse(200, json.dumps({"projects": listed, "links": {}}).encode())
 
 
 @both
@@ -82,18 +82,21 @@ def test_rejects_none_or_several(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (Answer(401, b'{"error_msg":"verify aksk signature fail","error_code":"APIGW.0301"}'), AuthenticationError),
-        (Answer(403, b'{"error":{"message":"not allowed","code":403}}'), errors.PermissionDeniedError),
-        (Answer(503, b"<html>"), errors.ServerError),
-        (Answer(307, headers={"Location": "http://127.0.0.1:9/"}), errors.ApiError),
-        (Answer(200, b"<html>"), ResponseFormatError),
-        (Answer(200, b"[]"), ResponseFormatError),
-        (Answer(200, b'{"projects": {}}'), ConfigurationError),
-        (Answer(200, b'{"projects": [{"name": "cn-north-4"}]}'), ResponseFormatError),
-        (Answer(200, b'{"projects": [null]}'), ResponseFormatError),
+        (
+            CannedResponse(401, b'{"error_msg":"verify aksk signature fail","error_code":"APIGW.0301"}'),
+            AuthenticationError,
+        ),
+        (CannedResponse(403, b'{"error":{"message":"not allowed","code":403}}'), errors.PermissionDeniedError),
+        (CannedResponse(503, b"<html>"), errors.ServerError),
+        (CannedResponse(307, headers={"Location": "http://127.0.0.1:9/"}), errors.ApiError),
+        (CannedResponse(200, b"<html>"), ResponseFormatError),
+        (CannedResponse(200, b"[]"), ResponseFormatError),
+        (CannedResponse(200, b'{"projects": {}}'), ConfigurationError),
+        (CannedResponse(200, b'{"projects": [{"name": "cn-north-4"}]}'), ResponseFormatError),
+        (CannedResponse(200, b'{"projects": [null]}'), ResponseFormatError),
     ],
 )
-def test_iam_errors(find: Callable[[httpx.Auth, str], str], answer: Answer, error: type[Exception]) -> None:
+def test_iam_errors(find: Callable[[httpx.Auth, str], str], answer: CannedResponse, error: type[Exception]) -> None:
     with serve(lambda _: answer) as server, pytest.raises(error) as caught:
         find(AkSkAuth("AK", "SK"), server.url)
     assert "HUAWEICLOUD_SDK_PROJECT_ID" in str(caught.value)
@@ -106,15 +109,19 @@ def test_adds_a_hint_to_an_error_raised_by_the_client() -> None:
             super().send(request, **options)
             raise AuthenticationError(401, "APIGW.0301", "no", hint="Mend it.")
 
-    with serve(lambda _: Answer()) as server, RaisingClient() as client, pytest.raises(AuthenticationError) as caught:
+    with (
+        serve(lambda _: CannedResponse()) as server,
+        RaisingClient() as client,
+        pytest.raises(AuthenticationError) as caught,
+    ):
         find_project_id(client, AkSkAuth("AK", "SK"), region=REGION, iam=server.url)
     assert "Mend it. " + server.url in str(caught.value)
 
 
 @both
 def test_takes_the_project_from_a_login(find: Callable[[httpx.Auth, str], str]) -> None:
-    def answer(_: Received) -> Answer:
-        return Answer(201, b'{"token": {"project": {"id": "p1"}}}', {"X-Subject-Token": "T"})
+    def answer(_: ReceivedRequest) -> CannedResponse:
+        return CannedResponse(201, b'{"token": {"project": {"id": "p1"}}}', {"X-Subject-Token": "T"})
 
     with serve(answer) as server:
         auth = IamTokenAuth("me", "secret", "acme", region=REGION, iam_endpoint=server.url)
@@ -132,7 +139,7 @@ async def test_converts_a_login_error_raised_by_the_client() -> None:
         async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
             raise api_error(await super().send(request, **options))
 
-    with serve(lambda _: Answer(400, b'{"error":{"message":"no MADEUP for you","code":400}}')) as server:
+    with serve(lambda _: CannedResponse(400, b'{"error":{"message":"no MADEUP for you","code":400}}')) as server:
         auth = IamTokenAuth("me", "MADEUP", "acme", region=REGION, iam_endpoint=server.url)
         with Strict() as client, pytest.raises(AuthenticationError, match=r"no \*\*\* for you") as caught:
             find_project_id(client, auth, region=REGION, iam=server.url)
@@ -146,7 +153,7 @@ async def test_converts_a_login_error_raised_by_the_client() -> None:
 
 @both
 def test_rejects_a_login_for_no_project(find: Callable[[httpx.Auth, str], str]) -> None:
-    with serve(lambda _: Answer(201, b'{"token": {}}', {"X-Subject-Token": "T"})) as server:
+    with serve(lambda _: CannedResponse(201, b'{"token": {}}', {"X-Subject-Token": "T"})) as server:
         auth = IamTokenAuth("me", "secret", "acme", region=REGION, iam_endpoint=server.url)
         with pytest.raises(ConfigurationError, match="for no project"):
             find(auth, server.url)

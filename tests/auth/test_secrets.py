@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from concurrent_requests import BOTH, Send
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.auth import AkSkAuth, Clock, Credentials, IamTokenAuth, InstanceMetadata, TokenAuth
 from metastudio.auth.chain import find
 from metastudio.auth.project import find_project_id
@@ -37,12 +37,12 @@ def grep(text: str | bytes) -> list[str]:
     return [name for name, secret in SECRETS.items() if secret in text]
 
 
-def hostile(request: Received) -> Answer:
+def hostile(request: ReceivedRequest) -> CannedResponse:
     """Refuse everything and echo the request, as gateways do with access keys and canonical requests."""
     if request.target.endswith("/api/token"):
-        return Answer(200, METADATA_TOKEN.encode())
+        return CannedResponse(200, METADATA_TOKEN.encode())
     echo = f"{request.method} {request.headers} {request.body.decode()}"
-    return Answer(401, json.dumps({"error_code": "APIGW.0301", "error_msg": echo}).encode())
+    return CannedResponse(401, json.dumps({"error_code": "APIGW.0301", "error_msg": echo}).encode())
 
 
 def signatures(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loopback import Answer, Received, Server, serve
+from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio.auth import AkSkAuth, signature
 from metastudio.http.url import canonical_query, query_pairs
 
@@ -82,7 +82,7 @@ def test_signs_like_the_vendor(
     assert uri == (f"{path}?{canonical}" if canonical else path)
 
 
-def recomputed(received: Received) -> str:
+def recomputed(received: ReceivedRequest) -> str:
     """Return the Authorization header that the vendor's signer computes from the received bytes.
 
     A ``+`` in the query is decoded as a plus, so that a space must have been sent as ``%20``.
@@ -101,8 +101,8 @@ def recomputed(received: Received) -> str:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serve(lambda _: Answer()) as running:
+def server() -> Iterator[LoopbackServer]:
+    with serve(lambda _: CannedResponse()) as running:
         yield running
 
 
@@ -129,7 +129,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-def _check(server: Server) -> None:
+def _check(server: LoopbackServer) -> None:
     received = server.received.pop()
     assert not server.received
     assert recomputed(received) == received.header("authorization")
@@ -141,7 +141,9 @@ def _with_headers(options: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("method", "path", "options"), REQUESTS)
-def test_server_receives_what_was_signed(server: Server, method: str, path: str, options: dict[str, Any]) -> None:
+def test_server_receives_what_was_signed(
+    server: LoopbackServer, method: str, path: str, options: dict[str, Any]
+) -> None:
     with httpx.Client(auth=AUTH) as client:
         assert client.request(method, server.url + path, **_with_headers(options)).status_code == 200
     _check(server)
@@ -150,7 +152,7 @@ def test_server_receives_what_was_signed(server: Server, method: str, path: str,
 @pytest.mark.anyio
 @pytest.mark.parametrize(("method", "path", "options"), REQUESTS)
 async def test_server_receives_what_was_signed_async(
-    server: Server, method: str, path: str, options: dict[str, Any]
+    server: LoopbackServer, method: str, path: str, options: dict[str, Any]
 ) -> None:
     async with httpx.AsyncClient(auth=AUTH) as client:
         assert (await client.request(method, server.url + path, **_with_headers(options))).status_code == 200
@@ -159,7 +161,7 @@ async def test_server_receives_what_was_signed_async(
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(query=st.lists(st.tuples(text, text), max_size=5))
-def test_server_receives_any_query_as_signed(server: Server, query: list[tuple[str, str]]) -> None:
+def test_server_receives_any_query_as_signed(server: LoopbackServer, query: list[tuple[str, str]]) -> None:
     with httpx.Client(auth=AUTH, verify=False) as client:
         client.get(server.url + "/v1/p", params=tuple(query), headers=HEADERS)
     received = server.received[-1]
@@ -168,7 +170,7 @@ def test_server_receives_any_query_as_signed(server: Server, query: list[tuple[s
 
 
 def test_signs_an_ipv6_host_with_brackets() -> None:
-    with serve(lambda _: Answer(), host="::1") as server, httpx.Client(auth=AUTH) as client:
+    with serve(lambda _: CannedResponse(), host="::1") as server, httpx.Client(auth=AUTH) as client:
         client.get(server.url + "/v1/p", headers=HEADERS)
         assert (server.received[0].header("host") or "").startswith("[::1]:")
         _check(server)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from concurrent_requests import BOTH, Send, by_tasks, by_threads
-from loopback import Answer, Received, Server, serve
+from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio.auth import TokenAuth
 from metastudio.errors import ConfigurationError, CredentialsError
 
@@ -28,8 +28,10 @@ REFUSALS = [
 ]
 
 
-def accepts(*tokens: str, status: int = 401, body: bytes = b"") -> Callable[[Received], Answer]:
-    return lambda request: Answer(200) if request.header("x-auth-token") in tokens else Answer(status, body)
+def accepts(*tokens: str, status: int = 401, body: bytes = b"") -> Callable[[ReceivedRequest], CannedResponse]:
+    return lambda request: (
+        CannedResponse(200) if request.header("x-auth-token") in tokens else CannedResponse(status, body)
+    )
 
 
 class CountingTokens:
@@ -43,7 +45,7 @@ class CountingTokens:
         return f"T{self.calls}"
 
 
-def tokens_received(server: Server) -> list[str | None]:
+def tokens_received(server: LoopbackServer) -> list[str | None]:
     return [request.header("x-auth-token") for request in server.received]
 
 
@@ -198,7 +200,7 @@ def test_trusts_no_first_origin_beside_a_named_one(send: Send) -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_does_not_redirect_a_token_to_another_origin(send: Send, status: int) -> None:
     with serve(accepts("T")) as other:
-        redirect = Answer(status, headers={"Location": other.url + "/x"})
+        redirect = CannedResponse(status, headers={"Location": other.url + "/x"})
         with serve(lambda _: redirect) as server:
             with pytest.raises(ConfigurationError, match="redirects to"):
                 send(TokenAuth("T"), server.url, follow=True)
@@ -214,8 +216,8 @@ def test_guard_accepts_an_ipv6_host(send: Send) -> None:
 
 @both
 def test_follows_a_redirect_to_the_same_origin(send: Send) -> None:
-    def answer(request: Received) -> Answer:
-        return Answer(307, headers={"Location": "/new"}) if request.target == "/old" else accepts("T")(request)
+    def answer(request: ReceivedRequest) -> CannedResponse:
+        return CannedResponse(307, headers={"Location": "/new"}) if request.target == "/old" else accepts("T")(request)
 
     with serve(answer) as server:
         assert send(TokenAuth("T"), server.url + "/old", follow=True)[0].status_code == 200
@@ -255,7 +257,7 @@ async def test_guard_keeps_an_async_trace() -> None:
 
 def test_guard_allows_a_proxy_tunnel() -> None:
     with (
-        serve(lambda _: Answer(502)) as proxy,
+        serve(lambda _: CannedResponse(502)) as proxy,
         httpx.Client(auth=TokenAuth("T"), proxy=proxy.url) as client,
         pytest.raises(httpx.ProxyError, match="502"),
     ):
@@ -267,9 +269,9 @@ def test_guard_allows_a_proxy_tunnel() -> None:
 def test_guard_checks_requests_through_a_proxy() -> None:
     """A proxy for plain http gets the whole URL; this one serves both origins."""
 
-    def proxy(request: Received) -> Answer:
+    def proxy(request: ReceivedRequest) -> CannedResponse:
         home = request.target.startswith("http://a.test/")
-        return Answer(307, headers={"Location": "http://b.test/"}) if home else Answer(200)
+        return CannedResponse(307, headers={"Location": "http://b.test/"}) if home else CannedResponse(200)
 
     with serve(proxy) as server:
         with httpx.Client(auth=TokenAuth("T"), proxy=server.url, follow_redirects=True) as client:

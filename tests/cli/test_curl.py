@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import run
-from loopback import Answer, serve
+from loopback import CannedResponse, serve
 from metastudio.sandbox import MAIN, Sandbox
 from metastudio.sandbox import serve as serve_sandbox
 
@@ -83,7 +83,7 @@ def test_the_explanation_matches_the_signature(env: dict[str, str], sandbox: San
 
 
 def test_print_and_explain_send_nothing(env: dict[str, str]) -> None:
-    with serve(lambda _: Answer()) as server:
+    with serve(lambda _: CannedResponse()) as server:
         for how in ("--print", "--explain"):
             assert run("curl", f"{server.url}/x", how, env=env).code == 0
         assert not server.received

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_runs import CompletedCommand, PseudoTerminal, run
-from loopback import Answer, Received, Server, serve
+from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio.cli.root import BUILT_IN, command_names
 from metastudio.contract.operation import Operation
 from metastudio_client.contract import OPERATIONS
@@ -143,21 +143,21 @@ VOICES: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def voices() -> Iterator[Server]:
-    def respond(request: Received) -> Answer:
+def voices() -> Iterator[LoopbackServer]:
+    def respond(request: ReceivedRequest) -> CannedResponse:
         if "/jobs" in request.target:
             body: dict[str, Any] = {"count": 0, "jobs": []}
         else:
             only = [each for each in VOICES["data"]["voices"] if f"id={each['meta']['id']}" in request.target]
             body = {"data": {"total": 1, "voices": only}} if only else VOICES
-        return Answer(body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+        return CannedResponse(body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
 
     with serve(respond) as server:
         yield server
 
 
 @pytest.fixture
-def settings(evolved: Repository, voices: Server) -> dict[str, str]:
+def settings(evolved: Repository, voices: LoopbackServer) -> dict[str, str]:
     voices.received.clear()
     return {
         "PYTHONPATH": f"{evolved.root / 'overlays'}:{evolved.root / 'generated'}",
@@ -172,7 +172,7 @@ def command(*arguments: str, env: dict[str, str]) -> CompletedCommand:
     return run(*arguments, env=env, command=COMMAND)
 
 
-def test_a_parameter_and_a_field(settings: dict[str, str], voices: Server) -> None:
+def test_a_parameter_and_a_field(settings: dict[str, str], voices: LoopbackServer) -> None:
     shown = command("jobs", "--help", env=settings).out
     assert "--is-flexus / --no-is-flexus" in shown
     assert "Keep tasks of the light edition" in shown
@@ -180,7 +180,7 @@ def test_a_parameter_and_a_field(settings: dict[str, str], voices: Server) -> No
     assert "is_flexus=false" in voices.received[-1].target
 
 
-def test_a_second_list(settings: dict[str, str], voices: Server) -> None:
+def test_a_second_list(settings: dict[str, str], voices: LoopbackServer) -> None:
     assert "voices" in command("--help", env=settings).out
     shown = command("voices", "--help", env=settings).out
     assert "--filter-output [wav|mp3]" in shown
@@ -232,7 +232,7 @@ def test_watch_needs_a_filter_on_the_id_alone(settings: dict[str, str]) -> None:
     assert "  watch" not in shown
 
 
-def test_a_missing_required_parameter_is_reported(settings: dict[str, str], voices: Server) -> None:
+def test_a_missing_required_parameter_is_reported(settings: dict[str, str], voices: LoopbackServer) -> None:
     done = command("voices", env=settings)
     assert done.code == 2
     assert "studio" in done.err

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from cli_runs import CompletedCommand, run
-from loopback import Answer, Received, Server, serve
+from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio.sandbox import Sandbox
 
 JOBS = "jobs"
@@ -37,7 +37,7 @@ def test_times_are_not_changed(env: dict[str, str]) -> None:
     item = {"job_id": "1", "name": "a\x9b31m\u2028b", "state": "NEW", "project_id": "p", "tags": None}
     jobs = [{**item, "create_time": written} for written in ("2023-12-08T08:30:56+08:00", "soon", None)]
     body = json.dumps({"count": 3, "jobs": [{**job, "job_id": str(n)} for n, job in enumerate(jobs)]}).encode()
-    with serve(lambda _: Answer(body=body, headers={"Content-Type": "application/json"})) as server:
+    with serve(lambda _: CannedResponse(body=body, headers={"Content-Type": "application/json"})) as server:
         settings = {**env, "METASTUDIO_BASE_URL": server.url}
         out = run(JOBS, env=settings).out
         assert [json.loads(line)["create_time"] for line in out.splitlines()] == [each["create_time"] for each in jobs]
@@ -65,7 +65,7 @@ def test_csv_contains_no_formula(env: dict[str, str]) -> None:
         for n, name in enumerate(names)
     ]
     body = json.dumps({"count": len(jobs), "jobs": jobs}).encode()
-    with serve(lambda _: Answer(body=body, headers={"Content-Type": "application/json"})) as server:
+    with serve(lambda _: CannedResponse(body=body, headers={"Content-Type": "application/json"})) as server:
         settings = {**env, "METASTUDIO_BASE_URL": server.url}
         out = run(JOBS, "--output", "csv", "--columns", "name", env=settings).out
     shown = [row[0] for row in csv.reader(out.splitlines(keepends=True))][1:]
@@ -97,8 +97,8 @@ def parameters() -> dict[str, str]:
     """The request parameters of a command line with every kind of filter."""
     body = b'{"count": 0, "jobs": []}'
 
-    def respond(_: Received) -> Answer:
-        return Answer(body=body, headers={"Content-Type": "application/json"})
+    def respond(_: ReceivedRequest) -> CannedResponse:
+        return CannedResponse(body=body, headers={"Content-Type": "application/json"})
 
     with serve(respond) as server:
         done = _list_jobs(
@@ -112,7 +112,7 @@ def parameters() -> dict[str, str]:
         return {**dict(parse_qsl(urlsplit(request.target).query)), "X-App-UserId": header}
 
 
-def _list_jobs(server: Server, *arguments: str) -> CompletedCommand:
+def _list_jobs(server: LoopbackServer, *arguments: str) -> CompletedCommand:
     keys = {"HUAWEICLOUD_SDK_AK": "AKAKAKAK", "HUAWEICLOUD_SDK_SK": "SKSKSKSK", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
     return run(JOBS, *arguments, env={**keys, "METASTUDIO_BASE_URL": server.url})
 
@@ -158,7 +158,7 @@ BAD = {
 
 @pytest.mark.parametrize("arguments", BAD)
 def test_invalid_input_is_one_line_and_sends_nothing(arguments: str) -> None:
-    with serve(lambda _: Answer(500)) as server:
+    with serve(lambda _: CannedResponse(500)) as server:
         done = _list_jobs(server, *arguments.split(" "))
         assert not server.received
     message, _, rest = done.err.partition("\n")
@@ -193,7 +193,7 @@ def test_failures_have_exit_codes_and_hints(env: dict[str, str]) -> None:
 
 def test_retries_and_their_number(env: dict[str, str]) -> None:
     for retries, wanted in (("0", 1), ("1", 2)):
-        with serve(lambda _: Answer(503, headers={"Retry-After": "0"})) as server:
+        with serve(lambda _: CannedResponse(503, headers={"Retry-After": "0"})) as server:
             assert run("--base-url", server.url, JOBS, "--max-retries", retries, env=env).code == 1
             assert len(server.received) == wanted
 
@@ -206,7 +206,7 @@ def test_debug_shows_the_traceback(env: dict[str, str]) -> None:
 
 
 def test_a_success_that_is_not_json_is_an_error(env: dict[str, str]) -> None:
-    login = Answer(body=b"<html>", headers={"Content-Type": "text/html"})
+    login = CannedResponse(body=b"<html>", headers={"Content-Type": "text/html"})
     with serve(lambda _: login) as server:
         done = run(JOBS, env={**env, "METASTUDIO_BASE_URL": server.url})
     assert (done.code, done.out) == (1, "")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from cli_runs import PseudoTerminal, ScreenMatcher
-from loopback import Answer
+from loopback import CannedResponse
 from loopback import serve as serve_fixed
 from metastudio.sandbox import serve
 from rich.cells import cell_len
@@ -66,7 +66,7 @@ def test_truncated_wide_characters_are_aligned(env: dict[str, str], screen_match
         for n, name in enumerate(names)
     ]
     body = json.dumps({"count": len(jobs), "jobs": jobs}).encode()
-    with serve_fixed(lambda _: Answer(body=body, headers={"Content-Type": "application/json"})) as server:
+    with serve_fixed(lambda _: CannedResponse(body=body, headers={"Content-Type": "application/json"})) as server:
         settings = {**env, "METASTUDIO_BASE_URL": server.url}
         with PseudoTerminal("jobs", env=settings, columns=70) as terminal:
             assert terminal.end() == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import COMMAND, PseudoTerminal, environment, run
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.sandbox import serve as serve_sandbox
 
 
@@ -21,10 +21,10 @@ class BlockingHandler:
         self._arrived, self._announce = os.pipe()
         self._wait, self._release = os.pipe()
 
-    def __call__(self, _: Received) -> Answer:
+    def __call__(self, _: ReceivedRequest) -> CannedResponse:
         os.write(self._announce, b".")
         os.read(self._wait, 1)
-        return Answer(500)
+        return CannedResponse(500)
 
     def wait(self) -> None:
         os.read(self._arrived, 1)
@@ -101,10 +101,12 @@ def test_pages_are_written_as_they_arrive(env: dict[str, str]) -> None:
     ]
     handler = BlockingHandler()
 
-    def respond(request: Received) -> Answer:
+    def respond(request: ReceivedRequest) -> CannedResponse:
         if "offset=0" not in request.target:
             handler(request)
-        return Answer(body=pages["offset=0" not in request.target], headers={"Content-Type": "application/json"})
+        return CannedResponse(
+            body=pages["offset=0" not in request.target], headers={"Content-Type": "application/json"}
+        )
 
     with serve(respond) as server:
         settings = environment({**env, "METASTUDIO_BASE_URL": server.url})

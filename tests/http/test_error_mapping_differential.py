@@ -1,7 +1,7 @@
-"""Our errors against those of the vendor's SDK, for the same answers over loopback: at least as much is told.
+"""Our errors against those of the vendor's SDK for the same responses: they tell at least as much.
 
-"At least as much": its code, message and request id are ours too, wherever it found them in the answer. What it
-makes up (the status as a code, the whole text as a message) needs no equal, but the text is in our `body`.
+Our code, message and request ID equal the SDK's if it found them in the response. Its substitutes (the status as the
+code, the whole text as the message) need no equal, but the text is in our `body`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from huaweicloudsdkcore.exceptions.exceptions import ServiceResponseException
 from huaweicloudsdkmetastudio.v1 import List2dModelTrainingJobRequest, MetaStudioClient
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from loopback import Answer, serve
+from loopback import CannedResponse, serve
 from metastudio.errors import ApiError, ResponseFormatError
 from metastudio.http.retry import RetryPolicy
 from session_calls import call
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 ONCE = RetryPolicy(max_retries=0)
 
 
-class Pair:
-    """Both clients, pointed at one server that gives `answer`."""
+class ClientPair:
+    """Both clients, with one server whose response is `response`."""
 
     def __init__(self, url: str) -> None:
-        self.answer = Answer()
+        self.response = CannedResponse()
         self.url = url
         keys = BasicCredentials("AKEXAMPLE", "SKEXAMPLE", "p")
         builder: Any = MetaStudioClient.new_builder()
         self._vendor: Any = builder.with_credentials(keys).with_endpoint(url).build()
 
-    def ask(self, answer: Answer) -> tuple[Any, ApiError]:
-        """The vendor's error (None where it reports success) and ours."""
-        self.answer = answer
+    def ask(self, response: CannedResponse) -> tuple[Any, ApiError]:
+        """Return the vendor's error (None if it reports success) and ours."""
+        self.response = response
         error = call("sync", self.url, retry=ONCE).error
         assert isinstance(error, ApiError), repr(error)
         try:
@@ -49,24 +49,24 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    with pytest.MonkeyPatch.context() as patch, serve(lambda _: pairs[0].answer) as server:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientPair]:
+    with pytest.MonkeyPatch.context() as patch, serve(lambda _: pairs[0].response) as server:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))  # the SDK writes a file there
         patch.setenv("NO_PROXY", "*")
-        pairs = [Pair(server.url)]
+        pairs = [ClientPair(server.url)]
         yield pairs[0]
 
 
 def same(theirs: Any, ours: str | None) -> bool:
-    """Whether our text says what their value, of any JSON type, says."""
+    """Return whether our text equals their value of any JSON type."""
     if ours is None:
         return False
     return ours == theirs if isinstance(theirs, str) else json.loads(ours) == theirs
 
 
-def at_least_as_much(pair: Pair, status: int, body: bytes, headers: dict[str, str]) -> None:
+def assert_at_least_as_much(pair: ClientPair, status: int, body: bytes, headers: dict[str, str]) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8", **headers}
-    theirs, ours = pair.ask(Answer(status, body, headers))
+    theirs, ours = pair.ask(CannedResponse(status, body, headers))
     assert theirs is not None
     assert theirs.status_code == ours.status_code == status
     text = body.decode()
@@ -75,7 +75,7 @@ def at_least_as_much(pair: Pair, status: int, body: bytes, headers: dict[str, st
         assert ours.request_id == theirs.request_id
     if theirs.encoded_auth_msg:
         assert same(theirs.encoded_auth_msg, ours.encoded_authorization_message)
-    if status == 429:  # it knows nothing then but the number
+    if status == 429:  # the SDK drops the body
         assert theirs.error_code == "429"
         return
     if theirs.error_code != str(status):
@@ -108,11 +108,11 @@ STATUSES = [400, 401, 403, 404, 405, 409, 413, 429, 494, 499, 500, 502, 503, 504
 
 @pytest.mark.parametrize("headers", [{}, {"X-Request-Id": "from-the-header"}], ids=["", "request id"])
 @pytest.mark.parametrize("status", [400, 401, 429, 499, 503])
-def test_known_bodies(pair: Pair, status: int, headers: dict[str, str]) -> None:
+def test_known_bodies(pair: ClientPair, status: int, headers: dict[str, str]) -> None:
     for body in KNOWN:
-        at_least_as_much(pair, status, json.dumps(body).encode(), headers)
+        assert_at_least_as_much(pair, status, json.dumps(body).encode(), headers)
     for text in (b"", b"<html>502 Bad Gateway</html>", b'{"error_code": "C", "err', "nicht verfügbar".encode()):
-        at_least_as_much(pair, status, text, headers)
+        assert_at_least_as_much(pair, status, text, headers)
 
 
 said = st.text("abcXYZ 019.é中", min_size=1, max_size=6) | st.integers(1, 999)
@@ -135,29 +135,28 @@ bodies = st.recursive(
 @settings(max_examples=100, deadline=None)
 @given(body=bodies, status=st.sampled_from(STATUSES))
 @example(body={"encoded_authorization_message": "A", "data": {"encoded_authorization_message": "B"}}, status=403)
-def test_invented_bodies(pair: Pair, body: Any, status: int) -> None:
-    at_least_as_much(pair, status, json.dumps(body, ensure_ascii=False).encode(), {})
+def test_invented_bodies(pair: ClientPair, body: Any, status: int) -> None:
+    assert_at_least_as_much(pair, status, json.dumps(body, ensure_ascii=False).encode(), {})
 
 
 @pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
-def test_where_the_vendor_reports_success(pair: Pair, status: int) -> None:
-    theirs, ours = pair.ask(Answer(status, b"", {"Location": "https://elsewhere.example.com/"}))
+def test_redirects_that_the_vendor_reports_as_success(pair: ClientPair, status: int) -> None:
+    theirs, ours = pair.ask(CannedResponse(status, b"", {"Location": "https://elsewhere.example.com/"}))
     assert theirs is None
     assert ours.status_code == status
 
 
 @pytest.mark.parametrize("body", [b"<html>log in</html>", b"", b"{}", b'{"jobs": {}}', b'{"count": 1, "jobs": [null]}'])
-def test_successes_that_are_none(pair: Pair, body: bytes) -> None:
-    pair.answer = Answer(200, body, {"X-Request-Id": "r"})
+def test_invalid_successes(pair: ClientPair, body: bytes) -> None:
+    pair.response = CannedResponse(200, body, {"X-Request-Id": "r"})
     error = call("sync", pair.url).error
     assert isinstance(error, ResponseFormatError)
     assert error.request_id == "r"
 
 
-def test_the_vendor_loses_a_throttled_answer(pair: Pair) -> None:
-    """What a 429 says is what its reader needs most."""
+def test_throttled_responses_keep_what_the_vendor_drops(pair: ClientPair) -> None:
     body = b'{"error_code":"APIGW.0308","error_msg":"policy user over ratelimit,limit:200,time:1 minute"}'
-    theirs, ours = pair.ask(Answer(429, body, {"X-Request-Id": "req-1", "Retry-After": "7"}))
+    theirs, ours = pair.ask(CannedResponse(429, body, {"X-Request-Id": "req-1", "Retry-After": "7"}))
     assert (theirs.error_code, theirs.request_id) == ("429", "")
     assert (ours.error_code, ours.request_id, ours.retry_after) == ("APIGW.0308", "req-1", 7.0)
     assert ours.error_msg == "policy user over ratelimit,limit:200,time:1 minute"

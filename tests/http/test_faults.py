@@ -1,6 +1,6 @@
-"""What comes of each fault of a server, sync and async: attempts, outcome, and a bound on the time.
+"""Server faults, sync and async: number of attempts, outcome and waits.
 
-Raw sockets first. Then every status with every kind of body, in process, through httpx's own transport seam.
+First over raw sockets, then every status with every kind of body through an httpx.MockTransport.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from fault_server import (
-    Fault,
     FaultServer,
-    answer,
+    SocketFault,
     broken_gzip,
     drip,
     full_backlog,
     gzipped,
     raw,
     reset,
+    respond,
     stall,
     unused_port,
 )
@@ -45,93 +45,93 @@ GOOD = json.dumps({"count": 1, "jobs": [{"job_id": "a"}]}).encode()
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 ERROR = b'{"error_code":"APIGW.0308","error_msg":"The throttling threshold has been reached"}'
-OK = answer(200, GOOD)
+OK = respond(200, GOOD)
 HUGE = json.dumps({"count": 1, "jobs": [{"job_id": "x" * 1000}] * 10_000}).encode()
-PAUSES = 0.25 + 0.5  # what two repeats wait when the random number is one half
+PAUSES = 0.25 + 0.5  # waits of two retries with the random number 0.5
 THROTTLED = 2.25 + 2.5
 
 
 @dataclass(frozen=True)
-class Row:
-    """`attempts` requests arrive; the call ends as `outcome` says; it has slept `slept` seconds."""
+class FaultCase:
+    """A script of faults, the expected number of attempts, exception (None for success) and seconds slept."""
 
     name: str
-    script: Sequence[Fault]
+    script: Sequence[SocketFault]
     attempts: int = 1
     outcome: type[Exception] | None = None
     slept: float = 0.0
 
 
-def throttled(retry_after: str | None, **headers: str) -> Fault:
-    return answer(429, ERROR, headers | ({"Retry-After": retry_after} if retry_after is not None else {}))
+def throttled(retry_after: str | None, **headers: str) -> SocketFault:
+    return respond(429, ERROR, headers | ({"Retry-After": retry_after} if retry_after is not None else {}))
 
 
 DATE = "Thu, 04 Jul 2024 08:00:00 GMT"
 MATRIX = [
-    Row("good", [OK]),
-    Row("10 MB", [answer(200, HUGE)]),
-    Row("10 MB in chunks", [raw(CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(HUGE), HUGE))]),
-    Row("100 Continue first", [raw(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD % len(GOOD) + GOOD)]),
-    Row("gzip", [gzipped(200, GOOD)]),
-    # The connection breaks: repeated, for it is a GET.
-    Row("reset before headers", [reset()], 3, ApiConnectionError, PAUSES),
-    Row("reset once", [reset(), OK], 2, None, 0.25),
-    Row("reset during headers", [reset(b"HTTP/1.1 200 OK\r\nContent-Le"), OK], 2, None, 0.25),
-    Row("reset after headers", [reset(HEAD % 100), OK], 2, None, 0.25),
-    Row("reset in the body", [reset(HEAD % 100 + GOOD), OK], 2, None, 0.25),
-    Row("closed without a word", [raw(b""), OK], 2, None, 0.25),
-    Row("closed in the headers", [raw(b"HTTP/1.1 200 OK\r\nContent-Le"), OK], 2, None, 0.25),
-    Row("half a body", [raw(HEAD % len(GOOD) + GOOD[:20])], 3, ApiConnectionError, PAUSES),
-    Row("half a body once", [raw(HEAD % len(GOOD) + GOOD[:20]), OK], 2, None, 0.25),
-    Row("half an error body", [raw(b"HTTP/1.1 400 No\r\nContent-Length: 99\r\n\r\n{"), OK], 2, None, 0.25),
-    Row("idle connection closed", [raw(HEAD % len(GOOD) + GOOD), OK]),
-    # Not HTTP: the same, as something in between is broken.
-    Row("no status line", [raw(b"\x16\x03\x01 what?\r\n\r\n"), OK], 2, None, 0.25),
-    Row("endless header", [raw(b"HTTP/1.1 200 OK\r\nA: " + b"a" * 200_000), OK], 2, None, 0.25),
-    Row("length not a number", [raw(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}"), OK], 2, None, 0.25),
-    Row("two lengths", [raw((HEAD % 2)[:-2] + b"Content-Length: 3\r\n\r\n{} "), OK], 2, None, 0.25),
-    Row("chunked nonsense", [raw(CHUNKED + b"zz\r\n{}"), OK], 2, None, 0.25),
-    Row("chunks cut short", [raw(CHUNKED + b"9\r\n{}"), OK], 2, None, 0.25),
-    # Answers that say "later".
-    *(Row(f"{status} for ever", [answer(status, ERROR)], 3, cls, PAUSES) for status, cls in [
+    FaultCase("good", [OK]),
+    FaultCase("10 MB", [respond(200, HUGE)]),
+    FaultCase("10 MB in chunks", [raw(CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(HUGE), HUGE))]),
+    FaultCase("100 Continue first", [raw(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD % len(GOOD) + GOOD)]),
+    FaultCase("gzip", [gzipped(200, GOOD)]),
+    # Broken connections are retried, because the request is a GET.
+    FaultCase("reset before headers", [reset()], 3, ApiConnectionError, PAUSES),
+    FaultCase("reset once", [reset(), OK], 2, None, 0.25),
+    FaultCase("reset during headers", [reset(b"HTTP/1.1 200 OK\r\nContent-Le"), OK], 2, None, 0.25),
+    FaultCase("reset after headers", [reset(HEAD % 100), OK], 2, None, 0.25),
+    FaultCase("reset in the body", [reset(HEAD % 100 + GOOD), OK], 2, None, 0.25),
+    FaultCase("closed without a response", [raw(b""), OK], 2, None, 0.25),
+    FaultCase("closed in the headers", [raw(b"HTTP/1.1 200 OK\r\nContent-Le"), OK], 2, None, 0.25),
+    FaultCase("half a body", [raw(HEAD % len(GOOD) + GOOD[:20])], 3, ApiConnectionError, PAUSES),
+    FaultCase("half a body once", [raw(HEAD % len(GOOD) + GOOD[:20]), OK], 2, None, 0.25),
+    FaultCase("half an error body", [raw(b"HTTP/1.1 400 No\r\nContent-Length: 99\r\n\r\n{"), OK], 2, None, 0.25),
+    FaultCase("idle connection closed", [raw(HEAD % len(GOOD) + GOOD), OK]),
+    # Invalid HTTP counts as a broken connection.
+    FaultCase("no status line", [raw(b"\x16\x03\x01 what?\r\n\r\n"), OK], 2, None, 0.25),
+    FaultCase("endless header", [raw(b"HTTP/1.1 200 OK\r\nA: " + b"a" * 200_000), OK], 2, None, 0.25),
+    FaultCase("length not a number", [raw(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}"), OK], 2, None, 0.25),
+    FaultCase("two lengths", [raw((HEAD % 2)[:-2] + b"Content-Length: 3\r\n\r\n{} "), OK], 2, None, 0.25),
+    FaultCase("chunked nonsense", [raw(CHUNKED + b"zz\r\n{}"), OK], 2, None, 0.25),
+    FaultCase("chunks cut short", [raw(CHUNKED + b"9\r\n{}"), OK], 2, None, 0.25),
+    # Transient statuses.
+    *(FaultCase(f"{status} on every attempt", [respond(status, ERROR)], 3, cls, PAUSES) for status, cls in [
         (408, ApiError), (500, ServerError), (502, ServerError), (503, ServerError), (504, ServerError)]),
-    Row("flapping 503", [answer(503, b"<html>"), answer(503, b""), OK], 3, None, PAUSES),
-    Row("503, then 429, then good", [answer(503, b""), throttled("3"), OK], 3, None, 0.25 + 3.25),
-    Row("503 with Retry-After", [answer(503, b"", {"Retry-After": "7"}), OK], 2, None, 7.25),
-    Row("503, then refused", [answer(503, b""), answer(403, ERROR)], 2, errors.PermissionDeniedError, 0.25),
-    Row("429 without Retry-After", [throttled(None)], 3, RateLimitError, THROTTLED),
-    Row("429 for 2 s", [throttled("2"), OK], 2, None, 2.25),
-    Row("429 for 0 s", [throttled("0"), OK], 2, None, 0.25),
-    Row("429 until a date", [throttled("Thu, 04 Jul 2024 08:00:05 GMT", Date=DATE), OK], 2, None, 5.25),
-    Row("429 until a date gone by", [throttled("Thu, 04 Jul 2024 07:00:00 GMT", Date=DATE), OK], 2, None, 0.25),
-    Row("429 for the cap", [throttled("30"), OK], 2, None, 30.0),
-    Row("429 beyond the cap", [throttled("31"), OK], 1, RateLimitError),
-    Row("429 until a date beyond the cap", [throttled("Thu, 04 Jul 2024 09:00:00 GMT", Date=DATE)], 1, RateLimitError),
-    *(Row(f"429 with Retry-After {text!r}", [throttled(text), OK], 2, None, 2.25)
+    FaultCase("flapping 503", [respond(503, b"<html>"), respond(503, b""), OK], 3, None, PAUSES),
+    FaultCase("503, then 429, then success", [respond(503, b""), throttled("3"), OK], 3, None, 0.25 + 3.25),
+    FaultCase("503 with Retry-After", [respond(503, b"", {"Retry-After": "7"}), OK], 2, None, 7.25),
+    FaultCase("503, then refused", [respond(503, b""), respond(403, ERROR)], 2, errors.PermissionDeniedError, 0.25),
+    FaultCase("429 without Retry-After", [throttled(None)], 3, RateLimitError, THROTTLED),
+    FaultCase("429 for 2 s", [throttled("2"), OK], 2, None, 2.25),
+    FaultCase("429 for 0 s", [throttled("0"), OK], 2, None, 0.25),
+    FaultCase("429 until a date", [throttled("Thu, 04 Jul 2024 08:00:05 GMT", Date=DATE), OK], 2, None, 5.25),
+    FaultCase("429 until a past date", [throttled("Thu, 04 Jul 2024 07:00:00 GMT", Date=DATE), OK], 2, None, 0.25),
+    FaultCase("429 for the cap", [throttled("30"), OK], 2, None, 30.0),
+    FaultCase("429 beyond the cap", [throttled("31"), OK], 1, RateLimitError),
+    FaultCase("429 until a late date", [throttled("Thu, 04 Jul 2024 09:00:00 GMT", Date=DATE)], 1, RateLimitError),
+    *(FaultCase(f"429 with Retry-After {text!r}", [throttled(text), OK], 2, None, 2.25)
       for text in ("", "soon", "-1", "1e9", "nan", "inf", "0x10", "Thu, 99 Jul 2024 08:00:05 GMT")),
-    # Answers that are final.
-    *(Row(f"{status}", [answer(status, ERROR)], 1, cls) for status, cls in [
+    # Final statuses.
+    *(FaultCase(f"{status}", [respond(status, ERROR)], 1, cls) for status, cls in [
         (302, ApiError), (400, errors.BadRequestError), (401, errors.AuthenticationError),
         (403, errors.PermissionDeniedError), (404, errors.NotFoundError), (405, ApiError), (499, ApiError),
         (501, ServerError), (520, ServerError), (599, ServerError)]),
-    Row("redirect to nowhere", [answer(302, b"", {"Location": "http://host:port/"})], 1, ApiError),
-    Row("broken gzip of an error", [broken_gzip(403, ERROR)], 1, errors.PermissionDeniedError),
-    # Successes that are none.
-    Row("HTML", [answer(200, b"<html>please log in</html>", {"Content-Type": "text/html"})], 1, ResponseFormatError),
-    Row("empty", [answer(200, b"")], 1, ResponseFormatError),
-    Row("binary", [answer(200, bytes(range(256)))], 1, ResponseFormatError),
-    Row("wrong charset", [answer(200, '{"count":0,"jobs":[],"名":1}'.encode("gbk"))], 1, ResponseFormatError),
-    Row("length too short", [raw(HEAD % 10 + GOOD)], 1, ResponseFormatError),
-    Row("broken gzip", [broken_gzip(200, GOOD)], 1, ResponseFormatError),
-    Row("gzip cut short", [gzipped(200, GOOD, keep=-20)], 1, ResponseFormatError),
-    Row("undeclared success", [answer(202, GOOD)], 1, ResponseFormatError),
-    Row("no content", [raw(b"HTTP/1.1 204 No Content\r\n\r\n")], 1, ResponseFormatError),
+    FaultCase("redirect to nowhere", [respond(302, b"", {"Location": "http://host:port/"})], 1, ApiError),
+    FaultCase("broken gzip of an error", [broken_gzip(403, ERROR)], 1, errors.PermissionDeniedError),
+    # Invalid successes.
+    FaultCase("HTML", [respond(200, b"<html>log in</html>", {"Content-Type": "text/html"})], 1, ResponseFormatError),
+    FaultCase("empty", [respond(200, b"")], 1, ResponseFormatError),
+    FaultCase("binary", [respond(200, bytes(range(256)))], 1, ResponseFormatError),
+    FaultCase("wrong charset", [respond(200, '{"count":0,"jobs":[],"名":1}'.encode("gbk"))], 1, ResponseFormatError),
+    FaultCase("length too short", [raw(HEAD % 10 + GOOD)], 1, ResponseFormatError),
+    FaultCase("broken gzip", [broken_gzip(200, GOOD)], 1, ResponseFormatError),
+    FaultCase("gzip cut short", [gzipped(200, GOOD, keep=-20)], 1, ResponseFormatError),
+    FaultCase("undeclared success", [respond(202, GOOD)], 1, ResponseFormatError),
+    FaultCase("no content", [raw(b"HTTP/1.1 204 No Content\r\n\r\n")], 1, ResponseFormatError),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("row", MATRIX, ids=lambda row: row.name)
-def test_matrix(row: Row, kind: Kind) -> None:
+def test_matrix(row: FaultCase, kind: Kind) -> None:
     with FaultServer(row.script) as server:
         result = call(kind, server.url)
         assert len(server.heads) == row.attempts
@@ -151,17 +151,17 @@ def test_matrix(row: Row, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_of_a_broken_answer_is_quoted(kind: Kind) -> None:
-    """It may be anything, such as a body taken for a header."""
-    for broken in (b"Somebody was here\r\n\r\n", CHUNKED + b"Somebody\r\n", HEAD[:-2] % 9 + b"Some body\r\n\r\n"):
+def test_a_broken_response_is_not_quoted(kind: Kind) -> None:
+    """It may have any content, such as a body taken for a header."""
+    for broken in (b"Planted was here\r\n\r\n", CHUNKED + b"Planted\r\n", HEAD[:-2] % 9 + b"Plant ed\r\n\r\n"):
         with FaultServer([raw(broken)]) as server:
             error = call(kind, server.url).raised(ApiConnectionError)
-        assert "Some" not in "".join(traceback.format_exception(error))
+        assert "Plant" not in "".join(traceback.format_exception(error))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 class TestWaiting:
-    """Stalls end by real timeouts of a tenth of a second, waits are not real."""
+    """Stalls end by real timeouts of 0.1 s; waits use the fake clock."""
 
     TIMEOUT = httpx.Timeout(5.0, read=0.1)
 
@@ -178,7 +178,7 @@ class TestWaiting:
         with FaultServer([stall(), OK]) as server:
             assert call(kind, server.url, timeout=self.TIMEOUT).response
 
-    def test_connection_never_established(self, kind: Kind) -> None:
+    def test_no_connection_is_established(self, kind: Kind) -> None:
         with full_backlog() as port:
             result = call(kind, f"http://127.0.0.1:{port}", timeout=httpx.Timeout(5.0, connect=0.05))
         assert result.raised(ApiTimeoutError).retries == 2
@@ -190,16 +190,16 @@ class TestWaiting:
         assert (error.retries, result.time.slept) == (2, [0.25, 0.5])
         assert f"127.0.0.1:{port}" in str(error)
 
-    def test_refused_until_the_server_is_there(self, kind: Kind) -> None:
+    def test_refused_until_the_server_listens(self, kind: Kind) -> None:
         with unused_port() as port, FaultServer([OK]) as server:
             time = FakeTime()
-            elsewhere = _Switch(f"http://127.0.0.1:{port}", server.url)
+            elsewhere = UrlSwitch(f"http://127.0.0.1:{port}", server.url)
             time.when_asleep = elsewhere.switch
             result = call(kind, "http://127.0.0.1", time=time, event_hooks=elsewhere.hooks(kind))
         assert result.response is not None
         assert time.slept == [0.25]
 
-    def test_dripping_body_ends_at_the_deadline(self, kind: Kind) -> None:
+    def test_a_dripping_body_ends_at_the_deadline(self, kind: Kind) -> None:
         time = FakeTime()
 
         def tick() -> None:
@@ -209,9 +209,9 @@ class TestWaiting:
             error = call(kind, server.url, time=time, retry=RetryPolicy(deadline=20.0)).raised(ApiTimeoutError)
             server.wait_until_closed()
         assert error.retries == 0
-        assert error.__notes__ == ["Not tried again: the 20 s allowed for the call are used up."]
+        assert error.__notes__ == ["Not tried again: the deadline of 20 s would pass before another attempt."]
 
-    def test_an_answer_given_up_leaves_no_connection(self, kind: Kind) -> None:
+    def test_an_abandoned_response_leaves_no_connection(self, kind: Kind) -> None:
         time = FakeTime()
 
         def tick() -> None:
@@ -220,33 +220,33 @@ class TestWaiting:
         with FaultServer([drip(HEAD % 1_000_000, tick)]) as server:
             call(kind, server.url, time=time, retry=RetryPolicy(deadline=20.0), before_closing=server.wait_until_closed)
 
-    def test_no_attempt_begins_after_the_deadline(self, kind: Kind) -> None:
+    def test_no_attempt_starts_after_the_deadline(self, kind: Kind) -> None:
         with FaultServer([throttled("8")]) as server:
             result = call(kind, server.url, retry=RetryPolicy(max_retries=9, deadline=20.0))
         assert result.raised(RateLimitError).retries == 2
         assert result.time.now < 20
 
-    def test_an_attempt_gets_the_time_that_is_left(self, kind: Kind) -> None:
+    def test_an_attempt_gets_the_remaining_time(self, kind: Kind) -> None:
         with FaultServer([throttled("19.7"), stall()]) as server:
             result = call(kind, server.url, retry=RetryPolicy(max_retries=1, deadline=20.0, base=0.2), timeout=60.0)
         assert result.raised(ApiTimeoutError).retries == 1  # after 0.2 s, not 60 s
         assert result.time.slept == [pytest.approx(19.8)]
 
-    def test_no_repeat_of_what_writes(self, kind: Kind) -> None:
-        for script in ([reset(), OK], [answer(503, b""), OK], [throttled("0"), OK]):
+    def test_unsafe_methods_are_not_retried(self, kind: Kind) -> None:
+        for script in ([reset(), OK], [respond(503, b""), OK], [throttled("0"), OK]):
             with FaultServer(script) as server:
                 assert call(kind, server.url, method="POST").error is not None
                 assert len(server.heads) == 1
 
     def test_max_retries_0(self, kind: Kind) -> None:
-        with FaultServer([answer(503, b""), OK]) as server:
+        with FaultServer([respond(503, b""), OK]) as server:
             error = call(kind, server.url, retry=RetryPolicy(max_retries=0)).raised(ServerError)
         assert error.retries == 0
         assert not hasattr(error, "__notes__")
 
 
-class _Switch:
-    """Sends requests to the first URL, from `switch` on to the second."""
+class UrlSwitch:
+    """Sends requests to the first URL, and after `switch` to the second."""
 
     def __init__(self, first: str, second: str) -> None:
         self.url, self.next = first, second
@@ -273,7 +273,7 @@ CLASSES = {
 }
 MESSAGE = "The token must be updated é"
 PLAIN = json.dumps({"error_code": "APIGW.0307", "error_msg": MESSAGE}, ensure_ascii=False)
-BODIES: dict[str, tuple[bytes, dict[str, str], str]] = {  # what is sent, and a text that must be in `body`
+BODIES: dict[str, tuple[bytes, dict[str, str], str]] = {  # content, headers and a text that `error.body` must contain
     "json": (PLAIN.encode(), {}, MESSAGE),
     "json of another shape": (b'[{"detail": ["no such thing"]}]', {}, "no such thing"),
     "a JSON number": (b"17", {}, "17"),
@@ -288,13 +288,13 @@ BODIES: dict[str, tuple[bytes, dict[str, str], str]] = {  # what is sent, and a 
     "utf-16": (PLAIN.encode("utf-16"), {}, MESSAGE),
     "gzip": (gzip.compress(PLAIN.encode()), {"Content-Encoding": "gzip"}, MESSAGE),
     "gzip broken": (PLAIN.encode(), {"Content-Encoding": "gzip"}, MESSAGE),
-    "nested too deep": (b"[" * 100_000, {}, "[" * 100_000),
+    "nested too deep": (b"[" * 60_000, {}, "[" * 60_000),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("body", BODIES)
-def test_every_status(body: str, kind: Kind) -> None:
+def test_every_status_with_every_body(body: str, kind: Kind) -> None:
     content, headers, text = BODIES[body]
     headers = {"X-Request-Id": "req-7", **headers}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import reference_page
-from fault_server import FaultServer, answer
+from fault_server import FaultServer, respond
 from repository import ROOT
 
 PROGRAM = """
@@ -68,7 +68,7 @@ def test_works(version: str) -> None:
     if version != httpx.__version__:
         paths.insert(0, str(installed(version)))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    with FaultServer([answer(200, PAGE)]) as server:
+    with FaultServer([respond(200, PAGE)]) as server:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", PROGRAM, server.url, version],
             env=environment,

@@ -1,7 +1,8 @@
-"""The retry policy as data and pure functions: what is repeated, when, and what `Retry-After` means."""
+"""The retry policy: what is retried, after which wait, and what `Retry-After` means."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -23,27 +24,27 @@ def decided(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 @pytest.mark.parametrize("status", [None, 408, 429, 500, 502, 503, 504])
-def test_repeated(method: str, status: int | None) -> None:
+def test_transient_failures_of_safe_methods_are_retried(method: str, status: int | None) -> None:
     assert isinstance(decided(Failure(method, status)), Wait)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "get", "PROPFIND"])
 @pytest.mark.parametrize("status", [None, 429, 503])
-def test_only_reading_is_repeated(method: str, status: int | None) -> None:
+def test_unsafe_methods_are_not_retried(method: str, status: int | None) -> None:
     assert decided(Failure(method, status)) == Stop()
 
 
 @pytest.mark.parametrize("status", sorted(set(range(300, 600)) - {408, 429, 500, 502, 503, 504}))
-def test_final_statuses(status: int) -> None:
+def test_other_statuses_are_not_retried(status: int) -> None:
     assert decided(Failure("GET", status)) == Stop()
 
 
-def test_what_would_fail_alike_is_not_repeated() -> None:
+def test_lasting_failures_are_not_retried() -> None:
     assert decided(Failure("GET", passing=False)) == Stop()
 
 
 @pytest.mark.parametrize(("retries", "attempts", "again"), [(0, 1, False), (2, 2, True), (2, 3, False), (5, 5, True)])
-def test_number_of_repeats(retries: int, attempts: int, again: bool) -> None:
+def test_number_of_retries(retries: int, attempts: int, again: bool) -> None:
     assert isinstance(decided(Failure("GET"), attempts, max_retries=retries), Wait) is again
 
 
@@ -58,22 +59,22 @@ def test_full_jitter_doubles_up_to_the_cap(attempts: int, longest: float) -> Non
     assert 0.99 * longest <= wait.seconds <= longest
 
 
-def test_a_throttled_call_pauses_as_the_vendor_advises() -> None:
+def test_a_throttled_call_waits_at_least_two_seconds() -> None:
     assert decided(Failure("GET", 429), random=0.0) == Wait(2.0)
     assert decided(Failure("GET", 429), 2, random=0.5) == Wait(2.5)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_the_least_wait(status: int) -> None:
+def test_retry_after_is_the_minimum_wait(status: int) -> None:
     assert decided(Failure("GET", status, 7.0), random=0.0) == Wait(7.0)
     assert decided(Failure("GET", status, 7.0), random=0.5) == Wait(7.25)
     assert decided(Failure("GET", status, 30.0), random=0.5) == Wait(30.0)
 
 
-def test_retry_after_beyond_the_cap_ends_at_once() -> None:
+def test_retry_after_beyond_the_cap_ends_the_call() -> None:
     stop = decided(Failure("GET", 429, 3600.0))
     assert isinstance(stop, Stop)
-    assert stop.reason == "the server asks to wait 3600 s, the longest wait allowed is 30 s"
+    assert stop.reason == "the server asks to wait 3600 s, more than the cap of 30 s"
     assert isinstance(decided(Failure("GET", 503, 30.1)), Stop)
 
 
@@ -81,7 +82,7 @@ def test_deadline() -> None:
     assert decided(Failure("GET"), elapsed=9.0, deadline=10.0) == Wait(0.25)
     stop = decided(Failure("GET"), elapsed=9.75, deadline=10.0)
     assert isinstance(stop, Stop)
-    assert stop.reason == "the 10 s allowed for the call are used up"
+    assert stop.reason == "the deadline of 10 s would pass before another attempt"
     assert isinstance(decided(Failure("GET"), elapsed=1e9, deadline=None), Wait)
 
 
@@ -94,7 +95,7 @@ def test_deadline() -> None:
     cap=st.floats(0.1, 100),
     deadline=st.none() | st.floats(0.1, 1000),
 )
-def test_no_wait_leaves_its_bounds(
+def test_waits_stay_within_the_limits(
     status: int | None,
     asked: float | None,
     attempts: int,
@@ -125,7 +126,7 @@ def test_no_wait_leaves_its_bounds(
         {"deadline": float("nan")},
     ],
 )
-def test_limits_that_make_no_sense(limits: dict[str, Any]) -> None:
+def test_limits_out_of_range(limits: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(limits))):
         RetryPolicy(**limits)
 
@@ -141,7 +142,7 @@ def test_limits_that_make_no_sense(limits: dict[str, Any]) -> None:
         (httpx.Timeout(5.0, pool=None), 120.0),
     ],
 )
-def test_the_deadline_leaves_an_attempt_its_timeouts(timeout: httpx.Timeout, deadline: float | None) -> None:
+def test_the_deadline_extends_to_the_timeouts_of_an_attempt(timeout: httpx.Timeout, deadline: float | None) -> None:
     assert RetryPolicy.within(timeout, max_retries=7) == RetryPolicy(7, deadline=deadline)
 
 
@@ -158,6 +159,12 @@ def test_the_deadline_leaves_an_attempt_its_timeouts(timeout: httpx.Timeout, dea
         ("Thu, 04 Jul 2024 07:00:00 GMT", DATE, 0.0),
         ("Thu, 04 Jul 2024 08:00:30 GMT", None, 20.0),  # counted from `now`
         ("Thu, 04 Jul 2024 08:00:30 GMT", "nonsense", 20.0),
+        ("Thu, 04 Jul 2024 08:00:30 -0000", "Thu, 04 Jul 2024 08:00:00 -0000", 30.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", DATE, 251682307139.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", DATE, 0.0),
+        (f"Thu, 04 Jul 2024 08:00:30 +{10**18}", DATE, None),
+        ("Thu, 04 Jul 2024 08:00:30 GMT", f"Thu, 04 Jul 2024 08:00:00 -{10**18}", 20.0),
+        ("9" * 400, DATE, None),
         *((text, DATE, None) for text in ("", "soon", "-1", "+1", "1e3", "nan", "inf", "1,5", "٣", "0x10", "1 2")),
         ("Thu, 99 Jul 2024 08:00:30 GMT", DATE, None),
         ("Thu, 04 Jul 99999 08:00:30 GMT", DATE, None),
@@ -166,11 +173,21 @@ def test_the_deadline_leaves_an_attempt_its_timeouts(timeout: httpx.Timeout, dea
 )
 def test_retry_after(value: str | None, date: str | None, seconds: float | None) -> None:
     headers = [(b"retry-after", value), (b"date", date)]
-    answer = httpx.Headers([(name, text.encode()) for name, text in headers if text is not None])
-    assert retry_after(answer, now=AT_DATE + 10) == seconds
+    response = httpx.Headers([(name, text.encode()) for name, text in headers if text is not None])
+    assert retry_after(response, now=AT_DATE + 10) == seconds
+
+
+def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC-8")
+    time.tzset()
+    try:
+        assert retry_after({"Retry-After": "Thu, 04 Jul 2024 08:00:30 -0000", "Date": DATE}) == 30
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.text())
-def test_retry_after_never_fails(value: str) -> None:
+def test_retry_after_never_raises(value: str) -> None:
     seconds = retry_after({"Retry-After": value, "Date": value})
     assert seconds is None or seconds >= 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from fault_server import FaultServer, answer, stall
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio import errors
 from metastudio.auth.token import TokenAuth
 from metastudio.contract.structure import JsonObject
@@ -37,13 +37,13 @@ BUSY = answer(503, b"")
 LOCAL = "http://127.0.0.1"
 
 
-def replies(*answers: Answer) -> Callable[[Received], Answer]:
+def replies(*answers: CannedResponse) -> Callable[[ReceivedRequest], CannedResponse]:
     """A handler that gives one answer after the other."""
     waiting = list(answers)
     return lambda request: waiting.pop(0)
 
 
-def always(given: Answer) -> Callable[[Received], Answer]:
+def always(given: CannedResponse) -> Callable[[ReceivedRequest], CannedResponse]:
     return lambda request: given
 
 
@@ -51,7 +51,9 @@ def always(given: Answer) -> Callable[[Received], Answer]:
 class TestAttempts:
     def test_each_is_signed_afresh(self, kind: Kind) -> None:
         late = {"Retry-After": "9"}
-        with serve(replies(Answer(503, b"", late), Answer(429, b"", late), Answer(200, GOOD))) as server:
+        with serve(
+            replies(CannedResponse(503, b"", late), CannedResponse(429, b"", late), CannedResponse(200, GOOD))
+        ) as server:
             assert call(kind, server.url).response
         dates = [request.header("x-sdk-date") for request in server.received]
         assert dates == ["20240704T080000Z", "20240704T080009Z", "20240704T080018Z"]
@@ -67,7 +69,7 @@ class TestAttempts:
                 yield request
 
         time = FakeTime()
-        with serve(replies(Answer(503), Answer(503), Answer(200, GOOD))) as server:
+        with serve(replies(CannedResponse(503), CannedResponse(503), CannedResponse(200, GOOD))) as server:
             assert call(kind, server.url, time=time, auth=Careful()).response
         assert [request.header("authorization") for request in server.received] == [
             "signed 0.0",
@@ -77,14 +79,14 @@ class TestAttempts:
         assert server.received[2].target == f"{PATH}?at=0.75"
 
     def test_headers_of_the_caller_stay(self, kind: Kind) -> None:
-        with serve(replies(Answer(503), Answer(200, GOOD))) as server:
+        with serve(replies(CannedResponse(503), CannedResponse(200, GOOD))) as server:
             assert call(kind, server.url, auth=None, headers={"Authorization": "own", "X-Own": "1"}).response
         for request in server.received:
             assert (request.header("authorization"), request.header("x-own")) == ("own", "1")
 
     def test_a_refreshed_token_is_no_attempt(self, kind: Kind) -> None:
         tokens = iter(["old", "new"])
-        with serve(replies(Answer(401), Answer(200, GOOD))) as server:
+        with serve(replies(CannedResponse(401), CannedResponse(200, GOOD))) as server:
             result = call(kind, server.url, auth=TokenAuth(lambda: next(tokens)), retry=RetryPolicy(max_retries=0))
         assert result.response is not None
         assert [request.header("x-auth-token") for request in server.received] == ["old", "new"]
@@ -92,7 +94,7 @@ class TestAttempts:
 
     def test_a_refused_token_is_repeated_once_only(self, kind: Kind) -> None:
         tokens = iter("abcdef")
-        with serve(lambda _: Answer(401)) as server:
+        with serve(lambda _: CannedResponse(401)) as server:
             error = call(kind, server.url, auth=TokenAuth(lambda: next(tokens))).raised(errors.AuthenticationError)
         assert len(server.received) == 2
         assert error.retries == 0
@@ -109,7 +111,15 @@ class TestAttempts:
                     raise api_error(response)
                 yield request
 
-        with serve(replies(Answer(503), Answer(200), Answer(200, GOOD), Answer(503), Answer(403))) as server:
+        with serve(
+            replies(
+                CannedResponse(503),
+                CannedResponse(200),
+                CannedResponse(200, GOOD),
+                CannedResponse(503),
+                CannedResponse(403),
+            )
+        ) as server:
             first, second = calls(kind, server.url, [PATH, PATH], auth=Login())
         assert first.response is not None
         assert second.raised(errors.PermissionDeniedError).retries == 1
@@ -125,7 +135,7 @@ class TestAttempts:
             note(message)
 
         hook = note if kind == "sync" else note_async
-        with serve(replies(Answer(503), Answer(200, GOOD))) as server:
+        with serve(replies(CannedResponse(503), CannedResponse(200, GOOD))) as server:
             assert call(kind, server.url, event_hooks={"request": [hook], "response": [hook]}).response
         assert seen == ["GET", 503, "GET", 200]
 
@@ -146,15 +156,15 @@ class TestAttempts:
             server.wait_until_closed()
 
     def test_redirects_are_not_followed(self, kind: Kind) -> None:
-        with serve(lambda _: Answer(200, GOOD)) as elsewhere:
+        with serve(lambda _: CannedResponse(200, GOOD)) as elsewhere:
             location = {"Location": f"{elsewhere.url}/in?ticket=abc"}
-            with serve(lambda _: Answer(307, b"", location)) as server:
+            with serve(lambda _: CannedResponse(307, b"", location)) as server:
                 error = call(kind, server.url, follow_redirects=True).raised(errors.ApiError)
         assert elsewhere.received == []
         assert f"redirects to {elsewhere.url}." in str(error)
 
     def test_cookies_of_a_server_are_not_kept(self, kind: Kind) -> None:
-        with serve(lambda _: Answer(200, GOOD, {"Set-Cookie": "track=1"})) as server:
+        with serve(lambda _: CannedResponse(200, GOOD, {"Set-Cookie": "track=1"})) as server:
             calls(kind, server.url, [PATH, PATH])
         assert [request.header("cookie") for request in server.received] == [None, None]
 
@@ -189,7 +199,7 @@ class TestChecks:
     )
     def test_what_is_not_promised(self, kind: Kind, body: bytes, place: str, says: str) -> None:
         headers = {"X-Request-Id": "req-1", "Content-Type": "text/x"}
-        with serve(lambda _: Answer(200, body, headers)) as server:
+        with serve(lambda _: CannedResponse(200, body, headers)) as server:
             error = call(kind, server.url).raised(ResponseFormatError)
         assert (error.status_code, error.place, error.request_id, error.content_type) == (200, place, "req-1", "text/x")
         assert says in str(error)
@@ -198,12 +208,12 @@ class TestChecks:
         assert len(server.received) == 1
 
     def test_a_base_url_with_a_path(self, kind: Kind) -> None:
-        with serve(lambda _: Answer(200, b"[]")) as server:
+        with serve(lambda _: CannedResponse(200, b"[]")) as server:
             call(kind, f"{server.url}/gateway/", path=PATH).raised(ResponseFormatError)
             assert server.received[0].target == f"/gateway{PATH}"
 
     def test_other_requests_get_typed_errors_only(self, kind: Kind) -> None:
-        with serve(lambda request: Answer(404 if "gone" in request.target else 201, b"<html>")) as server:
+        with serve(lambda request: CannedResponse(404 if "gone" in request.target else 201, b"<html>")) as server:
             fine, gone = calls(kind, server.url, ["/v3/projects", "/v3/gone"])
         assert fine.response is not None
         assert fine.response.text == "<html>"
@@ -211,14 +221,14 @@ class TestChecks:
 
     def test_a_success_without_json(self, kind: Kind) -> None:
         operation = replace(LISTING, success={204: None, 200: JsonObject()})
-        with serve(replies(Answer(204, b""), Answer(201))) as server:
+        with serve(replies(CannedResponse(204, b""), CannedResponse(201))) as server:
             fine, other = calls(kind, server.url, [PATH, PATH], operations=[operation])
         assert fine.response is not None
         assert "status 204, 200" in str(other.raised(ResponseFormatError))
 
     def test_the_checked_json_is_left_to_the_generated_parser(self, kind: Kind) -> None:
         """It is taken once, because a later caller must not see what the parser made of it."""
-        with serve(lambda _: Answer(200, GOOD)) as server:
+        with serve(lambda _: CannedResponse(200, GOOD)) as server:
             response = call(kind, server.url).response
         assert response is not None
         first = read_json(response)
@@ -236,7 +246,7 @@ class TestChecks:
                 await list_training_jobs.asyncio("p", client=client.set_async_httpx_client(session))
 
         for body in (b"[]", b'{"count":0,"jobs":{}}', b'{"count":1,"jobs":[null]}', b"<html>", b""):
-            with serve(always(Answer(200, body))) as server:
+            with serve(always(CannedResponse(200, body))) as server:
                 client = Client(base_url=server.url)
                 with Session(base_url=server.url, operations=OPERATIONS.values()) as session:
                     client.set_httpx_client(session)
@@ -247,7 +257,7 @@ class TestChecks:
 class TestStreaming:
     def test_success_is_left_to_the_caller(self) -> None:
         with (
-            serve(always(Answer(200, b"not json"))) as server,
+            serve(always(CannedResponse(200, b"not json"))) as server,
             Session(base_url=server.url, operations=[LISTING]) as session,
             session.stream("GET", PATH) as response,
         ):
@@ -257,7 +267,9 @@ class TestStreaming:
     def test_errors_are_read_and_raised(self) -> None:
         time = FakeTime()
         with (
-            serve(replies(Answer(503), Answer(400, b'{"error_code": "C", "error_msg": "m"}'))) as server,
+            serve(
+                replies(CannedResponse(503), CannedResponse(400, b'{"error_code": "C", "error_msg": "m"}'))
+            ) as server,
             Session(base_url=server.url, clock=time.clock, sleep=time.sleep) as session,
             pytest.raises(errors.BadRequestError, match="C: m"),
             session.stream("GET", PATH),
@@ -347,7 +359,7 @@ class TestSharing:
     def test_32_threads(self) -> None:
         paths = [f"/{index}" for index in range(640)]
         with (
-            serve(lambda request: Answer(200, request.target.encode())) as server,
+            serve(lambda request: CannedResponse(200, request.target.encode())) as server,
             Session(base_url=server.url) as session,
             ThreadPoolExecutor(32) as pool,
         ):

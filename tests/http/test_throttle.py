@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio import Credentials, MetaStudio, errors
 from metastudio.http.retry import Stop, Wait
 from metastudio.http.throttle import Throttle
@@ -234,13 +234,15 @@ def test_requests_are_not_retried_after_the_loop_is_left(left: bool) -> None:
 def test_an_iteration_pauses_where_a_single_call_would_give_up() -> None:
     throttled = {10}
 
-    def answer(request: Received) -> Answer:
+    def answer(request: ReceivedRequest) -> CannedResponse:
         offset = int(dict(parse_qsl(urlsplit(request.target).query))["offset"])
         if offset in throttled:
             throttled.remove(offset)
-            return Answer(429, b"{}")
+            return CannedResponse(429, b"{}")
         body = {"count": 25, "jobs": [each.to_dict() for each in jobs(25)[offset : offset + 10]]}
-        return Answer(body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"})
+        return CannedResponse(
+            body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"}
+        )
 
     keys = Credentials("AK", "SK")
     with (

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from loopback import Answer, serve
+from loopback import CannedResponse, serve
 from metastudio.auth.aksk import AkSkAuth
 from metastudio.http.session import AsyncSession, Session
 
@@ -40,7 +40,7 @@ def test_parameters_of_the_session_are_kept() -> None:
 
 
 def test_the_url_is_sent_as_it_was_built() -> None:
-    with serve(lambda request: Answer(200)) as server:
+    with serve(lambda request: CannedResponse(200)) as server:
         auth = AkSkAuth("AK", "SK")
         with Session(base_url=server.url, auth=auth) as session:
             request = session.build_request(method="GET", url="/jobs", params={"tag": "a b", "limit": 10, "b-c": "ü"})

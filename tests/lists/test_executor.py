@@ -10,7 +10,7 @@ from contextlib import aclosing, closing
 from typing import Any
 
 import pytest
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio import Credentials, MetaStudio, errors
 from metastudio.http.throttle import Throttle
 from metastudio.lists.base import FetchedPage
@@ -139,9 +139,11 @@ def settings(url: str) -> Any:
 
 
 def test_closing_the_client_ends_its_threads_and_sockets() -> None:
-    def answer(request: Received) -> Answer:
+    def answer(request: ReceivedRequest) -> CannedResponse:
         body = {"count": 5000, "jobs": [each.to_dict() for each in jobs(100)]}
-        return Answer(body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"})
+        return CannedResponse(
+            body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"}
+        )
 
     with serve(answer) as http, MetaStudio(**settings(http.url)) as studio:
         for _ in studio.training_jobs.iterate():
@@ -151,12 +153,14 @@ def test_closing_the_client_ends_its_threads_and_sockets() -> None:
 
 
 def test_failed_requests_are_not_retried_after_the_loop_is_left() -> None:
-    def answer(request: Received) -> Answer:
+    def answer(request: ReceivedRequest) -> CannedResponse:
         if "offset=0" not in request.target:
             failing.wait(TIMEOUT)
-            return Answer(503, b"{}", {"Retry-After": "0.2"})
+            return CannedResponse(503, b"{}", {"Retry-After": "0.2"})
         body = {"count": 35, "jobs": [each.to_dict() for each in jobs(10)]}
-        return Answer(body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"})
+        return CannedResponse(
+            body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"}
+        )
 
     failing = threading.Barrier(3)
     with serve(answer) as http:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio import Credentials, MetaStudio
 from metastudio.contract.operation import ListRules
 from metastudio.errors import ListChangedError
@@ -215,7 +215,7 @@ async def test_the_promise_holds_async() -> None:
 def test_the_promise_holds_over_http() -> None:
     server = ChangingServer(Random(3), count=40, seconds=4, churn=0.6, filters={"state": ["TRAINING"]})
 
-    def answer(request: Received) -> Answer:
+    def answer(request: ReceivedRequest) -> CannedResponse:
         arguments: dict[str, Any] = dict(parse_qsl(urlsplit(request.target).query))
         for name in ("offset", "limit"):
             arguments[name] = int(arguments[name])
@@ -224,7 +224,9 @@ def test_the_promise_holds_over_http() -> None:
         arguments["state"] = arguments["state"].split(",")
         page = server.fetch(arguments)
         body = {"count": page.total, "jobs": [each.to_dict() for each in page.items]}
-        return Answer(body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"})
+        return CannedResponse(
+            body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"}
+        )
 
     with (
         serve(answer) as http,

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 import pytest
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio
 from metastudio.contract.json_pointer import pointer_getter
 from metastudio.http.throttle import Throttle
@@ -223,13 +223,13 @@ class HttpList:
         self.list = SimulatedServer(jobs(count))
         self._lock = threading.Lock()
 
-    def answer(self, request: Received) -> Answer:
+    def answer(self, request: ReceivedRequest) -> CannedResponse:
         asked: dict[str, Any] = {name: int(value) for name, value in parse_qsl(urlsplit(request.target).query)}
         headers = {"Content-Type": "application/json", "X-Request-Id": f"r{asked['offset']}"}
         with self._lock:
             page = self.list.fetch(asked)
         body = {"count": page.total, "jobs": [each.to_dict() for each in page.items]}
-        return Answer(body=json.dumps(body).encode(), headers=headers)
+        return CannedResponse(body=json.dumps(body).encode(), headers=headers)
 
 
 def settings(url: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import httpx
 import pytest
 from fault_server import FaultServer, stall
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, errors
 from metastudio.contract.operation import State
 from metastudio.lists import WaitOptions
@@ -349,11 +349,13 @@ async def test_a_wait_can_be_cancelled() -> None:
 # The whole client over HTTP
 
 
-def answering(states: Iterator[str]) -> Callable[[Received], Answer]:
-    def answer(request: Received) -> Answer:
+def answering(states: Iterator[str]) -> Callable[[ReceivedRequest], CannedResponse]:
+    def answer(request: ReceivedRequest) -> CannedResponse:
         state = next(states) if "job_id=0001&" in request.target else None
         body = {"count": int(state is not None), "jobs": [in_state(state).to_dict()] if state else []}
-        return Answer(body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"})
+        return CannedResponse(
+            body=json.dumps(body).encode(), headers={"X-Request-Id": "1", "Content-Type": "application/json"}
+        )
 
     return answer
 

@@ -1,4 +1,4 @@
-"""The same requests by threads with one httpx.Client, or by tasks with one httpx.AsyncClient."""
+"""Concurrent requests: threads with one httpx.Client, or tasks with one httpx.AsyncClient."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Send(Protocol):
     def __call__(
         self, auth: httpx.Auth, url: str, *, count: int = 1, method: str = "GET", follow: bool = False, **options: Any
     ) -> list[httpx.Response]:
-        """Make `count` requests at once in a client of their own; answers in order, or the first error."""
+        """Make `count` concurrent requests in a new client; return the responses in order or raise the first error."""
         ...
 
 

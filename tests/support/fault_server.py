@@ -1,11 +1,11 @@
-"""A server that misbehaves on purpose, one fault for each request, over raw sockets.
+"""A raw-socket server that injects one fault per request.
 
-    with FaultServer([reset_before_headers, answer(200, b"{}")]) as server:
+    with FaultServer([reset(), respond(200, b"{}")]) as server:
         ...
-        server.heads      # one bytes object for each request that was read
+        server.heads      # the head of each request as bytes
 
-A fault is a function that gets the connection after a request was read from it. It returns True to keep the
-connection open for the next request, False to have it closed. The last fault of the script goes on for ever.
+A fault is a function that gets the connection after a request was read from it. It returns whether the connection
+stays open for the next request. The last fault of the script repeats.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
-Fault = Callable[[socket.socket], bool]
+SocketFault = Callable[[socket.socket], bool]
 
-_GUARD = 10.0  # seconds after which a forgotten connection ends, so that no test can hang
+_GUARD = 10.0  # seconds until an idle connection ends, so that no test hangs
 
 
 class FaultServer:
-    def __init__(self, script: Sequence[Fault]) -> None:
+    def __init__(self, script: Sequence[SocketFault]) -> None:
         self.heads: list[bytes] = []
         self.connections = 0
         self._script = list(script)
@@ -46,11 +46,11 @@ class FaultServer:
         return f"http://127.0.0.1:{self.port}"
 
     def wait_for_request(self) -> None:
-        """Return when a request has been read."""
+        """Wait until a request was read."""
         assert self._requested.wait(_GUARD)
 
     def wait_until_closed(self) -> None:
-        """Return when the client has closed all its connections."""
+        """Wait until the client has closed all its connections."""
         for thread in self._threads[1:]:
             thread.join(_GUARD)
             assert not thread.is_alive(), "the client keeps a connection open"
@@ -95,7 +95,7 @@ class FaultServer:
                 self._open.discard(connection)
             connection.close()
 
-    def _next(self, head: bytes) -> Fault:
+    def _next(self, head: bytes) -> SocketFault:
         with self._lock:
             self.heads.append(head)
             self._requested.set()
@@ -112,8 +112,8 @@ def _read_head(connection: socket.socket) -> bytes:
     return head
 
 
-def raw(data: bytes, *, keep: bool = False) -> Fault:
-    """Send `data` as it is."""
+def raw(data: bytes, *, keep: bool = False) -> SocketFault:
+    """Send these bytes, then close the connection unless `keep`."""
 
     def fault(connection: socket.socket) -> bool:
         connection.sendall(data)
@@ -122,15 +122,18 @@ def raw(data: bytes, *, keep: bool = False) -> Fault:
     return fault
 
 
-def answer(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Fault:
-    """A correct HTTP answer."""
+def respond(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> SocketFault:
+    """Send a valid HTTP response."""
     fields = {"Content-Length": str(len(body)), "Content-Type": "application/json", "X-Request-Id": "req-1"}
     fields |= headers or {}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return raw(f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + body, keep=True)
 
 
-def reset(after: bytes = b"") -> Fault:
+answer = respond  # its name before the second edition, until all tests have moved to the new one
+
+
+def reset(after: bytes = b"") -> SocketFault:
     """Send `after`, then reset the connection (RST, not FIN)."""
 
     def fault(connection: socket.socket) -> bool:
@@ -142,8 +145,8 @@ def reset(after: bytes = b"") -> Fault:
     return fault
 
 
-def stall(after: bytes = b"") -> Fault:
-    """Send `after`, then nothing until the client gives up."""
+def stall(after: bytes = b"") -> SocketFault:
+    """Send `after`, then nothing until the client closes the connection."""
 
     def fault(connection: socket.socket) -> bool:
         connection.sendall(after)
@@ -154,8 +157,8 @@ def stall(after: bytes = b"") -> Fault:
     return fault
 
 
-def drip(head: bytes, tick: Callable[[], None]) -> Fault:
-    """After `head`, send blanks one by one for ever, calling `tick` before each."""
+def drip(head: bytes, tick: Callable[[], None]) -> SocketFault:
+    """Send `head`, then single blanks without end, calling `tick` before each."""
 
     def fault(connection: socket.socket) -> bool:
         connection.sendall(head)
@@ -166,19 +169,19 @@ def drip(head: bytes, tick: Callable[[], None]) -> Fault:
     return fault
 
 
-def broken_gzip(status: int, body: bytes) -> Fault:
-    """An answer that claims to be gzip and is plain."""
-    return answer(status, body, {"Content-Encoding": "gzip"})
+def broken_gzip(status: int, body: bytes) -> SocketFault:
+    """Send a plain body with `Content-Encoding: gzip`."""
+    return respond(status, body, {"Content-Encoding": "gzip"})
 
 
-def gzipped(status: int, body: bytes, *, keep: int | None = None) -> Fault:
-    """An answer in gzip, cut after `keep` bytes."""
-    return answer(status, gzip.compress(body)[:keep], {"Content-Encoding": "gzip"})
+def gzipped(status: int, body: bytes, *, keep: int | None = None) -> SocketFault:
+    """Send a body in gzip, cut after `keep` bytes."""
+    return respond(status, gzip.compress(body)[:keep], {"Content-Encoding": "gzip"})
 
 
 @contextlib.contextmanager
 def unused_port() -> Generator[int, None, None]:
-    """A port that refuses connections: bound, not listening."""
+    """Yield a port that refuses connections: bound, not listening."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield int(holder.getsockname()[1])
@@ -186,7 +189,7 @@ def unused_port() -> Generator[int, None, None]:
 
 @contextlib.contextmanager
 def full_backlog() -> Generator[int, None, None]:
-    """A port where a connection is never established: its queue is full (Linux drops the SYN then)."""
+    """Yield a port where no connection is established: its queue is full, so Linux drops the SYN."""
     with socket.socket() as listener, contextlib.ExitStack() as fillers:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)

@@ -1,10 +1,10 @@
-"""A real HTTP server on the loopback interface, for tests that must see what arrives.
+"""A real HTTP server on the loopback interface that records the requests.
 
     with serve(lambda request: Answer(200)) as server:
         httpx.get(server.url + "/path?a=b")
-        server.received[0].target          # "/path?a=b", as it was on the wire
+        server.received[0].target          # "/path?a=b", as on the wire
 
-The handler runs in the server's threads. Names of headers are in lower case, values as sent (latin-1).
+The handler runs in the server's threads. Header names are in lower case, values as sent (latin-1).
 """
 
 from __future__ import annotations
@@ -21,30 +21,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedRequest:
     method: str
     target: str
     headers: list[tuple[str, str]]
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The value of a header that must not be there twice."""
+        """Return the value of a header that may occur at most once."""
         values = [value for key, value in self.headers if key == name]
         assert len(values) < 2, f"{name} arrived {len(values)} times"
         return values[0] if values else None
 
 
 @dataclass(frozen=True)
-class Answer:
+class CannedResponse:
     status: int = 200
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass
-class Server:
+class LoopbackServer:
     url: str
-    received: list[Received] = field(default_factory=list[Received])
+    received: list[ReceivedRequest] = field(default_factory=list[ReceivedRequest])
+
+
+# The names before the second edition, until all tests have moved to the new ones.
+Answer, Received, Server = CannedResponse, ReceivedRequest, LoopbackServer
 
 
 class _HTTPServer(ThreadingHTTPServer):
@@ -57,25 +61,27 @@ class _IPv6Server(_HTTPServer):
 
 
 @contextmanager
-def serve(handler: Callable[[Received], Answer], *, host: str = "127.0.0.1") -> Generator[Server]:
-    """A server at `host` (127.0.0.1, 127.0.0.2, ... or ::1) on a free port, and what it received."""
-    server: Server
+def serve(
+    handler: Callable[[ReceivedRequest], CannedResponse], *, host: str = "127.0.0.1"
+) -> Generator[LoopbackServer]:
+    """Serve responses of `handler` on a free port of `host`: 127.0.0.1, 127.0.0.2, ... or ::1."""
+    server: LoopbackServer
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def _answer(self) -> None:
+        def _respond(self) -> None:
             chunked = self.headers.get("Transfer-Encoding") == "chunked"
             body = self._chunks() if chunked else self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = [(name.lower(), value) for name, value in self.headers.items()]
-            received = Received(self.command, self.path, headers, body)
+            received = ReceivedRequest(self.command, self.path, headers, body)
             server.received.append(received)
-            answer = handler(received)
-            self.send_response_only(answer.status)
-            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+            response = handler(received)
+            self.send_response_only(response.status)
+            for name, value in {"Content-Length": str(len(response.body)), **response.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body)
+            self.wfile.write(response.body)
 
         def _chunks(self) -> bytes:
             body = b""
@@ -85,13 +91,13 @@ def serve(handler: Callable[[Received], Answer], *, host: str = "127.0.0.1") -> 
             self.rfile.readline()
             return body
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_CONNECT = _answer
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_CONNECT = _respond
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Be quiet."""
+            """Log nothing."""
 
     httpd = (_IPv6Server if ":" in host else _HTTPServer)((host, 0), Handler)
-    server = Server(f"http://{f'[{host}]' if ':' in host else host}:{httpd.server_address[1]}")
+    server = LoopbackServer(f"http://{f'[{host}]' if ':' in host else host}:{httpd.server_address[1]}")
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

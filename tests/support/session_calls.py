@@ -1,4 +1,4 @@
-"""One way to make a call through a Session or an AsyncSession, under a clock that only moves when told to."""
+"""Calls through a Session or an AsyncSession with a fake clock."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LISTING = replace(
 
 @dataclass
 class FakeTime:
-    """Starts at 0, moves by sleeping and by `tick`; random numbers are always 0.5."""
+    """A clock that starts at 0 and advances only by sleeping. Random numbers are always 0.5."""
 
     now: float = 0.0
     slept: list[float] = field(default_factory=list[float])
@@ -59,8 +59,8 @@ class FakeTime:
 
 
 @dataclass
-class Result:
-    """How a call ended: exactly one of `response` and `error` is there."""
+class CallOutcome:
+    """The response or the exception of a call."""
 
     time: FakeTime
     response: httpx.Response | None = None
@@ -71,7 +71,7 @@ class Result:
         return self.error
 
 
-def call(kind: Kind, base_url: str, *, path: str = PATH, **settings: Any) -> Result:
+def call(kind: Kind, base_url: str, *, path: str = PATH, **settings: Any) -> CallOutcome:
     """Make one call; see `calls`."""
     return calls(kind, base_url, [path], **settings)[0]
 
@@ -85,10 +85,10 @@ def calls(
     time: FakeTime | None = None,
     before_closing: Callable[[], None] = lambda: None,
     **settings: Any,
-) -> list[Result]:
-    """Call one path after the other through one session; `settings` are the session's."""
+) -> list[CallOutcome]:
+    """Request the paths in turn through one session. `settings` are its arguments."""
     time = time or FakeTime()
-    results = [Result(time) for _ in paths]
+    results = [CallOutcome(time) for _ in paths]
     common: dict[str, Any] = {
         "base_url": base_url,
         "operations": [LISTING],
@@ -105,7 +105,7 @@ def calls(
             for path, result in zip(paths, results, strict=True):
                 try:
                     result.response = session.request(method, path)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is the result
+                except Exception as error:  # noqa: BLE001 - any exception is an outcome
                     result.error = error
             before_closing()
 

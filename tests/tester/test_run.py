@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import trustme
-from loopback import Answer, Received, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.errors import ConfigurationError
 from metastudio.sandbox import CONFORMING, MAIN, SandboxSettings, create_app
 from metastudio.sandbox.http import SandboxRequest, SandboxResponse
@@ -54,14 +54,14 @@ def test_application_in_process() -> None:
 @pytest.mark.parametrize(
     ("answer", "seen"),
     [
-        (Answer(302, b"", {"Location": "https://example.com/"}), "status 302"),
-        (Answer(200, b"<html>log in</html>", {"Content-Type": "text/html"}), "not JSON"),
-        (Answer(201, json.dumps({"count": 0, "jobs": []}).encode()), "status 201"),
-        (Answer(200, b"[]"), "no array"),
-        (Answer(500, b"{}"), "status 500"),
+        (CannedResponse(302, b"", {"Location": "https://example.com/"}), "status 302"),
+        (CannedResponse(200, b"<html>log in</html>", {"Content-Type": "text/html"}), "not JSON"),
+        (CannedResponse(201, json.dumps({"count": 0, "jobs": []}).encode()), "status 201"),
+        (CannedResponse(200, b"[]"), "no array"),
+        (CannedResponse(500, b"{}"), "status 500"),
     ],
 )
-def test_faulty_first_response_is_a_breach(answer: Answer, seen: str) -> None:
+def test_faulty_first_response_is_a_breach(answer: CannedResponse, seen: str) -> None:
     with serve(lambda _: answer) as server:
         report = prove(server.url, **CALLER)
         assert len(server.received) <= 2, "no further requests after a faulty first response"
@@ -74,19 +74,19 @@ def test_faulty_first_response_is_a_breach(answer: Answer, seen: str) -> None:
     ("answer", "said"),
     [
         (
-            Answer(401, b'{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}'),
+            CannedResponse(401, b'{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}'),
             "refuses the key pair",
         ),
-        (Answer(403, b"{}"), "refuses the key pair"),
+        (CannedResponse(403, b"{}"), "refuses the key pair"),
         (
-            Answer(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'),
+            CannedResponse(400, b'{"error_code":"MSS.00010008","error_msg":"Invalid token in the header."}'),
             "refuses the key pair",
         ),
-        (Answer(404, b"{}"), "not found"),
-        (Answer(503, b"{}"), "gateway gets no response"),
+        (CannedResponse(404, b"{}"), "not found"),
+        (CannedResponse(503, b"{}"), "gateway gets no response"),
     ],
 )
-def test_impossible_run_ends_after_two_requests(answer: Answer, said: str) -> None:
+def test_impossible_run_ends_after_two_requests(answer: CannedResponse, said: str) -> None:
     with serve(lambda _: answer) as server:
         report = prove(server.url, **CALLER)
         assert len(server.received) <= 2
@@ -147,7 +147,7 @@ def test_hanging_server() -> None:
 
 
 def test_https_url_of_an_http_server() -> None:
-    with serve(lambda _: Answer()) as server:
+    with serve(lambda _: CannedResponse()) as server:
         report = prove(server.url.replace("http:", "https:"), **CALLER)
     assert report.exit_code == 2
     assert "TLS" in (report.failure or "")
@@ -265,12 +265,12 @@ def test_rate_limit() -> None:
 def test_429_is_retried() -> None:
     busy: list[int] = []
 
-    def answer(request: Received) -> Answer:
+    def answer(request: ReceivedRequest) -> CannedResponse:
         busy.append(1)
         if len(busy) % 3 == 0:
-            return Answer(429, b"{}", {"Retry-After": "0"})
+            return CannedResponse(429, b"{}", {"Retry-After": "0"})
         body = {"count": 1, "jobs": [ITEM]}
-        return Answer(200, json.dumps(body).encode(), {"X-Request-Id": str(len(busy))})
+        return CannedResponse(200, json.dumps(body).encode(), {"X-Request-Id": str(len(busy))})
 
     with serve(answer) as server:
         report = prove(server.url, only=("page.joined", "repeatable"), **CALLER)

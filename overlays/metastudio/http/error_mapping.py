@@ -1,140 +1,150 @@
-"""From an answer that is not success to the error that says what it said."""
+"""Maps a response other than success to an exception of `metastudio.errors`."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from metastudio import errors, redaction
 from metastudio.http import hints
 from metastudio.http.retry import retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import httpx
 
-_BY_STATUS: dict[int, type[errors.ApiError]] = {
+_CLASSES: dict[int, type[errors.ApiError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,
     403: errors.PermissionDeniedError,
     404: errors.NotFoundError,
     429: errors.RateLimitError,
 }
+_CODE_NAMES = ("error_code", "errorCode", "code")
+_MESSAGE_NAMES = ("error_msg", "errorMsg", "message")
 
 
 def api_error(response: httpx.Response, *, body: bytes | None = None, retries: int = 0) -> errors.ApiError:
-    """The error for `response`, an answer that is not success and has been read.
+    """Return the exception for a response other than success.
 
     Args:
-        response: the answer; it knows its request.
-        body: its bytes where `response.content` cannot give them (a broken content encoding).
-        retries: number of repeats made before this answer.
+        response: The response, already read, with its request.
+        body: The undecoded body of a response whose content encoding is broken; by default `response.content`.
+        retries: Number of retries made before this response.
     """
-    secrets = redaction.secrets_of(response.request)
-    text = _text(response.content if body is None else body, response.charset_encoding)
-    said = _Said.read(text)
-    code = said.code and redaction.mask(said.code, secrets)
-    shown = redaction.mask(text, secrets)
-    message = redaction.mask(said.message, secrets) if said.message else shown
     status = response.status_code
-    cls = _BY_STATUS.get(status, errors.ServerError if 500 <= status <= 599 else errors.ApiError)
-    return cls(
+    default = errors.ServerError if 500 <= status <= 599 else errors.ApiError
+    secrets = redaction.secrets_of(response.request)
+    text = _decode(response.content if body is None else body, response.charset_encoding)
+    parsed = _ErrorBody.parse(text)
+    code = redaction.mask(parsed.code, secrets) if parsed.code else None
+    masked = redaction.mask(text, secrets)
+    return _CLASSES.get(status, default)(
         status,
         code,
-        message or None,
-        request_id(response) or said.request_id,
-        shown,
+        (redaction.mask(parsed.message, secrets) if parsed.message else masked) or None,
+        request_id(response) or parsed.request_id,
+        masked,
         errors.RequestSummary.of(response.request),
         retries,
         retry_after=retry_after(response.headers),
-        hint=hints.hint(response, code or "", said.message or text),
-        encoded_authorization_message=said.authorization,
+        hint=hints.hint(response, code or "", parsed.message or text),
+        encoded_authorization_message=parsed.encoded_authorization_message,
     )
 
 
 def request_id(response: httpx.Response) -> str | None:
-    """The id the server gave the request, from the header; None when there is none that could be one."""
-    return _one_word(response.headers.get("X-Request-Id"))
+    """Return the request ID from the response headers, or None if it is missing or malformed."""
+    return _valid_request_id(response.headers.get("X-Request-Id"))
 
 
-def _one_word(value: Any) -> str | None:
-    """An id goes into log lines, so it must not be able to look like several of them."""
+def _valid_request_id(value: Any) -> str | None:
+    """Return the value if it is one printable word, so that it cannot forge a log line."""
     return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,128}", value) else None
 
 
-def _text(body: bytes, charset: str | None) -> str:
-    """The text of an error body, nothing lost. UTF-8 goes before the header's claim, which is often wrong."""
-    detected = json.detect_encoding(body)  # UTF-16 and UTF-32 by their zeros, UTF-8 otherwise
-    for candidate in (detected, charset or detected):
+def _decode(body: bytes, charset: str | None) -> str:
+    """Decode an error body without losing a byte. UTF-8 wins over the declared charset, which is often wrong.
+
+    Trying UTF-8 first also keeps ASCII from the punycode codec, which takes quadratic time.
+    """
+    detected = json.detect_encoding(body)  # UTF-16 and UTF-32 by their zero bytes, otherwise UTF-8
+    for candidate in (detected, "utf-8", charset or "utf-8"):
         try:
             return body.decode(candidate)
-        except (LookupError, UnicodeError):
+        except (LookupError, ValueError):
             continue
     return body.decode("utf-8", "backslashreplace")
 
 
-class _Said(NamedTuple):
-    """What an error body says, in whichever of this cloud's forms (facts 2.1, 4.1, 4.4)."""
+class _ErrorBody(NamedTuple):
+    """The parts of an error body, in any format of this cloud (docs/service-notes.md#error-bodies)."""
 
     code: str | None = None
     message: str | None = None
     request_id: str | None = None
-    authorization: str | None = None
+    encoded_authorization_message: str | None = None
 
     @classmethod
-    def read(cls, text: str) -> _Said:
-        """What `text` says, if it is JSON: in nested objects, and in arrays when these do not say it all."""
+    def parse(cls, text: str) -> Self:
+        """Parse a body; every part is None if it is not JSON, nested too deep or longer than `TEXT_LIMIT`.
+
+        A code and its message are searched like in the vendor's SDK: those of an outer object win over inner ones,
+        and those of the last sibling win. Objects inside arrays count if no other has both.
+        """
+        if len(text) > redaction.TEXT_LIMIT:
+            return cls()
         try:
             value = json.loads(text)
+            objects = list(_objects(value, arrays=False))
+            if not any(map(_pair, objects)):
+                objects += _objects(value, arrays=True)
+            pairs = filter(None, map(_pair, reversed(objects)))
+            code, message = next(pairs, (_first(objects, _CODE_NAMES), _first(objects, _MESSAGE_NAMES)))
+            return cls(
+                _as_text(code),
+                _as_text(message),
+                _valid_request_id(_first(objects, ("request_id", "requestId"))),
+                _as_text(_first(reversed(objects), ("encoded_authorization_message",))),
+            )
         except (ValueError, RecursionError):
             return cls()
-        said = cls._search(value, arrays=False)
-        return said if said.code and said.message else said._or(cls._search(value, arrays=True))
-
-    @classmethod
-    def _search(cls, value: Any, *, arrays: bool) -> _Said:
-        """As the vendor's SDK does: an outer code and message hide inner ones, of neighbours the last counts."""
-        pair, parts = cls(), cls()
-        waiting = [value]
-        while waiting:
-            value = waiting.pop()
-            if isinstance(value, dict):
-                here = cls._of(cast("dict[str, Any]", value))
-                parts = parts._replace(authorization=here.authorization or parts.authorization)._or(here)
-                if here.code and here.message:
-                    pair = cls(here.code, here.message)
-                else:
-                    waiting += _reversed(cast("dict[str, Any]", value).values())
-            elif isinstance(value, list) and arrays:
-                waiting += _reversed(value)
-        return pair._or(parts) if pair.code else parts
-
-    def _or(self, other: _Said) -> _Said:
-        return _Said(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
-
-    @classmethod
-    def _of(cls, value: dict[str, Any]) -> _Said:
-        pairs = [
-            (_as_text(value.get(code)), _as_text(value.get(message)))
-            for code, message in (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
-        ]
-        code, message = next((pair for pair in pairs if all(pair)), (None, None))
-        return cls(
-            code or next((code for code, _ in pairs if code), None),
-            message or next((message for _, message in pairs if message), None),
-            _one_word(value.get("request_id")) or _one_word(value.get("requestId")),
-            _as_text(value.get("encoded_authorization_message")),
-        )
 
 
-def _reversed(values: Iterable[Any]) -> list[Any]:
-    return list(values)[::-1]
+def _objects(value: Any, *, arrays: bool) -> Iterator[dict[str, Any]]:
+    """Yield the objects in a JSON value in document order, except those inside an object with code and message."""
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            yield value
+            if not _pair(value):
+                pending += reversed(value.values())
+        elif isinstance(value, list) and arrays:
+            pending += reversed(value)
+
+
+def _pair(obj: dict[str, Any]) -> tuple[Any, Any] | None:
+    """Return code and message if the object has both under names that belong together."""
+    for names in zip(_CODE_NAMES, _MESSAGE_NAMES, strict=True):
+        code, message = map(obj.get, names)
+        if _present(code) and _present(message):
+            return code, message
+    return None
+
+
+def _first(objects: Iterable[dict[str, Any]], names: Iterable[str]) -> Any:
+    return next((obj[name] for obj in objects for name in names if _present(obj.get(name))), None)
+
+
+def _present(value: Any) -> bool:
+    return value is not None and value != ""
 
 
 def _as_text(value: Any) -> str | None:
-    if value is None or value == "":
+    if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate could not be printed
+    return text.encode("utf-8", "backslashreplace").decode()  # lone surrogates cannot be printed or stored

@@ -1,6 +1,6 @@
-"""The logger `metastudio`: one line a call at INFO, attempts and what was signed at DEBUG.
+"""The logger `metastudio`: one line per call at INFO, attempts and signed texts at DEBUG.
 
-`METASTUDIO_LOG=debug` or `info` shows it on stderr without a line of code. httpx's own loggers are left alone.
+`METASTUDIO_LOG=debug` or `info` shows it on stderr without a line of code. The loggers of httpx are left alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import threading
 
 from metastudio.errors import ConfigurationError
+from metastudio.redaction import printable
 
 logger = logging.getLogger("metastudio")
 
@@ -18,32 +19,33 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO}
 _lock = threading.Lock()
 
 
-class _Stderr(logging.Handler):
-    """Writes to what `sys.stderr` is at that moment, for it may be replaced and closed meanwhile."""
+class StderrHandler(logging.Handler):
+    """Writes to the current `sys.stderr`, which a program or a test may replace."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write the record without terminal sequences."""
         try:
-            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.write("\n".join(map(printable, self.format(record).split("\n"))) + "\n")
         except Exception:  # noqa: BLE001 - a call must not fail because its log line cannot be written
             self.handleError(record)
 
 
 def follow_environment() -> None:
-    """Do what `METASTUDIO_LOG` says; called for each new client, acts once.
+    """Set the log level and a handler as `METASTUDIO_LOG` says. Each new client calls this; it acts once.
 
-    The handler is left out where the application has set up logging itself.
+    No handler is added if the application has configured logging itself.
 
     Raises:
-        ConfigurationError: the value is not known.
+        ConfigurationError: The value is unknown.
     """
-    wanted = os.environ.get("METASTUDIO_LOG", "").strip().lower()
-    if not wanted:
+    level = os.environ.get("METASTUDIO_LOG", "").strip().lower()
+    if not level:
         return
-    if wanted not in _LEVELS:
-        raise ConfigurationError(f"METASTUDIO_LOG is {wanted!r}: write debug or info, or leave it out")
+    if level not in _LEVELS:
+        raise ConfigurationError(f"METASTUDIO_LOG is {level!r}: set it to debug or info, or unset it")
     with _lock:
-        logger.setLevel(_LEVELS[wanted])
+        logger.setLevel(_LEVELS[level])
         if not logger.hasHandlers():
-            handler = _Stderr()
+            handler = StderrHandler()
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
             logger.addHandler(handler)

@@ -1,13 +1,14 @@
-"""When a call is tried again, and how long to wait before: data and pure functions.
+"""The retry policy, as data and pure functions: when a call is retried, and how long to wait before.
 
-Only what is safe is repeated: reading methods, after failures that pass. A refused request (400, 401, 403) is never
-repeated here, for more than five failed signatures in a row lock the key (facts 2.2).
+Only safe methods are retried, and only after transient failures. A refused request (400, 401, 403) is never retried
+here, because consecutive failed signatures lock the access key (docs/service-notes.md#key-lockout).
 """
 
 from __future__ import annotations
 
 import re
 import time
+from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
@@ -23,25 +24,25 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 DEADLINE = 120.0
-"""Seconds for a call, unless its timeouts allow a single attempt more."""
+"""Default deadline of a call in seconds; longer timeouts extend it."""
 
 THROTTLED = 429
 THROTTLED_PAUSE = 2.0
-"""Seconds to wait at least after a 429 without Retry-After: the vendor advises 2 to 5 (facts 4.2)."""
+"""Minimum wait in seconds after a 429 without `Retry-After` (docs/service-notes.md#limits-and-throttling)."""
 
 
 @attrs.frozen
 class RetryPolicy:
-    """How often and how patiently to try again. All times are in seconds.
+    """How often and how long to retry. All times are in seconds.
 
     Args:
-        max_retries: repeats after the first attempt; 0 means none.
-        base: the wait before the first repeat is random between 0 and this, and doubles with each repeat.
-        cap: no wait is longer; an answer that asks for a longer one in `Retry-After` ends the call at once.
-        deadline: all attempts and waits together end by then; None sets no end.
+        max_retries: Retries after the first attempt; 0 disables them.
+        base: The wait before the first retry is random between 0 and this; it doubles with each retry.
+        cap: Longest wait. A `Retry-After` beyond it ends the call at once.
+        deadline: Limit for all attempts and waits together; None means no limit.
 
     Raises:
-        ConfigurationError: a number that makes no sense.
+        ConfigurationError: A value is out of range.
     """
 
     max_retries: int = 2
@@ -51,7 +52,7 @@ class RetryPolicy:
 
     def __attrs_post_init__(self) -> None:
         if type(self.max_retries) is not int or self.max_retries < 0:
-            raise ConfigurationError(f"max_retries must be 0, 1, 2, ..., not {self.max_retries!r}")
+            raise ConfigurationError(f"max_retries must be an integer of at least 0, not {self.max_retries!r}")
         for name in ("base", "cap", "deadline"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -59,29 +60,34 @@ class RetryPolicy:
 
     @classmethod
     def within(cls, timeout: httpx.Timeout, *, max_retries: int = 2) -> RetryPolicy:
-        """The standard policy for these timeouts: its deadline leaves a single attempt the time they allow."""
-        waits = (timeout.connect, timeout.read, timeout.write)
-        longest = None if None in waits else sum(wait for wait in waits if wait is not None)
+        """Return the default policy with a deadline that leaves a single attempt its timeouts.
+
+        Args:
+            timeout: The timeouts of an attempt.
+            max_retries: Retries after the first attempt.
+        """
+        timeouts = (timeout.connect, timeout.read, timeout.write)
+        longest = None if None in timeouts else sum(each for each in timeouts if each is not None)
         return cls(max_retries, deadline=None if longest is None else max(DEADLINE, longest))
 
 
 class Failure(NamedTuple):
-    """How an attempt failed: `status` is None when no whole answer arrived."""
+    """How an attempt failed."""
 
     method: str
-    status: int | None = None
-    retry_after: float | None = None
-    passing: bool = True  # False: another attempt would fail alike
+    status: int | None = None  # None if no complete response arrived
+    retry_after: float | None = None  # seconds
+    passing: bool = True  # transient, so that a retry may succeed
 
 
 class Wait(NamedTuple):
-    """Try again after so many seconds."""
+    """Retry after this many seconds."""
 
     seconds: float
 
 
 class Stop(NamedTuple):
-    """Do not try again; the reason is there when it is a limit that the user may want to change."""
+    """Do not retry. `reason` names the limit that was reached, if the user can change it."""
 
     reason: str | None = None
 
@@ -89,59 +95,62 @@ class Stop(NamedTuple):
 def decide(
     policy: RetryPolicy, failure: Failure, *, attempts: int, elapsed: float, random: Callable[[], float]
 ) -> Wait | Stop:
-    """What to do after `attempts` attempts of which the last one failed.
+    """Decide whether to retry after a failed attempt.
 
     Args:
-        policy: the limits.
-        failure: how the last attempt failed.
-        attempts: how many were made.
-        elapsed: seconds since the call began.
-        random: gives numbers from 0 to below 1.
+        policy: The limits.
+        failure: How the last attempt failed.
+        attempts: Number of attempts made, including the failed one.
+        elapsed: Seconds since the call began.
+        random: Returns a number from 0 to below 1.
     """
     if failure.method not in SAFE_METHODS or not failure.passing or attempts > policy.max_retries:
         return Stop()
     if failure.status is not None and failure.status not in RETRIED_STATUSES:
         return Stop()
-    asked = failure.retry_after
-    if asked is not None and asked > policy.cap:
-        return Stop(f"the server asks to wait {asked:.0f} s, the longest wait allowed is {policy.cap:.0f} s")
+    if failure.retry_after is not None and failure.retry_after > policy.cap:
+        return Stop(f"the server asks to wait {failure.retry_after:.0f} s, more than the cap of {policy.cap:.0f} s")
     wait = _wait(policy, failure, attempts, random)
     if policy.deadline is not None and elapsed + wait >= policy.deadline:
-        return Stop(f"the {policy.deadline:g} s allowed for the call are used up")
+        return Stop(f"the deadline of {policy.deadline:g} s would pass before another attempt")
     return Wait(wait)
 
 
 def _wait(policy: RetryPolicy, failure: Failure, attempts: int, random: Callable[[], float]) -> float:
-    """Full jitter: clients that failed together must not come back together."""
+    """Return the wait with full jitter, so that clients that failed together do not return together."""
     if failure.retry_after is not None:
         return min(policy.cap, failure.retry_after + policy.base * random())
-    pause = THROTTLED_PAUSE if failure.status == THROTTLED else 0.0
-    doubled = policy.base * 2.0 ** min(attempts - 1, 60)  # no cap is higher than that, and a float ends somewhere
-    return min(policy.cap, pause + min(policy.cap, doubled) * random())
+    minimum = THROTTLED_PAUSE if failure.status == THROTTLED else 0.0
+    backoff = policy.base * 2.0 ** min(attempts - 1, 60)  # bounded, because a float overflows
+    return min(policy.cap, minimum + min(policy.cap, backoff) * random())
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds that an answer asks to wait, from `Retry-After` in seconds or as a date; None when it does not say.
+    """Return the seconds that a response asks to wait in `Retry-After`, or None.
 
-    A date counts from the answer's own `Date`, so that a wrong clock here does not matter; without that, from `now`
-    (seconds since 1970; the system clock when not given). A date gone by means 0; what is neither form is ignored.
+    Args:
+        headers: The response headers. A date in `Retry-After` counts from the response's own `Date`, so that a wrong
+            clock on this machine has no effect. A past date means 0 seconds.
+        now: Seconds since 1970, for a response without `Date`; by default the system clock.
     """
     value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value):
         return float(value)
-    until = _seconds(value)
+    until = http_date(value)
     if until is None:
         return None
-    answered = _seconds(headers.get("Date", ""))
+    answered = http_date(headers.get("Date", ""))
     if answered is None:
         answered = time.time() if now is None else now
     return max(0.0, until - answered)
 
 
-def _seconds(date: str) -> float | None:
-    from email.utils import parsedate_to_datetime
+def http_date(text: str) -> float | None:
+    """Return an HTTP date as seconds since 1970, or None if it is malformed or out of range."""
+    from email.utils import parsedate_to_datetime  # slow to import, and few programs need it
 
     try:
-        return parsedate_to_datetime(date).timestamp()
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

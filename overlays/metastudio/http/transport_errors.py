@@ -1,4 +1,4 @@
-"""From httpx's exceptions to the error that says what went wrong on the way, and what to look at."""
+"""Maps httpx exceptions to exceptions of `metastudio.errors`, with the cause and what to check."""
 
 from __future__ import annotations
 
@@ -16,69 +16,71 @@ if TYPE_CHECKING:
 
 
 class ConnectionFailure(NamedTuple):
-    """What to raise, from what, and whether another attempt could fare better."""
+    """How to report a request without a complete response."""
 
-    error: errors.MetaStudioError
-    cause: BaseException | None
-    passing: bool
+    error: errors.MetaStudioError  # to be raised
+    cause: BaseException | None  # its `__cause__`, or None if the original exception must not be shown
+    passing: bool  # transient, so that a retry may succeed
 
 
 def connection_failure(failed: httpx.RequestError, request: httpx.Request, *, retries: int) -> ConnectionFailure:
-    """Explain `failed`, which left `request` (or one of its auth flow) without a whole answer."""
-    with suppress(RuntimeError):  # what it raises when it does not know its request
+    """Map an httpx exception.
+
+    Args:
+        failed: The exception.
+        request: The request of the call; ignored if the exception has its own, such as a token request.
+        retries: Number of retries made before.
+    """
+    with suppress(RuntimeError):  # raised if the exception has no request
         request = failed.request
     host = request.url.netloc.decode("ascii")
     if isinstance(failed, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-        # The text of a LocalProtocolError quotes the header it refused, which may be a token.
-        why = "a header holds a character that cannot be sent" if _is_local(failed) else "use an https:// URL"
-        return ConnectionFailure(errors.ConfigurationError(f"the request to {host} is not valid: {why}"), None, False)
+        # httpx quotes the invalid header in its message, and that may be a token.
+        local = isinstance(failed, httpx.LocalProtocolError)
+        problem = "a header has an invalid character" if local else "the URL must begin with https://"
+        error = errors.ConfigurationError(f"the request to {host} cannot be sent: {problem}")
+        return ConnectionFailure(error, None, False)
 
-    secrets = redaction.secrets_of(request)
-    said = redaction.mask(_reason(failed), secrets)
-    text = f"{_what_happened(failed, host)}{f': {said}' if said else ''}{_advice(failed)}"
+    # A broken response may have any content, so it is neither quoted nor shown in the cause.
+    quotes_response = isinstance(failed, httpx.ProtocolError | httpx.DecodingError)
+    reason = str(failed).partition(":")[0] if isinstance(failed, httpx.ProtocolError) else str(failed)
+    reason = redaction.mask(reason, redaction.secrets_of(request))
+    certificate = any(isinstance(each, ssl.SSLCertVerificationError) for each in _causes(failed))
+    text = _summary(failed, host) + (f": {reason}" if reason else "") + _advice(failed, certificate=certificate)
     text += f" (after {retries + 1} attempts)" if retries else ""
     cls = errors.ApiTimeoutError if isinstance(failed, httpx.TimeoutException) else errors.ApiConnectionError
-    error = cls(text, request=errors.RequestSummary.of(request), retries=retries)
-    # What a broken answer quotes may be anything, so such an exception is not shown as the cause.
-    quotes = isinstance(failed, httpx.ProtocolError | httpx.DecodingError)
-    return ConnectionFailure(error, None if quotes else failed, _passing(failed))
+    return ConnectionFailure(
+        cls(text, request=errors.RequestSummary.of(request), retries=retries),
+        None if quotes_response else failed,
+        not (certificate or isinstance(failed, httpx.PoolTimeout | httpx.DecodingError)),
+    )
 
 
-def _is_local(failed: httpx.RequestError) -> bool:
-    return isinstance(failed, httpx.LocalProtocolError)
-
-
-def _what_happened(failed: httpx.RequestError, host: str) -> str:
+def _summary(failed: httpx.RequestError, host: str) -> str:
     match failed:
         case httpx.ConnectTimeout():
-            return f"no connection to {host} in time"
+            return f"connecting to {host} timed out"
         case httpx.PoolTimeout():
-            return "no connection became free in time"
+            return "waiting for a free connection timed out"
         case httpx.ReadTimeout():
-            return f"no answer, or not all of it, from {host} in time"
+            return f"the response from {host} timed out"
         case httpx.TimeoutException():
-            return f"{host} did not take the request in time"
+            return f"sending the request to {host} timed out"
         case httpx.ConnectError():
             return f"cannot connect to {host}"
         case httpx.ProxyError():
-            return f"the proxy does not connect to {host}"
+            return f"the proxy cannot connect to {host}"
         case _:
             return f"the connection to {host} broke"
 
 
-def _reason(failed: httpx.RequestError) -> str:
-    """What httpx says, without the bytes of the answer that it quotes after a colon."""
-    return str(failed).partition(":")[0] if isinstance(failed, httpx.ProtocolError) else str(failed)
-
-
-def _advice(failed: httpx.RequestError) -> str:
-    chain = list(_chain(failed))
+def _advice(failed: httpx.RequestError, *, certificate: bool) -> str:
     if isinstance(failed, httpx.PoolTimeout):
-        return ". Raise `limits`, or run fewer calls at a time"
-    if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain):
-        return ". For a CA of your own, give `verify` its file; check the host name and this machine's clock"
-    if any(isinstance(each, socket.gaierror) for each in chain):
-        return ". The name is not known to DNS: check region and base URL"
+        return ". Raise `limits`, or make fewer calls at a time"
+    if certificate:
+        return ". Pass the file of a private CA as `verify`; check the host name and this machine's clock"
+    if any(isinstance(each, socket.gaierror) for each in _causes(failed)):
+        return ". DNS does not know this name: check region and base URL"
     if isinstance(failed, httpx.ProxyError):
         return ". Check `proxy`, or HTTPS_PROXY and NO_PROXY"
     if isinstance(failed, httpx.ConnectError | httpx.ConnectTimeout):
@@ -86,13 +88,8 @@ def _advice(failed: httpx.RequestError) -> str:
     return ""
 
 
-def _passing(failed: httpx.RequestError) -> bool:
-    if isinstance(failed, httpx.PoolTimeout | httpx.DecodingError):
-        return False
-    return not any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(failed))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and the chain of its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
