@@ -116,7 +116,7 @@ def listing(prepared: Prepared, urls: Urls) -> list[BenchmarkRow]:
             ("16 in flight", 16, WALL_S | CPU_S),
         ):
             names = {name: f"{name} {count}" for name in everyone}
-            asyncio_names = names | {"ours": names["ours_async"]}
+            asyncio_names = names | {"ours": names["ours_async"], "alone": ""}
             limits = goals if count == 16 else {}
             found += rows(f"{title}, {in_flight}", taken, quantities, goals=limits, **names)
             found += rows(f"{title}, {in_flight}, asyncio", taken, quantities, goals=limits, **asyncio_names)
