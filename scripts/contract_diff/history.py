@@ -76,7 +76,7 @@ def check_versions(document: Document) -> int:
     for name, version in versions.items():
         least = required(before[name], grade)
         if (_parsed(version) or ()) < (_parsed(least) or ()):
-            message = f"the contract changed since {release} ({grade}): use version {least} or later, not {version}"
+            message = f"since {release} the contract changed ({grade}): at least {least}, not {version}"
             print(f"{_place(document, name)}: {message}", file=sys.stderr)
             failed = 1
     return failed
