@@ -1,15 +1,115 @@
-"""Imports run one way: overlays -> generated, and inside overlays from what people use down to the signature."""
+"""Imports run one way: every package imports only what ARCHITECTURE.md draws below it."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 OVERLAYS, GENERATED = ROOT / "overlays" / "metastudio", ROOT / "generated" / "metastudio_client"
+
+# From the bottom up. A part may import itself and the parts of the lines above its own, except where RULES narrows it.
+LAYERS = [
+    {"contract", "redaction"},
+    {"errors"},
+    {"http"},
+    {"auth"},
+    {"lists"},
+    {"engine"},
+    {"metastudio_client"},
+    {"config"},
+    {"client"},
+    {"sandbox"},
+    {"tester"},
+    {"cli"},
+]
+RULES = {
+    "contract": {"metastudio_client.types"},  # UNSET, which the generated models use
+    "lists": {"contract", "errors", "http"},
+    "metastudio_client": {"contract", "lists"},
+    "sandbox": {"contract", "metastudio_client"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of ours that a file imports when it runs, wherever in it, in dotted names."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] in ("metastudio", "metastudio_client")}
+
+
+def part(name: str) -> str:
+    """The part of the product that a dotted module name belongs to."""
+    top, _, rest = name.partition(".")
+    return top if top == "metastudio_client" else rest.partition(".")[0]
+
+
+def files(name: str) -> list[Path]:
+    if name == "metastudio_client":
+        return sorted(GENERATED.rglob("*.py"))
+    folder, module = OVERLAYS / name, OVERLAYS / f"{name}.py"
+    return [module] if module.exists() else sorted(folder.rglob("*.py"))
+
+
+def allowed(name: str) -> set[str]:
+    below: set[str] = set()
+    for layer in LAYERS:
+        if name in layer:
+            break
+        below |= layer
+    return RULES.get(name, below) | {name}
+
+
+def test_every_part_has_its_layer() -> None:
+    parts = {
+        path.stem for path in OVERLAYS.iterdir() if path.suffix == ".py" or (path.is_dir() and any(path.iterdir()))
+    }
+    assert parts - {"__init__", "__main__", "__pycache__"} == set.union(*LAYERS) - {"metastudio_client"}
+
+
+@pytest.mark.parametrize("name", sorted(set.union(*LAYERS)))
+def test_a_part_imports_only_what_is_below_it(name: str) -> None:
+    for path in files(name):
+        for imported in sorted(imports(path)):
+            above = part(imported) not in allowed(name) and not imported.startswith(tuple(allowed(name)))
+            assert not above, f"{path.relative_to(ROOT)} imports {imported}; {name} may import {sorted(allowed(name))}"
+
+
+@pytest.mark.parametrize(
+    "name", ["contract", "redaction", "errors", "http", "auth", "lists", "engine", "config", "client"]
+)
+def test_the_core_needs_no_other_library(name: str) -> None:
+    reads_yaml = {"document", "validation", "generator_limits", "compiler"}
+    ours = {"metastudio", "metastudio_client", "httpx", "attrs"}
+    for path in files(name):
+        if name == "contract" and path.stem in reads_yaml:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found = {
+            module.split(".")[0]
+            for node in ast.walk(tree)
+            for module in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert not found - ours - sys.stdlib_module_names, path
+
 
 @pytest.mark.parametrize(
     "module", ["metastudio", "metastudio.errors", "metastudio.contract.operation", "metastudio.client"]
@@ -21,3 +121,5 @@ def test_importing_one_part_brings_no_other(module: str) -> None:
     assert not loaded & {"yaml", "schemathesis", "uvicorn", "starlette", "sqlite3", "metastudio.sandbox"}
     if module == "metastudio":
         assert not loaded & {"httpx", "attrs", "metastudio_client"}
+    if module == "metastudio.client":
+        assert not loaded & {"metastudio.lists.paginator", "metastudio.auth.iam", "metastudio.auth.metadata"}

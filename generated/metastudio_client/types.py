@@ -4,9 +4,12 @@ from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import IO, Any, BinaryIO, Generic, Literal, TypeVar
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeVar
 
 from attrs import define
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class Unset:
@@ -56,14 +59,32 @@ class Response(Generic[T]):
     parsed: T | None
 
 
-__all__ = ["read_member", "read_time", "share", "UNSET", "File", "FileTypes", "RequestFiles", "Response", "Unset"]
+__all__ = [
+    "intern_text",
+    "read_json",
+    "read_member",
+    "read_time",
+    "UNSET",
+    "File",
+    "FileTypes",
+    "RequestFiles",
+    "Response",
+    "Unset",
+]
+
+
+def read_json(response: "httpx.Response") -> Any:
+    """Return the JSON of a response, without reading it again where the session has read it to check it"""
+    if "json" in response.extensions:
+        return response.extensions.pop("json")
+    return response.json()
 
 
 _members: dict[type[StrEnum], dict[str, Any]] = {}
 
 
 def read_member(kind: type[StrEnum], value: Any) -> Any:
-    """The member of an enum that a value of JSON names; the value as it came where there is none"""
+    """Return the member of an enum that a JSON value names, or the value itself where there is none"""
     if not isinstance(value, str):
         return value
     members = _members.get(kind)
@@ -73,7 +94,7 @@ def read_member(kind: type[StrEnum], value: Any) -> Any:
 
 
 def read_time(value: Any) -> Any:
-    """The time that a value of JSON says; the value as it came where it is none"""
+    """Return the time that a JSON value spells, or the value itself where it spells none"""
     if not isinstance(value, str):
         return value
     try:
@@ -85,8 +106,8 @@ def read_time(value: Any) -> Any:
 _last = ""
 
 
-def share(value: Any) -> Any:
-    """The text that came last where `value` is equal to it: of a text that many items have in common, one is kept"""
+def intern_text(value: Any) -> Any:
+    """Return the text interned last where `value` equals it, so that items share one copy of their common text"""
     global _last
     if type(value) is not str:
         return value

@@ -1,48 +1,42 @@
-"""The front door: settings in, generated client out, with everything that a specification cannot say."""
+"""The front door: settings in; typed operations, or the generated client, out."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-import attrs
 import httpx
-from metastudio_client._contract import VERSION
 from metastudio_client.api import Api, AsyncApi
 from metastudio_client.client import Client
+from metastudio_client.contract import OPERATIONS, VERSION
 
 from metastudio import config
-from metastudio.auth.aksk import AkSkAuth
 from metastudio.auth.clock import Clock
 from metastudio.auth.token import TokenFlow
-from metastudio.contract import operation
+from metastudio.config import Config
 from metastudio.engine import AsyncEngine, Engine
 from metastudio.errors import ConfigurationError
 from metastudio.http.retry import RetryPolicy
-from metastudio.http.session import AsyncSession, Session
-from metastudio.http.tls import DEFAULT_TIMEOUT
+from metastudio.http.session import DEFAULT_TIMEOUT, AsyncSession, Session
 
 if TYPE_CHECKING:
     import ssl
 
     from metastudio.auth.credentials import Credentials
 
-_building = threading.Lock()
-
 
 class Options(TypedDict, total=False):
-    """Keyword arguments of `MetaStudio`, `AsyncMetaStudio` and `connect`; each may be left out.
+    """Keyword arguments of `MetaStudio`, `AsyncMetaStudio` and `connect`. All are optional.
 
-    region: name of a region, any; else METASTUDIO_REGION, else the contract's default.
+    region: name of a region; else METASTUDIO_REGION, else the contract's default.
     project_id: ID of the project; else HUAWEICLOUD_SDK_PROJECT_ID, else the credentials file, else IAM is asked.
     credentials: an access key; else HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, else METASTUDIO_TOKEN, else the
         credentials file, else the metadata of the cloud machine this runs on.
     auth: any `httpx.Auth`, used as it is instead of credentials.
-    base_url: of the server; else METASTUDIO_BASE_URL, else the region's.
+    base_url: URL of the server; else that of `region`, else METASTUDIO_BASE_URL, else that of the default region.
     app_user_id: sent with every request as X-App-UserId.
     timeout: seconds for each wait of an attempt, or an `httpx.Timeout`. 30, and 10 to connect.
-    max_retries: repeats after a failure that may pass. 2.
+    max_retries: retries after a transient failure. 2.
     allow_http: send credentials over plain http to another machine.
     proxy, verify, cert, limits, event_hooks, transport, trust_env, http2: as for `httpx.Client`.
     """
@@ -66,29 +60,37 @@ class Options(TypedDict, total=False):
     http2: bool
 
 
-_CONNECTION = frozenset({"proxy", "verify", "cert", "limits", "event_hooks", "transport", "trust_env", "http2"})
+_FOR_HTTPX = ("proxy", "verify", "cert", "limits", "event_hooks", "transport", "trust_env", "http2")
 
 
 class MetaStudio(Api):
-    """The service over blocking I/O. May be shared by threads; close it, or use it in a `with` statement.
+    """The service over blocking I/O. Threads may share it. Close it, or use it in a `with` statement.
 
-    The operations are attributes by tag: `studio.training_jobs.list(limit=10)`. Arguments: see `Options`.
+    The operations are attributes by tag: `studio.training_jobs.list(limit=10)`.
+
+    Args:
+        options: see `Options`.
 
     Raises:
-        ConfigurationError, CredentialsError: settings that cannot work, at once.
-        MetaStudioError: its subclasses, by the calls.
+        ConfigurationError: an option cannot work.
+        CredentialsError: the credentials found are incomplete or cannot be read.
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        self._connected = _connect(options)
-        self.settings = self._connected.found
-        self._engine = Engine(self._connected, self.settings)
+        self.config, arguments = _configure(options)
+        self._session = Session(**arguments)
+        self._engine = Engine(self._session, self.config.project_id, self._find_project)
         super().__init__(self._engine)
 
+    def _find_project(self, session: Session) -> str:
+        from metastudio.auth import project
+
+        return project.find_project_id(session, self.config.auth, region=self.config.region, iam=_iam_url(self.config))
+
     def close(self) -> None:
-        """End running iterations, wait for their requests, and close the connections. A second time does nothing."""
+        """End running iterations, wait for their requests, and close the connections. Closing twice is harmless."""
         self._engine.close()
-        self._connected.get_httpx_client().close()
+        self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -97,29 +99,38 @@ class MetaStudio(Api):
         self.close()
 
     def __repr__(self) -> str:
-        return _shown(self, self.settings)
+        return _shown(self, self.config)
 
 
 class AsyncMetaStudio(AsyncApi):
-    """The service over asyncio. May be shared by tasks of one loop; close it, or use it in an `async with` statement.
+    """The service over asyncio. Tasks of one loop may share it. Close it, or use it in an `async with` statement.
 
-    The operations are attributes by tag: `await studio.training_jobs.list(limit=10)`. Arguments: see `Options`.
+    The operations are attributes by tag: `await studio.training_jobs.list(limit=10)`.
+
+    Args:
+        options: see `Options`.
 
     Raises:
-        ConfigurationError, CredentialsError: settings that cannot work, at once.
-        MetaStudioError: its subclasses, by the calls.
+        ConfigurationError: an option cannot work.
+        CredentialsError: the credentials found are incomplete or cannot be read.
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        self._connected = _connect(options)
-        self.settings = self._connected.found
-        self._engine = AsyncEngine(self._connected, self.settings)
+        self.config, arguments = _configure(options)
+        self._session = AsyncSession(**arguments)
+        self._engine = AsyncEngine(self._session, self.config.project_id, self._find_project)
         super().__init__(self._engine)
 
+    async def _find_project(self, session: AsyncSession) -> str:
+        from metastudio.auth import project
+
+        iam = _iam_url(self.config)
+        return await project.afind_project_id(session, self.config.auth, region=self.config.region, iam=iam)
+
     async def aclose(self) -> None:
-        """Cancel running iterations and close the connections. A second time does nothing."""
+        """Cancel running iterations and close the connections. Closing twice is harmless."""
         await self._engine.aclose()
-        await self._connected.get_async_httpx_client().aclose()
+        await self._session.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,89 +139,35 @@ class AsyncMetaStudio(AsyncApi):
         await self.aclose()
 
     def __repr__(self) -> str:
-        return _shown(self, self.settings)
+        return _shown(self, self.config)
 
 
 def connect(**options: Unpack[Options]) -> Client:
-    """Return the generated client, ready for the generated functions, sync and async: signed, retried, typed errors.
+    """Return the generated client for the generated functions, sync and async: signed, retried, with typed errors.
 
         client = connect(region="cn-north-4")
         page = list_training_jobs.sync(project_id, client=client, limit=10)
 
-    Arguments: see `Options`; `transport` and `event_hooks` must be of the kind, sync or async, that is used.
+    Args:
+        options: see `Options`; `transport` and `event_hooks` must be of the kind, sync or async, that is used.
 
     Raises:
-        ConfigurationError, CredentialsError: settings that cannot work.
+        ConfigurationError: an option cannot work.
+        CredentialsError: the credentials found are incomplete or cannot be read.
     """
-    return _connect(options)
+    found, arguments = _configure(options)
+    operations = OPERATIONS.values()
+    client = Client(base_url=str(found.base_url))
+    client.set_httpx_client(Session(operations=operations, **arguments))
+    client.set_async_httpx_client(AsyncSession(operations=operations, **arguments))
+    return client
 
 
-@attrs.define(repr=False)
-class _Connected(Client):
-    """The generated client, whose httpx clients are sessions of ours, made when they are first needed."""
-
-    found: config.Settings = attrs.field(kw_only=True)
-    retry: RetryPolicy = attrs.field(kw_only=True)
-    connection: dict[str, Any] = attrs.field(kw_only=True)
-
-    def get_httpx_client(self) -> httpx.Client:
-        """Return the session, making it under a lock: threads may ask at once."""
-        if self._client is None:
-            with _building:
-                self._client = self._client or _ProjectSession(retry=self.retry, **self._session_arguments())
-        return self._client
-
-    def get_async_httpx_client(self) -> httpx.AsyncClient:
-        """Return the async session."""
-        if self._async_client is None:
-            with _building:
-                arguments = self._session_arguments()
-                self._async_client = self._async_client or _AsyncProjectSession(retry=self.retry, **arguments)
-        return self._async_client
-
-    def _session_arguments(self) -> dict[str, Any]:
-        return {
-            "find_operation": operation.find,
-            "auth": self.found.auth,
-            "base_url": self._base_url,
-            "headers": self._headers,
-            "cookies": self._cookies,
-            "timeout": self._timeout,
-            **self.connection,
-        }
-
-    def __repr__(self) -> str:
-        return _shown(self, self.found)
-
-
-class _ProjectSession(Session):
-    """Names the project of the path in X-Project-Id too, which a signature of this cloud covers (facts.md 1)."""
-
-    def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
-        return _name_project(super().build_request(*args, **kwargs), self)
-
-
-class _AsyncProjectSession(AsyncSession):
-    """As `_ProjectSession`."""
-
-    def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
-        return _name_project(super().build_request(*args, **kwargs), self)
-
-
-def _name_project(request: httpx.Request, session: httpx.Client | httpx.AsyncClient) -> httpx.Request:
-    if isinstance(session.auth, AkSkAuth):
-        path = request.url.path.removeprefix(session.base_url.path.rstrip("/"))
-        found_operation = operation.find(request.method, path)
-        match = found_operation and found_operation.path_pattern.match(path)
-        if match and "project_id" in match.groupdict():
-            request.headers.setdefault("X-Project-Id", match["project_id"])
-    return request
-
-
-def _connect(options: Options) -> _Connected:
+def _configure(options: Options) -> tuple[Config, dict[str, Any]]:
+    """Return the settings found, and the keyword arguments for the session."""
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
-        raise TypeError(f"unknown option {', '.join(sorted(unknown))}; there are {', '.join(Options.__annotations__)}")
+        raise TypeError(f"unknown option {', '.join(sorted(unknown))}; known are {', '.join(Options.__annotations__)}")
     found = config.resolve(
         region=options.get("region"),
         project_id=options.get("project_id"),
@@ -220,24 +177,30 @@ def _connect(options: Options) -> _Connected:
         allow_http=options.get("allow_http", False),
         clock=Clock(),
     )
-    timeout = _timeout(options.get("timeout", DEFAULT_TIMEOUT))
     if isinstance(found.auth, TokenFlow):
         found.auth.trust(found.base_url)
-    return _Connected(
-        base_url=str(found.base_url),
-        headers={"User-Agent": f"metastudio-client/{VERSION}", **_app_user(options.get("app_user_id"))},
-        timeout=timeout,
-        found=found,
-        retry=RetryPolicy.within(timeout, max_retries=options.get("max_retries", 2)),
-        connection={name: value for name, value in options.items() if name in _CONNECTION},
-    )
+    timeout = _timeout(options.get("timeout", DEFAULT_TIMEOUT))
+    return found, {
+        "auth": found.auth,
+        "base_url": found.base_url,
+        "headers": {"User-Agent": f"metastudio-client/{VERSION}", **_app_user(options.get("app_user_id"))},
+        "timeout": timeout,
+        "retry": RetryPolicy.within(timeout, max_retries=options.get("max_retries", 2)),
+        **{name: value for name, value in options.items() if name in _FOR_HTTPX},
+    }
+
+
+def _iam_url(found: Config) -> str:
+    from metastudio.auth import iam
+
+    return iam.endpoint(found.region, found.iam_endpoint, allow_http=found.allow_http)
 
 
 def _timeout(given: float | httpx.Timeout) -> httpx.Timeout:
     if isinstance(given, httpx.Timeout):
         return given
     if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
-        raise ConfigurationError(f"timeout is a number of seconds above 0, or an httpx.Timeout, not {given!r}")
+        raise ConfigurationError(f"timeout must be a number of seconds above 0, or an httpx.Timeout, not {given!r}")
     return httpx.Timeout(given, pool=None)
 
 
@@ -245,9 +208,11 @@ def _app_user(app_user_id: str | None) -> dict[str, str]:
     if app_user_id is None:
         return {}
     if not (app_user_id and app_user_id.isascii() and app_user_id.isprintable() and app_user_id == app_user_id.strip()):
-        raise ConfigurationError(f"app_user_id is visible ASCII characters without line breaks, not {app_user_id!a}")
+        raise ConfigurationError(
+            f"app_user_id must be printable ASCII without line breaks or blanks at its ends, not {app_user_id!a}"
+        )
     return {"X-App-UserId": app_user_id}
 
 
-def _shown(client: object, found: config.Settings) -> str:
-    return f"<{type(client).__name__.lstrip('_')} {found.base_url} project={found.project_id} auth={found.auth!r}>"
+def _shown(client: object, found: Config) -> str:
+    return f"<{type(client).__name__} {found.base_url} project={found.project_id} auth={found.auth!r}>"

@@ -1,220 +1,273 @@
-"""What the generated resource classes run on: arguments checked, the project filled in, answers unpacked.
+"""Runs the operations behind the generated resource classes.
 
-Paging, waiting and finding the project are loaded when they are first used: a single call does not wait for them.
+Arguments are checked once a call and once an iteration, the project is filled in, and checked JSON becomes a model.
+Paging, waiting and the project lookup are imported on first use, so that a single call does not wait for them.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Generator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from metastudio.contract.arguments import prepare
+from metastudio.contract.arguments import check_arguments
 from metastudio.contract.json_pointer import pointer_getter
-from metastudio.contract.operation import Operation, operations
-from metastudio.lists.executor import AsyncIterations, Iterations
 
 if TYPE_CHECKING:
     import asyncio
 
-    from metastudio_client._engine import Binding, IterateOptions, Page, WaitOptions
-    from metastudio_client.client import Client
-    from metastudio_client.types import Response
+    import httpx
 
-    from metastudio.config import Settings
-    from metastudio.lists.offset import FetchedPage
-    from metastudio.lists.prefetch import AsyncFetch, Fetch
+    from metastudio.contract.operation import Endpoint, Operation
+    from metastudio.http.session import AsyncSession, Session
+    from metastudio.http.throttle import Throttle
+    from metastudio.lists.executor import AsyncExecutor, Executor
+    from metastudio.lists.options import IterateOptions, Page, WaitOptions
+    from metastudio.lists.paginator import AsyncFetch, Fetch
+    from metastudio.lists.protocol import FetchedPage
 
 R = TypeVar("R")
 T = TypeVar("T")
 
-PROJECT = "project_id"  # the path parameter that the settings fill
+PROJECT = "project_id"
+"""The path parameter that the engine fills in."""
 
 
-class _Common:
-    """What both engines do that is not I/O."""
+class Engine:
+    """Runs operations over blocking I/O. Threads may share it.
 
-    def __init__(self, client: Client, settings: Settings) -> None:
-        self._client = client
-        self._settings = settings
-        self._project_id = settings.project_id
+    Args:
+        session: sends the requests.
+        project_id: the project to work in, or None to look it up when a call needs it.
+        find_project: looks it up.
+    """
 
-    def _prepared(
-        self, binding: Binding[Any, Any], arguments: Mapping[str, Any], project_id: str | None
-    ) -> dict[str, Any]:
-        """Check the arguments and fill in the project; without one, it is for later."""
-        operation = _operation(binding)
-        if project_id is not None and PROJECT in operation.by_python_name:
-            arguments = {PROJECT: project_id, **arguments}
-        return prepare(operation, arguments, binding.closed, later=() if project_id else (PROJECT,))
+    def __init__(self, session: Session, project_id: str | None, find_project: Callable[[Session], str]) -> None:
+        self._session = session
+        self._project_id = project_id
+        self._find_project = find_project
+        self._lock = threading.Lock()
+        self._closed = False
+        self._iterations: Executor | None = None
 
-    def _iam(self) -> dict[str, str]:
-        from metastudio.auth import iam
+    def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any]) -> R:
+        """Send one request and return its response.
 
-        settings = self._settings
-        url = iam.endpoint(settings.region, settings.iam_endpoint, allow_http=settings.allow_http)
-        return {"region": settings.region, "iam": url}
-
-
-class Engine(_Common):
-    """Runs operations over blocking I/O. May be shared by threads."""
-
-    def __init__(self, client: Client, settings: Settings) -> None:
-        super().__init__(client, settings)
-        self._finding = threading.Lock()
-        self._iterations = Iterations()
-
-    def call(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> R:
-        """Send one request and return its answer."""
-        return cast(R, self._send(binding, arguments).parsed)
+        Raises:
+            TypeError: an argument is unknown, missing, or of the wrong type. Nothing was sent.
+            ValueError: a value cannot be sent. Nothing was sent.
+            MetaStudioError: the call failed; see `metastudio.errors`.
+        """
+        _, result = self._send(endpoint, _checked(endpoint.operation, arguments), None, None)
+        return result
 
     def iterate(
-        self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
+        self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], options: IterateOptions
     ) -> Generator[T, None, None]:
-        """Return every item of a list, lazily; see `metastudio.lists.paginator`."""
-        from metastudio.lists.prefetch import items
+        """Yield every item of a list; see `metastudio.lists`."""
+        from metastudio.lists.paginator import items
 
-        return items(self.iterate_pages(binding, arguments, **options))
+        return items(self.iterate_pages(endpoint, arguments, options))
 
     def iterate_pages(
-        self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
+        self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], options: IterateOptions
     ) -> Generator[Page[T], None, None]:
-        """Return every page of a list, lazily."""
+        """Yield every page of a list."""
         from metastudio.lists import paginator
 
-        self._prepared(binding, arguments, None)
-        return paginator.iterate_pages(
-            _operation(binding), self._fetch(binding), arguments, self._iterations, **options
-        )
+        operation, checked = endpoint.operation, _checked(endpoint.operation, arguments)
+        return paginator.iterate_pages(operation, self._fetch(endpoint, None), checked, self._executor(), options)
 
-    def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
-        """Return the item that the filter `parameter` finds by its identity, None where there is none."""
+    def find(self, endpoint: Endpoint[R, T], parameter: str, identity: str, deadline: float | None = None) -> T | None:
+        """Return the item whose ID is `identity`, which the filter `parameter` finds, or None.
+
+        Args:
+            deadline: seconds that each request may take.
+        """
         from metastudio.lists import paginator
 
-        self._prepared(binding, {parameter: identity}, None)
-        return paginator.find(_operation(binding), self._fetch(binding), parameter, identity)
+        _checked(endpoint.operation, {parameter: identity})
+        return paginator.find(endpoint.operation, self._fetch(endpoint, deadline), parameter, identity)
 
-    def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
-        """Wait until an item is at rest; see `metastudio.lists.waiter`."""
+    def wait(self, endpoint: Endpoint[R, T], parameter: str, identity: str, options: WaitOptions) -> T:
+        """Poll an item until it rests; see `metastudio.lists.waiter`."""
         from metastudio.lists import waiter
 
-        self._prepared(binding, {parameter: identity}, None)
-        return waiter.wait(_operation(binding), lambda: self.find(binding, parameter, identity), identity, **options)
+        _checked(endpoint.operation, {parameter: identity})
+
+        def poll(deadline: float) -> T | None:
+            return self.find(endpoint, parameter, identity, deadline)
+
+        return waiter.wait(endpoint.operation, poll, identity, options)
 
     def project_id(self) -> str:
-        """Return the project that calls are for; the first time, IAM is asked where nobody said it.
+        """Return the project to work in, looking it up the first time where it was not given.
 
-        Raises ConfigurationError when IAM knows none or several.
+        Raises:
+            ConfigurationError: IAM knows no project of this region, or several.
+            MetaStudioError: IAM could not be asked.
         """
         if self._project_id is None:
-            with self._finding:
+            with self._lock:
                 if self._project_id is None:
-                    from metastudio.auth import project
-
-                    session = self._client.get_httpx_client()
-                    self._project_id = project.find_project_id(session, self._settings.auth, **self._iam())
+                    self._project_id = self._find_project(self._session)
         return self._project_id
 
     def close(self) -> None:
         """End running iterations, and wait for the requests that they have in flight."""
-        self._iterations.close()
+        self._executor().close()
 
-    def _fetch(self, binding: Binding[R, T]) -> Fetch[T]:
-        return lambda page: _fetched(binding, self._send(binding, page))
+    def _executor(self) -> Executor:
+        if self._iterations is None:
+            from metastudio.lists.executor import Executor
 
-    def _send(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> Response[Any]:
-        if self._project_id is None:
-            self._prepared(binding, arguments, None)  # before IAM is asked for the project
-        return binding.sync(client=self._client, **self._prepared(binding, arguments, self.project_id()))
+            with self._lock:
+                self._iterations = self._iterations or Executor()
+        return self._iterations
+
+    def _fetch(self, endpoint: Endpoint[R, T], deadline: float | None) -> Fetch[T]:
+        def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
+            return _fetched(endpoint, *self._send(endpoint, arguments, deadline, throttle))
+
+        return fetch
+
+    def _send(
+        self,
+        endpoint: Endpoint[R, T],
+        arguments: Mapping[str, Any],
+        deadline: float | None,
+        throttle: Throttle | None,
+    ) -> tuple[httpx.Response, R]:
+        project_id = self.project_id() if _needs_project(endpoint, arguments) else None
+        request = _request(self._session, endpoint, arguments, project_id)
+        response, body = self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        return response, endpoint.response(body)
 
 
-class AsyncEngine(_Common):
-    """Runs operations over asyncio. May be shared by the tasks of one loop."""
+class AsyncEngine:
+    """Runs operations over asyncio. Tasks of one event loop may share it. Arguments: see `Engine`."""
 
-    def __init__(self, client: Client, settings: Settings) -> None:
-        super().__init__(client, settings)
-        self._finding: asyncio.Lock | None = None
-        self._iterations = AsyncIterations()
+    def __init__(
+        self,
+        session: AsyncSession,
+        project_id: str | None,
+        find_project: Callable[[AsyncSession], Awaitable[str]],
+    ) -> None:
+        self._session = session
+        self._project_id = project_id
+        self._find_project = find_project
+        self._lock: asyncio.Lock | None = None
+        self._iterations: AsyncExecutor | None = None
 
-    async def call(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> R:
-        """Send one request and return its answer."""
-        return cast(R, (await self._send(binding, arguments)).parsed)
+    async def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any]) -> R:
+        """As `Engine.call`."""
+        _, result = await self._send(endpoint, _checked(endpoint.operation, arguments), None, None)
+        return result
 
     def iterate(
-        self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
+        self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], options: IterateOptions
     ) -> AsyncGenerator[T, None]:
-        """Return every item of a list, lazily; see `metastudio.lists.paginator`."""
-        from metastudio.lists.prefetch import async_items
+        """As `Engine.iterate`."""
+        from metastudio.lists.paginator import async_items
 
-        return async_items(self.iterate_pages(binding, arguments, **options))
+        return async_items(self.iterate_pages(endpoint, arguments, options))
 
     def iterate_pages(
-        self, binding: Binding[R, T], arguments: Mapping[str, Any], **options: Unpack[IterateOptions]
+        self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], options: IterateOptions
     ) -> AsyncGenerator[Page[T], None]:
-        """Return every page of a list, lazily."""
+        """As `Engine.iterate_pages`."""
         from metastudio.lists import paginator
 
-        self._prepared(binding, arguments, None)
-        return paginator.async_iterate_pages(
-            _operation(binding), self._fetch(binding), arguments, self._iterations, **options
-        )
+        operation, checked = endpoint.operation, _checked(endpoint.operation, arguments)
+        return paginator.async_iterate_pages(operation, self._fetch(endpoint, None), checked, self._executor(), options)
 
-    async def find(self, binding: Binding[R, T], parameter: str, identity: str) -> T | None:
+    async def find(
+        self, endpoint: Endpoint[R, T], parameter: str, identity: str, deadline: float | None = None
+    ) -> T | None:
         """As `Engine.find`."""
         from metastudio.lists import paginator
 
-        self._prepared(binding, {parameter: identity}, None)
-        return await paginator.async_find(_operation(binding), self._fetch(binding), parameter, identity)
+        _checked(endpoint.operation, {parameter: identity})
+        return await paginator.async_find(endpoint.operation, self._fetch(endpoint, deadline), parameter, identity)
 
-    async def wait(self, binding: Binding[R, T], parameter: str, identity: str, **options: Unpack[WaitOptions]) -> T:
+    async def wait(self, endpoint: Endpoint[R, T], parameter: str, identity: str, options: WaitOptions) -> T:
         """As `Engine.wait`."""
         from metastudio.lists import waiter
 
-        self._prepared(binding, {parameter: identity}, None)
-        return await waiter.async_wait(
-            _operation(binding), lambda: self.find(binding, parameter, identity), identity, **options
-        )
+        _checked(endpoint.operation, {parameter: identity})
+
+        async def poll(deadline: float) -> T | None:
+            return await self.find(endpoint, parameter, identity, deadline)
+
+        return await waiter.async_wait(endpoint.operation, poll, identity, options)
 
     async def project_id(self) -> str:
         """As `Engine.project_id`."""
         if self._project_id is None:
             import asyncio
 
-            self._finding = self._finding or asyncio.Lock()
-            async with self._finding:
+            self._lock = self._lock or asyncio.Lock()
+            async with self._lock:
                 if self._project_id is None:
-                    from metastudio.auth import project
-
-                    session = self._client.get_async_httpx_client()
-                    self._project_id = await project.afind_project_id(session, self._settings.auth, **self._iam())
+                    self._project_id = await self._find_project(self._session)
         return self._project_id
 
     async def aclose(self) -> None:
         """Cancel running iterations, and wait until they have ended."""
-        await self._iterations.aclose()
+        await self._executor().aclose()
 
-    def _fetch(self, binding: Binding[R, T]) -> AsyncFetch[T]:
-        async def fetch(page: Mapping[str, Any]) -> FetchedPage[T]:
-            return _fetched(binding, await self._send(binding, page))
+    def _executor(self) -> AsyncExecutor:
+        if self._iterations is None:
+            from metastudio.lists.executor import AsyncExecutor
+
+            self._iterations = AsyncExecutor()
+        return self._iterations
+
+    def _fetch(self, endpoint: Endpoint[R, T], deadline: float | None) -> AsyncFetch[T]:
+        async def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
+            return _fetched(endpoint, *await self._send(endpoint, arguments, deadline, throttle))
 
         return fetch
 
-    async def _send(self, binding: Binding[R, T], arguments: Mapping[str, Any]) -> Response[Any]:
-        if self._project_id is None:
-            self._prepared(binding, arguments, None)
-        prepared = self._prepared(binding, arguments, await self.project_id())
-        return await binding.asyncio(client=self._client, **prepared)
+    async def _send(
+        self,
+        endpoint: Endpoint[R, T],
+        arguments: Mapping[str, Any],
+        deadline: float | None,
+        throttle: Throttle | None,
+    ) -> tuple[httpx.Response, R]:
+        project_id = await self.project_id() if _needs_project(endpoint, arguments) else None
+        request = _request(self._session, endpoint, arguments, project_id)
+        response, body = await self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        return response, endpoint.response(body)
 
 
-def _operation(binding: Binding[Any, Any]) -> Operation:
-    return operations()[binding.operation]
+def _checked(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return check_arguments(operation, arguments, optional=(PROJECT,))
 
 
-def _fetched(binding: Binding[R, T], response: Response[Any]) -> FetchedPage[T]:
-    from metastudio.lists.offset import FetchedPage
+def _needs_project(endpoint: Endpoint[Any, Any], arguments: Mapping[str, Any]) -> bool:
+    return PROJECT in endpoint.operation.by_python_name and PROJECT not in arguments
 
-    rules = _operation(binding).list_rules
+
+def _request(
+    session: httpx.Client | httpx.AsyncClient,
+    endpoint: Endpoint[Any, Any],
+    arguments: Mapping[str, Any],
+    project_id: str | None,
+) -> httpx.Request:
+    """Build the request. The project goes along as an extension too, because a signature covers it."""
+    if project_id is not None:
+        arguments = {**arguments, PROJECT: project_id}
+    extensions = {PROJECT: arguments[PROJECT]} if PROJECT in arguments else {}
+    return session.build_request(**endpoint.request(**arguments), extensions=extensions)
+
+
+def _fetched(endpoint: Endpoint[R, T], response: httpx.Response, result: R) -> FetchedPage[T]:
+    from metastudio.lists.protocol import FetchedPage
+
+    rules = endpoint.operation.list_rules
     assert rules is not None
-    found: list[T] = pointer_getter(rules.items)(response.parsed) or []
-    total = pointer_getter(rules.total)(response.parsed) if rules.total else None
-    return FetchedPage(found, total, response.headers.get("X-Request-Id"))
+    items: list[T] = pointer_getter(rules.items)(result) or []
+    total = pointer_getter(rules.total)(result) if rules.total else None
+    return FetchedPage(items, total, response.headers.get("X-Request-Id"))

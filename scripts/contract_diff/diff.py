@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from metastudio.contract.compiler import compile_contract, operations, parameters
-from metastudio.contract.document import Document, join, tokens
+from metastudio.contract.compiler import operations, parameters
+from metastudio.contract.document import Document
+from metastudio.contract.json_pointer import join, split
 
 from contract_diff import extensions
 from contract_diff.grades import Change, Differences, Grade
@@ -45,7 +46,7 @@ def compare(old: Document, new: Document) -> list[Change]:
 
 
 def _method_and_path(pointer: str) -> str:
-    _, path, method = tokens(pointer)
+    _, path, method = split(pointer)
     return f"{method.upper()} {path}"
 
 
@@ -59,7 +60,6 @@ class _ContractComparison:
     def __init__(self, old: Document, new: Document) -> None:
         self._old, self._new = old, new
         self._schemas = SchemaComparison(old, new)
-        self._compiled = [compile_contract(each)["operations"] for each in (old, new)]
 
     def frame(self) -> Differences:
         """Compare everything outside the operations: documentation, servers, security schemes."""
@@ -105,8 +105,6 @@ class _ContractComparison:
         yield from self._responses(was, now)
         names = [{each["name"] for _, each in parameters(*place)} for place in ((self._old, was), (self._new, now))]
         yield from extensions.list_rules(old.get("x-list"), new.get("x-list"), *names)
-        compiled = self._compiled[0][old["operationId"]], self._compiled[1][new["operationId"]]
-        yield from extensions.states(compiled[0]["states"], compiled[1]["states"])
 
     def _security(self, old: dict[str, Any], new: dict[str, Any]) -> Differences:
         before, after = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from metastudio.contract.document import join
+from metastudio.contract.json_pointer import join
 
 from contract_diff.grades import Differences, Grade
 

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Any
 
 from metastudio.contract.compiler import class_name, plain
-from metastudio.contract.document import Document, join
+from metastudio.contract.document import Document
+from metastudio.contract.json_pointer import join
 
 from contract_diff import extensions, values
 from contract_diff.grades import Differences, Grade
@@ -88,6 +89,7 @@ class SchemaComparison:
     def _annotations(self, place: str, old: str, new: str) -> Differences:
         """Compare what does not decide the allowed values: class names, defaults, sources, documentation."""
         first, second = list(_nodes(self._old, old)), list(_nodes(self._new, new))
+        yield from extensions.states(_states(first), _states(second))
         if len(first) != len(second):  # the alternatives differ, which shows in the values
             first, second = first[:1], second[:1]
         if [documentation(self._old, each) for each, _ in first] != [
@@ -126,6 +128,10 @@ def _values(place: str, old: dict[str, Any], new: dict[str, Any], direction: Dir
     if added:
         grade |= Grade.ADDITIVE
     yield place, grade or Grade.COSMETIC, "; ".join(values.describe(old, new)) or "same values, written differently"
+
+
+def _states(nodes: list[tuple[dict[str, Any], str]]) -> dict[str, Any]:
+    return next((node["x-states"] for node, _ in nodes if "x-states" in node), {})
 
 
 def _below(place: str, token: str) -> str:

@@ -1,4 +1,4 @@
-"""The check of a success against the structure that the contract promises."""
+"""A successful response is checked against the structure that the contract promises."""
 
 from __future__ import annotations
 
@@ -9,31 +9,28 @@ import pytest
 import reference_page as page
 from hypothesis import given
 from hypothesis import strategies as st
-from metastudio.contract import operation
-from metastudio.contract.structure import mismatch
+from metastudio.contract.structure import JsonArray, JsonObject
+from metastudio_client.contract import LIST_TRAINING_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 from metastudio_client.models import ListTrainingJobsResponse
 
-SHAPE = {
-    "type": "object",
-    "required": ["count", "jobs"],
-    "properties": {
-        "jobs": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["job_id"],
-                "properties": {
-                    "tags": {"type": "array", "nullable": True},
-                    "a/b~c": {"type": "object"},
-                    "grid": {"type": "array", "items": {"type": "array", "items": {"type": "object"}}},
+STRUCTURE = JsonObject(
+    required=("count", "jobs"),
+    properties={
+        "jobs": JsonArray(
+            JsonObject(
+                required=("job_id",),
+                properties={
+                    "tags": JsonArray(nullable=True),
+                    "a/b~c": JsonObject(),
+                    "grid": JsonArray(JsonArray(JsonObject())),
                 },
-            },
-        }
+            )
+        )
     },
-}
+)
 JOB = {"job_id": "a"}
 
 
@@ -47,7 +44,7 @@ JOB = {"job_id": "a"}
     ],
 )
 def test_as_promised(value: Any) -> None:
-    assert mismatch(value, SHAPE) is None
+    assert STRUCTURE.mismatch(value) is None
 
 
 @pytest.mark.parametrize(
@@ -80,20 +77,18 @@ def test_as_promised(value: Any) -> None:
     ],
 )
 def test_not_as_promised(value: Any, place: str, problem: str) -> None:
-    assert mismatch(value, SHAPE) == (place, problem)
+    assert STRUCTURE.mismatch(value) == (place, problem)
 
 
-def test_a_whole_that_may_be_null() -> None:
-    assert mismatch(None, {"type": "object", "nullable": True}) is None
-    assert mismatch(None, {"type": "array", "nullable": True, "items": {"type": "object"}}) is None
-    assert mismatch([None], {"type": "array", "items": {"type": "object", "nullable": True}}) is None
+def test_null_is_allowed_where_the_contract_says_so() -> None:
+    assert JsonObject(nullable=True).mismatch(None) is None
+    assert JsonArray(JsonObject(), nullable=True).mismatch(None) is None
+    assert JsonArray(JsonObject(nullable=True)).mismatch([None]) is None
 
 
-def test_shapes_made_on_the_fly_are_not_mixed_up() -> None:
-    """Shapes are remembered by identity, and identities are reused once an object is gone."""
-    for index in range(1000):
-        name = f"member{index}"
-        assert mismatch({name: 1}, {"type": "object", "required": [name]}) is None
+def test_the_repr_is_the_source_of_an_equal_object() -> None:
+    """The generated contract is written with it."""
+    assert eval(repr(STRUCTURE), {"JsonObject": JsonObject, "JsonArray": JsonArray}) == STRUCTURE
 
 
 JSON = st.recursive(
@@ -101,19 +96,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["count", "jobs", "tags"]), inner),
     max_leaves=6,
 )
-LISTING = operation.find("GET", "/v1/p/digital-human-training-manage/user/jobs")
 
 
 @given(data=st.data())
 def test_what_passes_can_be_parsed(data: st.DataObject) -> None:
-    """Whatever a server puts in some place of the page's example: what passes is parsed, and no job is lost."""
-    assert LISTING is not None
-    shape = LISTING.success[200]
-    assert shape is not None
+    """A response that passes the check can be parsed and loses no job, whatever the server puts where."""
+    structure = LIST_TRAINING_JOBS.success[200]
+    assert structure is not None
     answer = copy.deepcopy(page.examples()[0])
     at, key = data.draw(st.sampled_from(list(places(answer))))
     at[key] = data.draw(JSON)
-    if mismatch(answer, shape) is None:
+    if structure.mismatch(answer) is None:
         assert len(ListTrainingJobsResponse.from_dict(answer).jobs) == len(answer["jobs"])
 
 

@@ -1,4 +1,4 @@
-"""A wrong contract gives one clear message with the place, and what to do."""
+"""A mistake in a contract gives one clear message with its place and a remedy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from generator_limits import check_generator
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from metastudio.contract import ContractError, check, compile_contract, load
@@ -20,7 +21,9 @@ def problem(folder: Path, text: str) -> str:
     path = folder / "openapi.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ContractError) as caught:
-        check(load(path))
+        document = load(path)
+        check(document)
+        check_generator(document)
     return str(caught.value)
 
 
@@ -36,7 +39,7 @@ SORT_DIR = "        - name: sort_dir\n          in: query\n"
 BROKEN = {
     "not YAML": ("openapi: 3.0.3", "openapi: [3.0.3", "not YAML", None),
     "OpenAPI 3.1": ("openapi: 3.0.3", "openapi: 3.1.0", "OpenAPI 3.0.x, not '3.1.0'", "openapi: 3.1.0"),
-    "key twice": ("  version: 1.0.0", "  version: 1.0.0\n  version: 1.0.1", "'version' stands here twice", "version: 1.0.1"),
+    "key twice": ("  version: 1.0.0", "  version: 1.0.0\n  version: 1.0.1", "'version' is there twice", "version: 1.0.1"),
     "dangling reference": (
         "$ref: '#/components/parameters/Offset'",
         "$ref: '#/components/parameters/Ofset'",
@@ -84,7 +87,7 @@ BROKEN = {
     "parameters that become one argument": (
         SORT_DIR,
         "        - {name: sort-dir, in: query, schema: {type: string}}\n" + SORT_DIR,
-        f"sort_dir and sort-dir (line {1 + CONTRACT[: CONTRACT.index(SORT_DIR)].count(chr(10))}) would both be the argument sort_dir",
+        f"sort_dir and sort-dir (line {1 + CONTRACT[: CONTRACT.index(SORT_DIR)].count(chr(10))}) would both become the argument sort_dir",
         "name: sort_dir\n",
     ),
     "property whose name the generated classes need": (
@@ -130,7 +133,7 @@ BROKEN = {
         "/batchname is no property of an item; did you mean /batch_name?",
         "/batchname",
     ),
-    "x-list names an unknown list": ("items: /jobs", "items: /job", "/job is no array in the answer", "items: /job\n"),
+    "x-list names an unknown list": ("items: /jobs", "items: /job", "/job is no array in the response", "items: /job\n"),
     "x-list names an unknown total": ("total: /count", "total: /cnt", "no property /cnt", "total: /cnt"),
     "x-list pages by an unknown parameter": (
         "offset: offset, limit: limit}",
@@ -156,7 +159,7 @@ BROKEN = {
     "state without a meaning": (
         "        TRAINING: {phase: training, at_rest: false, x-source: decision}\n",
         "",
-        "x-states says nothing of TRAINING",
+        "x-states does not mention TRAINING",
         "x-states:",
     ),
     "meaning without a state": ("        JOB_FINISH: {phase: done", "        JOB_FINISHED: {phase: done", "JOB_FINISHED is no", None),
@@ -218,7 +221,7 @@ def test_a_schema_inside_itself_compiles(tmp_path: Path) -> None:
     (tmp_path / "openapi.yaml").write_text(recursive, encoding="utf-8")
     document = load(tmp_path / "openapi.yaml")
     check(document)
-    assert "parent" in compile_contract(document)["operations"]["list_training_jobs"]["fields"]
+    assert "parent" in compile_contract(document).operations["list_training_jobs"].fields
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Connections that requests take turns on: how many there are, which is taken, when they are closed."""
+"""The connection pool: how many connections there are, which is taken, when they are closed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import httpx
 import pytest
 from fault_server import FaultServer, answer, raw, reset, stall
 from metastudio import errors
-from metastudio.http.connection_pool import AsyncLanes, Lanes, in_async_lanes, in_lanes
+from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
 from metastudio.http.retry import RetryPolicy
 from metastudio.http.session import AsyncSession, Session
 
@@ -25,8 +24,8 @@ def limits(most: int | None = 32, kept: int | None = 32, expiry: float | None = 
     return httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=expiry)
 
 
-class Lane(httpx.BaseTransport):
-    """Answers when it may, and remembers what happened to it."""
+class FakeTransport(httpx.BaseTransport):
+    """Responds once `go` is set, and counts its requests."""
 
     def __init__(self, go: threading.Event | None = None) -> None:
         self.requests = 0
@@ -43,94 +42,94 @@ class Lane(httpx.BaseTransport):
         self.closed = True
 
 
-def lanes(made: list[Lane], given: httpx.Limits, go: threading.Event | None = None) -> Lanes:
-    def make(**settings: Any) -> Lane:
-        assert settings["limits"].max_connections == 1
-        made.append(Lane(go))
+def pool_of(made: list[FakeTransport], given: httpx.Limits, go: threading.Event | None = None) -> ConnectionPool:
+    def make(limits: httpx.Limits) -> FakeTransport:
+        assert limits.max_connections == 1
+        made.append(FakeTransport(go))
         return made[-1]
 
-    return Lanes(make, {"limits": given, "http2": False})
+    return ConnectionPool(make, given)
 
 
 REQUEST = httpx.Request("GET", "http://127.0.0.1/")
 
 
-def test_one_after_another_take_the_same_connection() -> None:
+def test_sequential_requests_share_one_connection() -> None:
     with FaultServer([OK]) as server, Session(base_url=server.url) as session:
         for _ in range(5):
             session.get("/")
         assert server.connections == 1
 
 
-def test_a_turn_lasts_until_the_answer_is_closed() -> None:
-    made: list[Lane] = []
-    transport = lanes(made, limits())
+def test_a_connection_is_in_use_until_the_response_is_closed() -> None:
+    made: list[FakeTransport] = []
+    transport = pool_of(made, limits())
     first = transport.handle_request(REQUEST)
     second = transport.handle_request(REQUEST)
     second.close()
     first.close()
-    first.close()  # a second time does nothing
+    first.close()  # closing twice is harmless
     transport.handle_request(REQUEST)
-    assert [lane.requests for lane in made] == [2, 1]
+    assert [each.requests for each in made] == [2, 1]
 
 
 def test_no_more_than_the_limit() -> None:
-    made: list[Lane] = []
+    made: list[FakeTransport] = []
     go = threading.Event()
-    transport = lanes(made, limits(3), go)
+    transport = pool_of(made, limits(3), go)
     with ThreadPoolExecutor(10) as pool:
         futures = [pool.submit(lambda: transport.handle_request(REQUEST).close()) for _ in range(50)]
         go.set()
         for future in futures:
             future.result()
     assert len(made) <= 3
-    assert sum(lane.requests for lane in made) == 50
+    assert sum(each.requests for each in made) == 50
 
 
 def test_no_limit() -> None:
-    made: list[Lane] = []
-    transport = lanes(made, limits(None, None, None))
+    made: list[FakeTransport] = []
+    transport = pool_of(made, limits(None, None, None))
     answers = [transport.handle_request(REQUEST) for _ in range(200)]
     for each in answers:
         each.close()
     assert len(made) == 200
-    assert not any(lane.closed for lane in made)
+    assert not any(each.closed for each in made)
 
 
-def test_so_many_are_kept_free_and_no_more() -> None:
-    made: list[Lane] = []
-    transport = lanes(made, limits(kept=2))
+def test_max_keepalive_connections() -> None:
+    made: list[FakeTransport] = []
+    transport = pool_of(made, limits(kept=2))
     for each in [transport.handle_request(REQUEST) for _ in range(5)]:
         each.close()
-    assert [lane.closed for lane in made] == [False, False, True, True, True]
+    assert [each.closed for each in made] == [False, False, True, True, True]
 
 
-def test_what_nobody_used_for_long_is_closed() -> None:
-    made: list[Lane] = []
-    transport = lanes(made, limits(expiry=0.0))
+def test_an_expired_idle_connection_is_closed() -> None:
+    made: list[FakeTransport] = []
+    transport = pool_of(made, limits(expiry=0.0))
     idle, used = transport.handle_request(REQUEST), transport.handle_request(REQUEST)
     idle.close()
     before = time.monotonic()
     while time.monotonic() == before:
         pass
     used.close()
-    assert [lane.closed for lane in made] == [True, False]
+    assert [each.closed for each in made] == [True, False]
 
 
-def test_closing_closes_those_in_use_too() -> None:
-    made: list[Lane] = []
-    transport = lanes(made, limits())
+def test_closing_the_pool_closes_connections_in_use() -> None:
+    made: list[FakeTransport] = []
+    transport = pool_of(made, limits())
     used, free = transport.handle_request(REQUEST), transport.handle_request(REQUEST)
     free.close()
     transport.close()
-    assert all(lane.closed for lane in made)
+    assert all(each.closed for each in made)
     used.close()
     transport.handle_request(REQUEST)
     assert len(made) == 3
 
 
 @pytest.mark.parametrize("fault", [reset(), raw(b"nonsense"), raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")])
-def test_a_failed_request_gives_its_place_back(fault: Callable[..., bool]) -> None:
+def test_a_failed_request_frees_its_slot(fault: Callable[..., bool]) -> None:
     with (
         FaultServer([fault, fault, OK]) as server,
         Session(base_url=server.url, limits=limits(1), retry=ONCE, timeout=httpx.Timeout(5, pool=0.1)) as session,
@@ -142,7 +141,7 @@ def test_a_failed_request_gives_its_place_back(fault: Callable[..., bool]) -> No
 
 
 @pytest.mark.anyio
-async def test_a_cancelled_request_gives_its_place_back() -> None:
+async def test_a_cancelled_request_frees_its_slot() -> None:
     with FaultServer([stall(), OK]) as server:
         async with AsyncSession(base_url=server.url, limits=limits(1), timeout=httpx.Timeout(5, pool=0.1)) as session:
             task = asyncio.create_task(session.get("/"))
@@ -153,19 +152,19 @@ async def test_a_cancelled_request_gives_its_place_back() -> None:
             assert (await session.get("/")).status_code == 200
 
 
-class AsyncLane(httpx.AsyncBaseTransport):
+class FakeAsyncTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0)
         return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
 
 
-def async_lanes(given: httpx.Limits) -> AsyncLanes:
-    return AsyncLanes(lambda **_: AsyncLane(), {"limits": given, "http2": False})
+def async_pool_of(given: httpx.Limits) -> AsyncConnectionPool:
+    return AsyncConnectionPool(lambda **_: FakeAsyncTransport(), given)
 
 
 @pytest.mark.anyio
-async def test_who_is_cancelled_while_waiting_takes_no_turn() -> None:
-    transport = async_lanes(limits(1))
+async def test_a_task_cancelled_while_waiting_takes_no_slot() -> None:
+    transport = async_pool_of(limits(1))
     used = await transport.handle_async_request(REQUEST)
     given_up, next_in_line = (asyncio.create_task(transport.handle_async_request(REQUEST)) for _ in range(2))
     await asyncio.sleep(0)
@@ -177,8 +176,8 @@ async def test_who_is_cancelled_while_waiting_takes_no_turn() -> None:
 
 
 @pytest.mark.anyio
-async def test_who_is_cancelled_with_the_turn_in_hand_passes_it_on() -> None:
-    transport = async_lanes(limits(1))
+async def test_a_task_cancelled_with_a_slot_passes_it_on() -> None:
+    transport = async_pool_of(limits(1))
     used = await transport.handle_async_request(REQUEST)
     given_up, next_in_line = (asyncio.create_task(transport.handle_async_request(REQUEST)) for _ in range(2))
     await asyncio.sleep(0)
@@ -190,8 +189,8 @@ async def test_who_is_cancelled_with_the_turn_in_hand_passes_it_on() -> None:
 
 
 @pytest.mark.anyio
-async def test_tasks_take_turns_in_the_order_they_came() -> None:
-    transport = async_lanes(limits(2))
+async def test_waiting_tasks_are_served_in_order() -> None:
+    transport = async_pool_of(limits(2))
     order: list[int] = []
 
     async def call(number: int) -> None:
@@ -203,10 +202,34 @@ async def test_tasks_take_turns_in_the_order_they_came() -> None:
     assert order == list(range(20))
 
 
-def test_http2_and_a_transport_of_the_caller_are_left_alone() -> None:
-    given = httpx.MockTransport(lambda request: httpx.Response(200))
-    settings: dict[str, Any] = {"limits": limits(), "http2": False}
-    assert in_lanes(lambda transport, **_: transport, **settings, transport=given) is given
-    assert in_async_lanes(lambda transport, **_: transport, **settings, transport=given) is given
-    assert isinstance(in_lanes(httpx.HTTPTransport, **settings | {"http2": True}), httpx.HTTPTransport)
-    assert isinstance(in_lanes(httpx.HTTPTransport, **settings), Lanes)
+@pytest.mark.anyio
+async def test_a_connection_whose_closing_was_cut_short_is_not_reused() -> None:
+    made: list[CutShort] = []
+
+    def make(limits: httpx.Limits) -> CutShort:
+        made.append(CutShort())
+        return made[-1]
+
+    pool = AsyncConnectionPool(make, limits(1))
+    response = await pool.handle_async_request(REQUEST)
+    with pytest.raises(asyncio.CancelledError):
+        await response.aclose()
+    assert made[0].closed
+    await pool.handle_async_request(REQUEST)
+    assert len(made) == 2
+
+
+class CutShort(httpx.AsyncBaseTransport):
+    """Gives responses whose closing is cancelled."""
+
+    closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        class Body(httpx.AsyncByteStream):
+            async def aclose(self) -> None:
+                raise asyncio.CancelledError
+
+        return httpx.Response(200, stream=Body())
+
+    async def aclose(self) -> None:
+        self.closed = True

@@ -18,9 +18,7 @@ import h2.events
 import httpx
 import pytest
 import trustme
-from loopback import Answer, serve
 from metastudio.errors import ApiConnectionError, ConfigurationError
-from metastudio.http import tls as tls_module
 from metastudio.http.session import AsyncSession, Session
 from session_calls import KINDS, PATH, Kind, call
 
@@ -326,7 +324,7 @@ def test_a_transport_of_the_caller_has_no_limits_of_ours() -> None:
 
 
 class TestSharedContext:
-    def test_is_built_once_and_only_for_tls(self, tls: str, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_built_once_in_a_process(self, tls: str, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
         built: list[object] = []
         original = ssl.create_default_context
 
@@ -335,32 +333,18 @@ class TestSharedContext:
             return original(*args, **kwargs)
 
         monkeypatch.setattr(ssl, "create_default_context", counted)
-        monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        tls_module._shared_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
-        with serve(lambda _: Answer(200, GOOD)) as server:
-            assert call("sync", server.url, trust_env=True).response
-            assert call("async", server.url, trust_env=True).response
-        assert built == []
+        monkeypatch.setenv("SSL_CERT_FILE", f"{ca_file}")
+        monkeypatch.setenv("SSL_CERT_DIR", "made-up-so-that-this-test-has-a-context-of-its-own")
         for kind in KINDS * 2:
             assert call(kind, tls, trust_env=True).response
         assert built == [{"cafile": ca_file, "capath": None}]
 
-    def test_threads_meet_at_the_first_handshake(self, tls: str, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        from concurrent.futures import ThreadPoolExecutor
-
-        monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-        monkeypatch.setenv("NO_PROXY", "*")
-        tls_module._shared_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
-        with Session(base_url=tls) as session, ThreadPoolExecutor(8) as pool:
-            assert all(response.is_success for response in pool.map(session.get, ["/"] * 32))
-
     def test_is_httpx_s_own_otherwise(self) -> None:
         """Same certificates, same checks: what an httpx user gets without saying anything."""
         program = (
-            "import ssl, httpx; from metastudio.http import tls\n"
-            "ours = tls._shared_context(False, None, None)._real(); theirs = httpx.create_ssl_context()\n"
+            "import ssl, httpx; from metastudio.http.tls import ssl_context\n"
+            "ours = ssl_context(); theirs = httpx.create_ssl_context()\n"
+            "assert ssl_context() is ours and ssl_context(http2=True) is not ours\n"
             "assert ours.cert_store_stats() == theirs.cert_store_stats()\n"
             "assert (ours.verify_mode, ours.check_hostname) == (ssl.CERT_REQUIRED, True)\n"
             "assert (ours.options, ours.verify_flags) == (theirs.options, theirs.verify_flags)\n"

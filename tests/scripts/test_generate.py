@@ -79,7 +79,7 @@ def test_check_sees_an_edited_and_a_forgotten_file(repository: Repository) -> No
     ("old", "new", "message"),
     [
         ("tags: [training_jobs]", "tags: [training_jobs", "not YAML"),
-        ("total: /count", "total: /cnt", "the answer has no property /cnt"),
+        ("total: /count", "total: /cnt", "the response has no property /cnt"),
         ("schemas/FilterText'", "schemas/FilterTxt'", "#/components/schemas/FilterTxt does not exist"),
         (
             "\ncomponents:\n",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from metastudio.auth.aksk import AkSkAuth, Clock
+from metastudio.contract.structure import JsonArray, JsonObject
 from metastudio.http.session import AsyncSession, Session
+from metastudio_client.contract import LIST_TRAINING_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,32 +22,14 @@ Kind = Literal["sync", "async"]
 KINDS: tuple[Kind, ...] = ("sync", "async")
 
 PATH = "/v1/p/digital-human-training-manage/user/jobs"
-SHAPE = {
-    "type": "object",
-    "required": ["count", "jobs"],
-    "properties": {
-        "jobs": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["job_id"],
-                "properties": {"tags": {"type": "array", "nullable": True}},
-            },
-        }
+LISTING = replace(
+    LIST_TRAINING_JOBS,
+    success={
+        200: JsonObject(
+            ("count", "jobs"), {"jobs": JsonArray(JsonObject(("job_id",), {"tags": JsonArray(nullable=True)}))}
+        )
     },
-}
-
-
-@dataclass(frozen=True)
-class OneOperation:
-    success: dict[int, Any]
-
-
-LISTING = OneOperation({200: SHAPE})
-
-
-def find_listing(method: str, path: str) -> OneOperation | None:
-    return LISTING if (method, path) == ("GET", PATH) else None
+)
 
 
 @dataclass
@@ -107,7 +91,7 @@ def calls(
     results = [Result(time) for _ in paths]
     common: dict[str, Any] = {
         "base_url": base_url,
-        "find_operation": find_listing,
+        "operations": [LISTING],
         "clock": time.clock,
         "random": time.random,
         "auth": AkSkAuth("AKEXAMPLE", "SKEXAMPLE", project_id="p", clock=Clock(time.wall)),

@@ -1,7 +1,13 @@
 """Every tag of the contract as an attribute"""
 
-from .._engine import AsyncEngine, Engine
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .training_jobs import AsyncTrainingJobs, TrainingJobs
+
+if TYPE_CHECKING:
+    from metastudio.engine import AsyncEngine, Engine
 
 
 class Api:

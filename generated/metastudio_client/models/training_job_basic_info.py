@@ -11,7 +11,7 @@ from ..models.matting_type import MattingType
 from ..models.model_resolution import ModelResolution
 from ..models.model_version import ModelVersion
 from ..models.training_job_state import TrainingJobState
-from ..types import UNSET, Unset, read_member, read_time, share
+from ..types import UNSET, Unset, intern_text, read_member, read_time
 
 T = TypeVar("T", bound="TrainingJobBasicInfo")
 
@@ -68,7 +68,7 @@ class TrainingJobBasicInfo:
 
         state: str
         if isinstance(self.state, TrainingJobState):
-            state = self.state.value
+            state = str(self.state)
         else:
             state = self.state
 
@@ -126,7 +126,7 @@ class TrainingJobBasicInfo:
         if isinstance(self.model_version, Unset):
             model_version = UNSET
         elif isinstance(self.model_version, ModelVersion):
-            model_version = self.model_version.value
+            model_version = str(self.model_version)
         else:
             model_version = self.model_version
 
@@ -134,7 +134,7 @@ class TrainingJobBasicInfo:
         if isinstance(self.matting_type, Unset):
             matting_type = UNSET
         elif isinstance(self.matting_type, MattingType):
-            matting_type = self.matting_type.value
+            matting_type = str(self.matting_type)
         else:
             matting_type = self.matting_type
 
@@ -142,7 +142,7 @@ class TrainingJobBasicInfo:
         if isinstance(self.model_resolution, Unset):
             model_resolution = UNSET
         elif isinstance(self.model_resolution, ModelResolution):
-            model_resolution = self.model_resolution.value
+            model_resolution = str(self.model_resolution)
         else:
             model_resolution = self.model_resolution
 
@@ -195,7 +195,7 @@ class TrainingJobBasicInfo:
 
         state = read_member(TrainingJobState, d.pop("state"))
 
-        project_id = share(d.pop("project_id"))
+        project_id = intern_text(d.pop("project_id"))
 
         create_time = read_time(d.pop("create_time"))
 

@@ -1,34 +1,45 @@
-"""A checked contract as plain constants: what the templates of the generator cannot see, for those who interpret it."""
+"""Compiles a checked contract into typed constants: what the generator's templates cannot see.
+
+`./generate.sh` writes them to `metastudio_client.contract`; sandbox and contract tester compile a contract file when
+they start.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from metastudio.contract.document import Document, join, tokens
+from metastudio.contract.document import Document
+from metastudio.contract.json_pointer import join, split
 from metastudio.contract.naming import python_name
+from metastudio.contract.operation import Filter, ListRules, Operation, Order, Parameter, ServerUrl, State
+from metastudio.contract.structure import JsonArray, JsonObject, Structure
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
-def compile_contract(document: Document) -> dict[str, Any]:
-    """Compile a document that `check` found right.
+@dataclass(frozen=True)
+class Contract:
+    """A compiled contract: its title and version, the URL of its first server, and its operations by ID."""
 
-    Returns plain data (dicts, lists, text, numbers) with the keys `title`, `version`, `server` (the URL of the first
-    one, with its variables and their defaults) and `operations`, which is what `metastudio.contract.operation.read` takes.
-    """
+    title: str
+    version: str
+    server: ServerUrl
+    operations: dict[str, Operation]
+
+
+def compile_contract(document: Document) -> Contract:
+    """Compile a document that `check` found no mistake in."""
     info = document.data["info"]
     server = document.data.get("servers", [{"url": "/"}])[0]
-    variables = {name: each["default"] for name, each in server.get("variables", {}).items()}
-    return {
-        "title": info["title"],
-        "version": info["version"],
-        "server": {"url": server["url"], "variables": variables},
-        "operations": {
-            operation["operationId"]: _operation(document, pointer, operation)
-            for pointer, operation in operations(document)
-        },
-    }
+    variables = {name: str(each["default"]) for name, each in server.get("variables", {}).items()}
+    return Contract(
+        title=info["title"],
+        version=info["version"],
+        server=ServerUrl(server["url"], variables),
+        operations={raw["operationId"]: _operation(document, pointer, raw) for pointer, raw in operations(document)},
+    )
 
 
 def operations(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -62,7 +73,7 @@ def success_schema(document: Document, pointer: str) -> tuple[str, str] | None:
 
 def below(document: Document, pointer: str, path: str) -> str | None:
     """Walk a JSON pointer of *values* through a schema (`*` is any element). Return the schema's pointer, or None."""
-    for token in tokens(path):
+    for token in split(path):
         found = _step(document, pointer, token)
         if found is None:
             return None
@@ -73,7 +84,7 @@ def below(document: Document, pointer: str, path: str) -> str | None:
 def class_name(document: Document, pointer: str) -> str | None:
     """Return the name of the component that a schema is or refers to, None for one without a name."""
     _, at = document.resolve(document.at(pointer), pointer)
-    parts = tokens(at)
+    parts = split(at)
     return parts[-1] if parts[:-1] == ["components", "schemas"] else None
 
 
@@ -91,59 +102,109 @@ def _step(document: Document, pointer: str, token: str) -> str | None:
     return None
 
 
-def _operation(document: Document, pointer: str, operation: dict[str, Any]) -> dict[str, Any]:
-    rules = operation.get("x-list")
-    success = {
-        int(status): shape(document, f"{pointer}/responses/{status}")
-        for status in operation["responses"]
-        if status.startswith("2")
-    }
+def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operation:
+    rules = raw.get("x-list")
+    parsed = [_parameter(document, at, each) for at, each in parameters(document, pointer)]
     fields: dict[str, Any] = {}
     state_property, states = None, {}
-    names: dict[str, str | None] = {"response_class": None, "item_class": None}
+    response_class = item_class = None
     body = success_schema(document, pointer)
     if rules and body:
         item = below(document, body[1], rules["items"] + "/*") or ""
         fields = {
-            name: _field(document, f"{item}/properties/{name}", raw)
-            for name, raw in (document.at(item) or {}).get("properties", {}).items()
+            name: _field(document, f"{item}/properties/{name}", each)
+            for name, each in (document.at(item) or {}).get("properties", {}).items()
         }
         for name in fields:
             states = _states(document, f"{item}/properties/{name}")
             if states:
                 state_property = join([name])
                 break
-        names = {"response_class": class_name(document, body[1]), "item_class": class_name(document, item)}
-    return {
-        "tag": operation["tags"][0],
-        "method": tokens(pointer)[-1].upper(),
-        "path": tokens(pointer)[1],
-        "summary": operation.get("summary", ""),
-        "description": operation.get("description", ""),
-        **names,
-        "parameters": [_parameter(document, at, raw) for at, raw in parameters(document, pointer)],
-        "success": success,
-        "fields": fields,
-        "state_property": state_property,
-        "states": states,
-        "x-list": rules,
-    }
+        response_class, item_class = class_name(document, body[1]), class_name(document, item)
+    return Operation(
+        id=raw["operationId"],
+        tag=raw["tags"][0],
+        method=split(pointer)[-1].upper(),
+        path=split(pointer)[1],
+        summary=raw.get("summary", ""),
+        description=raw.get("description", ""),
+        response_class=response_class,
+        item_class=item_class,
+        parameters={each.name: each for each in parsed},
+        success={
+            int(status): response_structure(document, f"{pointer}/responses/{status}")
+            for status in raw["responses"]
+            if status.startswith("2")
+        },
+        list_rules=_list_rules(rules, {each.name: each for each in parsed}) if rules else None,
+        fields=fields,
+        state_property=state_property,
+        states={name: State(each["phase"], each["at_rest"], each.get("ended")) for name, each in states.items()},
+    )
 
 
-def _parameter(document: Document, pointer: str, raw: dict[str, Any]) -> dict[str, Any]:
+def _parameter(document: Document, pointer: str, raw: dict[str, Any]) -> Parameter:
     schema = plain(document, f"{pointer}/schema")
     values, closed = known_values(schema.get("items", schema))
-    return {
-        "name": raw["name"],
-        "python_name": python_name(raw["name"]),
-        "location": raw["in"],
-        "required": raw.get("required", False),
-        "description": raw.get("description", ""),
-        "schema": schema,
-        "values": values,
-        "closed": closed,
-        "joined": schema.get("type") == "array" and not raw.get("explode", raw.get("style", "form") == "form"),
-    }
+    return Parameter(
+        name=raw["name"],
+        python_name=python_name(raw["name"]),
+        location=raw["in"],
+        required=raw.get("required", False),
+        description=raw.get("description", ""),
+        schema=schema,
+        values=values,
+        closed=closed,
+        joined=schema.get("type") == "array" and not raw.get("explode", raw.get("style", "form") == "form"),
+    )
+
+
+def _list_rules(raw: Mapping[str, Any], known: Mapping[str, Parameter]) -> ListRules:
+    page = raw["page"]
+    sources = {key: _source(raw, key) for key in ("items", "total", "identity", "scope", "page")}
+    if "x-source" in page:
+        sources["page"] = page["x-source"]
+    return ListRules(
+        items=raw["items"],
+        total=raw.get("total"),
+        identity=raw["identity"],
+        scope=raw.get("scope", {}),
+        offset=page["offset"],
+        limit=page["limit"],
+        max_limit=known[page["limit"]].schema.get("maximum"),
+        order=_order(raw["order"]) if "order" in raw else None,
+        filters={
+            name: Filter(
+                parameter=name,
+                property=each.get("property"),
+                op=each["op"],
+                sandbox=each.get("sandbox"),
+                source=each.get("x-source", "unstated" if each["op"] == "unstated" else "page"),
+            )
+            for name, each in raw.get("filters", {}).items()
+        },
+        sources=sources,
+    )
+
+
+def _source(raw: Mapping[str, Any], keyword: str) -> str:
+    """Who says `keyword`: `x-source` is one word for everything beside it, or a map from keyword to word."""
+    source = raw.get("x-source", "page")
+    return source if isinstance(source, str) else source.get(keyword, "page")
+
+
+def _order(raw: Mapping[str, Any]) -> Order:
+    direction = raw.get("direction", {})
+    return Order(
+        parameter=raw["key"]["parameter"],
+        keys=raw["key"]["values"],
+        direction=direction.get("parameter"),
+        asc=direction.get("asc", "asc"),
+        desc=direction.get("desc", "desc"),
+        default=direction.get("default", "asc"),
+        without_key=raw.get("without_key", "unstated"),
+        source=raw.get("x-source", "page"),
+    )
 
 
 def _field(document: Document, pointer: str, raw: dict[str, Any]) -> dict[str, Any]:
@@ -204,26 +265,19 @@ def plain(document: Document, pointer: str, above: frozenset[str] = frozenset())
     return result
 
 
-def shape(document: Document, pointer: str) -> dict[str, Any] | None:
-    """Return only the objects and arrays of a response's JSON body, None where it has none."""
+def response_structure(document: Document, pointer: str) -> Structure | None:
+    """Return the objects and arrays of a response's JSON body, None where it has none."""
     _, at = document.resolve(document.at(pointer), pointer)
     schema = f"{at}/content/application~1json/schema"
     return _structure(plain(document, schema)) if document.at(schema) is not None else None
 
 
-def _structure(schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    found: dict[str, Any]
+def _structure(schema: Mapping[str, Any]) -> Structure | None:
+    nullable = schema.get("nullable", False)
     if schema.get("type") == "object":
         properties = {name: _structure(each) for name, each in schema.get("properties", {}).items()}
-        found = {"type": "object", "required": list(schema.get("required", []))}
-        found["properties"] = {name: each for name, each in properties.items() if each is not None}
-    elif schema.get("type") == "array":
-        found = {"type": "array"}
-        items = _structure(schema.get("items", {}))
-        if items is not None:
-            found["items"] = items
-    else:
-        return None
-    if schema.get("nullable"):
-        found["nullable"] = True
-    return found
+        checked = {name: each for name, each in properties.items() if each is not None}
+        return JsonObject(tuple(schema.get("required", ())), checked, nullable)
+    if schema.get("type") == "array":
+        return JsonArray(_structure(schema.get("items", {})), nullable)
+    return None

@@ -1,19 +1,22 @@
-"""A contract file as plain data, with the line and column of every value in it."""
+"""Reads a contract file as plain data that knows the line and column of every value."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from metastudio.contract.json_pointer import join, split
+
 
 class ContractError(Exception):
-    """The contract is wrong. The message says where (`file:line:column`), what, and what to do.
+    """A mistake in the contract. The message gives the place (`file:line:column`), the mistake and a remedy.
 
-    `pointer` is the JSON pointer of the place, "" where the file could not be read at all.
+    Attributes:
+        pointer: JSON pointer to the place, "" where the file could not be read at all.
     """
 
     def __init__(self, message: str, pointer: str = "") -> None:
@@ -22,7 +25,7 @@ class ContractError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as JSON sees it: a time stays the text that it is."""
+    """Reads YAML as JSON would: a time stays text."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -33,7 +36,7 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True)
 class Document:
-    """An OpenAPI document: `data` is the parsed file, `text` its source, `path` where it was read."""
+    """An OpenAPI document: the parsed file, its source text, and the path that it was read from."""
 
     path: Path
     text: str
@@ -41,27 +44,28 @@ class Document:
     _marks: dict[str, tuple[int, int]]
 
     def error(self, pointer: str, message: str) -> ContractError:
-        """Make the error for the place that the JSON pointer names, or for its nearest existing parent."""
+        """Return the error for a place, or for its nearest existing parent."""
         line, column = self.position(pointer)
         return ContractError(f"{self.path.name}:{line}:{column}: {message}\n  at {pointer or '/'}", pointer)
 
     def position(self, pointer: str) -> tuple[int, int]:
-        """Line and column, counted from 1, of a place or of its nearest existing parent."""
+        """Return line and column, counted from 1, of a place or of its nearest existing parent."""
         while pointer not in self._marks:
             pointer = pointer.rpartition("/")[0]
         return self._marks[pointer]
 
     def resolve(self, node: Any, pointer: str) -> tuple[Any, str]:
-        """Follow `$ref` until something else is found. Return it and its own pointer.
+        """Follow `$ref` to its end. Return what is there, and its own pointer.
 
-        Raises ContractError for a reference that leads nowhere, out of the file, or in a circle.
+        Raises:
+            ContractError: a reference leads nowhere, out of the file, or in a circle.
         """
         seen: set[str] = set()
         while isinstance(node, dict) and "$ref" in node:
             reference = node["$ref"]
             at = f"{pointer}/$ref"
             if not isinstance(reference, str) or not reference.startswith("#/"):
-                raise self.error(at, f"only references within this file are read, not {reference!r}")
+                raise self.error(at, f"only references within this file are supported, not {reference!r}")
             if reference in seen:
                 raise self.error(at, f"{reference} refers to itself")
             seen.add(reference)
@@ -72,9 +76,9 @@ class Document:
         return node, pointer
 
     def at(self, pointer: str) -> Any:
-        """Return what a JSON pointer names, or None."""
+        """Return the value at a JSON pointer, or None."""
         node: Any = self.data
-        for token in tokens(pointer):
+        for token in split(pointer):
             if isinstance(node, dict) and token in node:
                 node = node[token]
             elif isinstance(node, list) and token.isdigit() and int(token) < len(node):
@@ -84,20 +88,11 @@ class Document:
         return node
 
 
-def tokens(pointer: str) -> list[str]:
-    """Split a JSON pointer (RFC 6901) into its unescaped tokens."""
-    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
-
-
-def join(parts: Sequence[str | int]) -> str:
-    """Make the JSON pointer of a path."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-
-
 def load(path: str | Path) -> Document:
     """Read a contract file (YAML or JSON).
 
-    Raises ContractError when it cannot be read, is not YAML, has a key twice, or is not a mapping.
+    Raises:
+        ContractError: it cannot be read, is not YAML, has a key twice, or is no mapping.
     """
     path = Path(path)
     try:
@@ -133,7 +128,7 @@ def _marks(node: yaml.Node, pointer: str, name: str) -> Iterator[tuple[str, tupl
             if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:bool":
                 raise ContractError(f"{name}:{line}:{column}: a key must be text; put it in quotes")
             if key.value in seen:
-                raise ContractError(f"{name}:{line}:{column}: the key {key.value!r} stands here twice; remove one")
+                raise ContractError(f"{name}:{line}:{column}: the key {key.value!r} is there twice; remove one")
             seen.add(key.value)
             below = pointer + join([key.value])
             yield from _marks(value, below, name)
@@ -144,7 +139,7 @@ def _marks(node: yaml.Node, pointer: str, name: str) -> Iterator[tuple[str, tupl
 
 
 def _text_keys(node: Any) -> Any:
-    """Response codes written without quotes are numbers to YAML, text to OpenAPI."""
+    """Make keys text: a status without quotes is a number to YAML, but text to OpenAPI."""
     if isinstance(node, dict):
         return {str(key): _text_keys(value) for key, value in node.items()}
     if isinstance(node, list):

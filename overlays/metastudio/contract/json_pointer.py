@@ -1,22 +1,32 @@
-"""JSON pointers (RFC 6901) into the generated model objects."""
+"""JSON pointers (RFC 6901): split, joined, and followed into generated model objects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from metastudio_client.types import Unset
-
 from metastudio.contract.naming import python_name
+
+
+def split(pointer: str) -> list[str]:
+    """Return the unescaped tokens of a JSON pointer."""
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+
+
+def join(tokens: Iterable[str | int]) -> str:
+    """Return the JSON pointer of a path of member names and indexes."""
+    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
 def pointer_getter(pointer: str) -> Callable[[Any], Any]:
     """Return a function that follows `pointer`, for example /data/job_id, from a model object.
 
-    It gives None where something on the way is absent, null or unset. Arrays are not looked into.
+    It returns None where something on the way is absent, null or unset. It does not look into arrays.
     """
-    tokens = tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
+    from metastudio_client.types import Unset  # not there yet while the client is generated for the first time
+
+    tokens = split(pointer)
 
     def get(value: Any) -> Any:
         for token in tokens:
@@ -36,7 +46,7 @@ def _step(value: Any, token: str) -> Any:
 
 
 @cache
-def _attribute(kind: type, token: str) -> str | None:
+def _attribute(model: type, token: str) -> str | None:
     """The field of a model class that holds the member `token`; None for other members and other classes."""
     name = python_name(token)
-    return name if any(field.name == name for field in getattr(kind, "__attrs_attrs__", ())) else None
+    return name if any(field.name == name for field in getattr(model, "__attrs_attrs__", ())) else None

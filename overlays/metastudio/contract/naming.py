@@ -1,4 +1,4 @@
-"""How the generator spells names of the contract in Python, so that interpreted code finds what it wrote."""
+"""Spells names of the contract in Python as the generator does, so that interpreting code finds what it wrote."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def python_name(name: str) -> str:
 
 
 def method_suffix(operation_id: str, tag: str) -> str:
-    """Return what `iterate`, `find` and `wait` of an operation carry behind their names in the class of its tag.
+    """Return the suffix of the methods `iterate`, `find` and `wait` that an operation has in the class of its tag.
 
-    Nothing for `list_` and the tag; the method of `list_batches` is `iterate_batches`.
+    It is empty for `list_` and the tag; `list_batches` gives `iterate_batches`.
     """
     return "" if operation_id == f"list_{tag}" else f"_{operation_id.removeprefix('list_')}"

@@ -1,23 +1,44 @@
-"""Typed reader of the compiled contract: operations, their parameters, and what a list means (`x-list`).
+"""The operations of a contract as typed, frozen objects.
 
-The constants come from `metastudio_client._contract` (written by generate.sh) or, in the contract tester, from
-`metastudio.contract.compile_contract`. The vocabulary is explained in docs/spec-authoring.md.
+`metastudio_client.contract`, written by `./generate.sh`, holds them as literals, so importing it parses nothing.
+`metastudio.contract.compile_contract` makes the same objects from any contract file. docs/spec-authoring.md explains
+the vocabulary (`x-list`, `x-states`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import cache
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from metastudio.contract.structure import Structure
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class ServerUrl(NamedTuple):
+    """The URL of the contract's first server: a template, and the default of each variable in it."""
+
+    template: str
+    variables: Mapping[str, str]
 
 
 class Parameter(NamedTuple):
     """A parameter of an operation.
 
-    `name` is its name on the wire, `python_name` its keyword argument. `schema` is its JSON schema without references
-    and prose. `values` are the values the contract lists; where `closed`, no other is allowed. An array is sent as one
-    value joined with commas where `joined`, as a repeated key otherwise.
+    Attributes:
+        name: its name on the wire.
+        python_name: the keyword argument of the generated function.
+        location: `path`, `query` or `header`.
+        required: whether a request must have it.
+        description: what it means, for people.
+        schema: its JSON schema without references and prose.
+        values: the values that the contract lists.
+        closed: whether no other value is allowed.
+        joined: whether an array is sent as one comma-joined value, not as a repeated key.
     """
 
     name: str
@@ -42,11 +63,14 @@ class Parameter(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """What a filter parameter keeps: items whose `property` compares by `op` with the value given.
+    """Which items a filter parameter keeps: those whose `property` compares by `op` with the given value.
 
-    `property` is a JSON pointer into an item (`*` is any element), None where nothing is stated. `op` is one of
-    eq, ne, ge, gt, le, lt, substring, prefix, exists, unstated. `sandbox` is what the sandbox does where `op` is
-    unstated. `source` is page, decision or unstated.
+    Attributes:
+        parameter: the parameter's name on the wire.
+        property: a JSON pointer into an item (`*` is any element), or None where the contract states none.
+        op: eq, ne, ge, gt, le, lt, substring, prefix, exists or unstated.
+        sandbox: how the sandbox compares where `op` is unstated.
+        source: `page`, `decision` or `unstated`: who says so.
     """
 
     parameter: str
@@ -57,7 +81,16 @@ class Filter(NamedTuple):
 
 
 class Order(NamedTuple):
-    """How a list is ordered: `keys` maps values of the key parameter to pointers into an item."""
+    """How a list is ordered.
+
+    Attributes:
+        parameter: the parameter that takes the order key.
+        keys: order key to JSON pointer into an item.
+        direction: the parameter that takes the direction, or None.
+        asc, desc: its two values; `default` names the one that holds without it.
+        without_key: the order of a list without a key.
+        source: who says so.
+    """
 
     parameter: str
     keys: Mapping[str, str]
@@ -70,11 +103,16 @@ class Order(NamedTuple):
 
 
 class ListRules(NamedTuple):
-    """What a list operation means. `items` and `total` are JSON pointers into the answer, `identity` into an item.
+    """What a list operation means (`x-list`).
 
-    `scope` maps path parameters to the pointer into an item that must equal them. `offset` and `limit` name the paging
-    parameters, `max_limit` is the largest page the contract allows. `sources` says which of the keys `items`, `total`,
-    `identity`, `scope`, `page` do not come from the page.
+    Attributes:
+        items, total: JSON pointers into the response body.
+        identity: JSON pointer into an item.
+        scope: path parameter to the JSON pointer into an item that must equal it.
+        offset, limit: the paging parameters; `max_limit` is the largest page that the contract allows.
+        order: how the list is ordered, or None.
+        filters: the filter parameters by name.
+        sources: who says so, for the keys `items`, `total`, `identity`, `scope` and `page`.
     """
 
     items: str
@@ -90,21 +128,25 @@ class ListRules(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a state means to somebody who waits: its phase, whether it is at rest, how the task ended (or None)."""
+    """What a state means to a waiter: its phase, whether nothing more happens by itself, and how the task ended."""
 
     phase: str
     at_rest: bool
     ended: str | None
 
 
-class Operation(NamedTuple):
+@dataclass(frozen=True)
+class Operation:
     """One operation of the contract.
 
-    `success` maps each declared success status to the shape of its JSON body (nested plain data that holds only
-    objects and arrays), None where no JSON is declared. `fields` describes the properties of a list's items;
-    `states` are the known states of the property `state_property` (a pointer into an item). `by_python_name` are the
-    parameters by the name of their keyword argument; `path_pattern` matches the paths of this operation, with the path
-    parameters as named groups.
+    Attributes:
+        id, tag, method, path, summary, description: as in the contract.
+        response_class, item_class: names of the generated model classes, None where there is none.
+        parameters: the parameters by their name on the wire.
+        success: each declared success status, with the structure of its JSON body (None: no JSON is declared).
+        list_rules: what the list means, None for an operation that is no list.
+        fields: description, type, format and known values of each property of a list's items.
+        state_property: JSON pointer to the state of an item, or None; `states` are the known states.
     """
 
     id: str
@@ -112,103 +154,50 @@ class Operation(NamedTuple):
     method: str
     path: str
     summary: str
+    description: str
+    response_class: str | None
+    item_class: str | None
     parameters: Mapping[str, Parameter]
-    success: Mapping[int, Mapping[str, Any] | None]
+    success: Mapping[int, Structure | None]
     list_rules: ListRules | None
     fields: Mapping[str, Mapping[str, Any]]
     state_property: str | None
     states: Mapping[str, State]
-    by_python_name: Mapping[str, Parameter]
-    path_pattern: re.Pattern[str]
+
+    @cached_property
+    def by_python_name(self) -> Mapping[str, Parameter]:
+        """The parameters by the name of their keyword argument."""
+        return {each.python_name: each for each in self.parameters.values()}
+
+    @cached_property
+    def path_pattern(self) -> re.Pattern[str]:
+        """Matches the paths of this operation, with the path parameters as named groups."""
+        parts = (f"(?P<{part[1:-1]}>[^/]+)" if part[:1] == "{" else re.escape(part) for part in self.path.split("/"))
+        return re.compile("/".join(parts) + r"\Z")
 
 
-def read(constants: Mapping[str, Any]) -> dict[str, Operation]:
-    """Read compiled operations (`OPERATIONS` of `_contract`), by operation id."""
-    return {name: _operation(name, raw) for name, raw in constants.items()}
+@dataclass(frozen=True)
+class Endpoint(Generic[R, T]):
+    """An operation together with its generated code.
+
+    `R` is the type of a response, `T` that of a list's items.
+
+    Attributes:
+        operation: the operation of the contract.
+        request: the generated function that turns checked arguments into keyword arguments of `build_request`.
+        response: makes the response object from checked JSON.
+    """
+
+    operation: Operation
+    request: Callable[..., dict[str, Any]]
+    response: Callable[[Any], R]
 
 
-@cache
-def operations() -> Mapping[str, Operation]:
-    """Read the operations of the contract that this package was generated from."""
-    from metastudio_client._contract import OPERATIONS
-
-    return read(OPERATIONS)
-
-
-def find(method: str, path: str) -> Operation | None:
-    """Return the operation that a request's method and path (below the base URL) belong to, or None."""
-    for operation in operations().values():
-        if operation.method == method and operation.path_pattern.match(path):
-            return operation
+def find_operation(
+    operations: Iterable[Operation], method: str, path: str
+) -> tuple[Operation, Mapping[str, str]] | None:
+    """Return the operation that a method and a path below the base URL belong to, with its path arguments."""
+    for operation in operations:
+        if operation.method == method and (match := operation.path_pattern.match(path)):
+            return operation, match.groupdict()
     return None
-
-
-def _operation(name: str, raw: Mapping[str, Any]) -> Operation:
-    parameters = [Parameter(**each) for each in raw["parameters"]]
-    return Operation(
-        id=name,
-        tag=raw["tag"],
-        method=raw["method"],
-        path=raw["path"],
-        summary=raw["summary"],
-        parameters={each.name: each for each in parameters},
-        success=raw["success"],
-        list_rules=_list_rules(raw["x-list"], raw["parameters"]) if raw["x-list"] else None,
-        fields=raw["fields"],
-        state_property=raw["state_property"],
-        states={
-            state: State(each["phase"], each["at_rest"], each.get("ended")) for state, each in raw["states"].items()
-        },
-        by_python_name={each.python_name: each for each in parameters},
-        path_pattern=_path_pattern(raw["path"]),
-    )
-
-
-def _path_pattern(path: str) -> re.Pattern[str]:
-    parts = (f"(?P<{part[1:-1]}>[^/]+)" if part[:1] == "{" else re.escape(part) for part in path.split("/"))
-    return re.compile("/".join(parts) + r"\Z")
-
-
-def _list_rules(raw: Mapping[str, Any], parameters: list[Mapping[str, Any]]) -> ListRules:
-    page = raw["page"]
-    schemas = {each["name"]: each["schema"] for each in parameters}
-    whole, sources = raw.get("x-source", {}), dict[str, str]()
-    for key in ("items", "total", "identity", "scope", "page"):
-        sources[key] = whole.get(key, "page") if isinstance(whole, dict) else whole
-    if "x-source" in page:
-        sources["page"] = page["x-source"]
-    return ListRules(
-        items=raw["items"],
-        total=raw.get("total"),
-        identity=raw["identity"],
-        scope=raw.get("scope", {}),
-        offset=page["offset"],
-        limit=page["limit"],
-        max_limit=schemas[page["limit"]].get("maximum"),
-        order=_order(raw["order"]) if "order" in raw else None,
-        filters={
-            parameter: Filter(
-                parameter=parameter,
-                property=each.get("property"),
-                op=each["op"],
-                sandbox=each.get("sandbox"),
-                source=each.get("x-source", "unstated" if each["op"] == "unstated" else "page"),
-            )
-            for parameter, each in raw.get("filters", {}).items()
-        },
-        sources=sources,
-    )
-
-
-def _order(raw: Mapping[str, Any]) -> Order:
-    direction = raw.get("direction", {})
-    return Order(
-        parameter=raw["key"]["parameter"],
-        keys=raw["key"]["values"],
-        direction=direction.get("parameter"),
-        asc=direction.get("asc", "asc"),
-        desc=direction.get("desc", "desc"),
-        default=direction.get("default", "asc"),
-        without_key=raw.get("without_key", "unstated"),
-        source=raw.get("x-source", "page"),
-    )

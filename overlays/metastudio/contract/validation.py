@@ -1,7 +1,7 @@
-"""What can be wrong with a contract, said with the place and the remedy.
+"""Checks a contract. Each mistake is reported with its line and column, and with a remedy.
 
-The OpenAPI part is checked by openapi-spec-validator; here is what it cannot know: our extensions (their vocabulary is
-`vocabulary.yaml` beside this file), what the generator would drop or turn into something wrong, contradictions.
+openapi-spec-validator checks the OpenAPI part. This module checks what it cannot know: our extensions (their vocabulary
+is `vocabulary.yaml` beside this file) and contradictions.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from metastudio.contract.compiler import below, class_name, operations, parameters, plain, success_schema
-from metastudio.contract.document import Document, join
-from metastudio.contract.generator_limits import check_generator
+from metastudio.contract.document import Document
+from metastudio.contract.json_pointer import join
 
 _VOCABULARY: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
 _EXTENSIONS = ("x-list", "x-states", "x-source", "x-enum-varnames", "x-enum-descriptions")
@@ -28,11 +28,11 @@ _BOUNDS = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "max
 
 
 def check(document: Document) -> None:
-    """Check everything. Raises ContractError for the first thing that is wrong."""
+    """Raise ContractError for the first mistake in a document."""
     version = str(document.data.get("openapi", ""))
     if not version.startswith("3.0."):
         raise document.error("/openapi", f"this project reads OpenAPI 3.0.x, not {version or 'nothing'!r}")
-    # First what gives the clearer message, then what the library knows, then what relies on both.
+    # The checks with the clearer messages come first, then the library, then the checks that rely on both.
     _check_references(document)
     _check_values(document)
     _check_names(document)
@@ -41,7 +41,6 @@ def check(document: Document) -> None:
         raise document.error(join(failure.absolute_path), _shortened(failure.message))
     _check_extensions(document)
     _check_examples(document)
-    check_generator(document)
     for pointer, operation in operations(document):
         _check_operation(document, pointer, operation)
         if "x-list" in operation:
@@ -83,7 +82,7 @@ def _check_states(document: Document, pointer: str, schema: dict[str, Any]) -> N
     values, states = schema.get("enum", []), schema["x-states"]
     _check_known(document, f"{pointer}/x-states", states, values, "value of the enum beside it")
     for missing in (value for value in values if value not in states):
-        raise document.error(f"{pointer}/x-states", f"x-states says nothing of {missing}; add a line for it")
+        raise document.error(f"{pointer}/x-states", f"x-states does not mention {missing}; add a line for it")
     for state, meaning in states.items():
         if "ended" in meaning and not meaning["at_rest"]:
             raise document.error(f"{pointer}/x-states/{state}", "a task that ended is at rest: set at_rest: true")
@@ -164,15 +163,15 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
     by_name = {parameter["name"]: where for where, parameter in parameters(document, pointer)}
     item = below(document, body[1], rules["items"] + "/*")
     if item is None:
-        message = f"{rules['items']} is no array in the answer; name it by a JSON pointer such as /jobs"
+        message = f"{rules['items']} is no array in the response; name one by a JSON pointer such as /jobs"
         raise document.error(f"{at}/items", message)
     for schema, place in ((body[1], f"{pointer}/responses/{body[0]}"), (item, f"{at}/items")):
         if class_name(document, schema) is None:
             raise document.error(
-                place, "the answer of a list, and its items, must be named schemas (components/schemas)"
+                place, "the response of a list, and its items, must be named schemas (components/schemas)"
             )
     if "total" in rules and below(document, body[1], rules["total"]) is None:
-        raise document.error(f"{at}/total", f"the answer has no property {rules['total']}")
+        raise document.error(f"{at}/total", f"the response has no property {rules['total']}")
     named: list[tuple[str, str]] = [(f"{at}/page/{key}", rules["page"][key]) for key in ("offset", "limit")]
     properties: list[tuple[str, str]] = [(f"{at}/identity", rules["identity"])]
     for parameter, target in rules.get("scope", {}).items():
@@ -221,5 +220,5 @@ def _walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _shortened(message: str) -> str:
-    first = message.split("\n\n")[0]  # then comes the whole schema
+    first = message.split("\n\n")[0]  # the rest is the whole schema
     return first if len(first) < 300 else first[:300] + "…"

@@ -1,10 +1,9 @@
-"""Connections for many requests at once: a transport of httpx's for each, with room for one connection.
+"""A connection pool for many requests at once: an `httpx.BaseTransport` given to httpx by its public `transport=`.
 
-httpx's own pool looks through all its connections, asking the system about each, and through all that wait, whenever
-a request comes or goes, and promises one free connection to several requests, which then try again. With 16 requests in
-flight that was a third of the CPU time, with a thousand tasks nearly all (docs/benchmarks.md). Here a request takes the
-connection that was used last, or waits in line. What a connection is remains httpx's business: proxies, TLS, expiry.
-HTTP/2, where one connection carries many requests, keeps httpx's pool.
+httpx's own pool searches all its connections, asking the system about each, and all waiting requests, whenever a
+request comes or goes. docs/decisions/0005-connection-pool.md says what was measured. Here a request takes the
+connection used last, or waits in line. Each connection is a transport of httpx's with room for one, so TLS, HTTP and
+expiry remain httpx's business.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from sys import maxsize
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -20,213 +19,206 @@ import httpx
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Callable, Iterator
 
 T = TypeVar("T")
 
 
-def in_lanes(make: Callable[..., httpx.BaseTransport], *proxy: Any, **settings: Any) -> httpx.BaseTransport:
-    """Return `Lanes` for what `make`, httpx's maker of transports, would give for these settings."""
-    make = partial(make, *proxy)
-    return Lanes(make, settings) if _apply(settings) else make(**settings)
+class _Connections(Generic[T]):
+    """The connections of a pool: idle ones with the time of their last use, and those in use.
 
+    Takes no lock: each step is one operation of a deque or a set, which Python makes atomic.
+    """
 
-def in_async_lanes(
-    make: Callable[..., httpx.AsyncBaseTransport], *proxy: Any, **settings: Any
-) -> httpx.AsyncBaseTransport:
-    """Do as `in_lanes` does."""
-    make = partial(make, *proxy)
-    return AsyncLanes(make, settings) if _apply(settings) else make(**settings)
-
-
-def _apply(settings: dict[str, Any]) -> bool:
-    return not settings["http2"] and settings.get("transport") is None
-
-
-class _Lanes(Generic[T]):
-    """The lanes, without the I/O: which are free, and since when."""
-
-    def __init__(self, make: Callable[..., T], settings: dict[str, Any]) -> None:
-        limits: httpx.Limits = settings["limits"]
-        most = limits.max_keepalive_connections
-        one = httpx.Limits(
+    def __init__(self, make: Callable[..., T], limits: httpx.Limits) -> None:
+        kept = limits.max_keepalive_connections
+        self._limits = httpx.Limits(
             max_connections=1,
-            max_keepalive_connections=None if most is None else min(1, most),
+            max_keepalive_connections=None if kept is None else min(1, kept),
             keepalive_expiry=limits.keepalive_expiry,
         )
-        self._make: Callable[[], T] = lambda: make(**{**settings, "limits": one})
-        self._most_free = maxsize if most is None else most
-        self._patience = limits.keepalive_expiry
-        # The first is made at once, so that settings that cannot work are found out.
-        self._free = deque[tuple[T, float]]([(self._make(), time.monotonic())])
-        self._busy = set[T]()
-        self._lock = threading.Lock()
-        self.turns = maxsize if limits.max_connections is None else limits.max_connections
+        self._make = make
+        self._max_idle = maxsize if kept is None else kept
+        self._expiry = limits.keepalive_expiry
+        self._idle = deque[tuple[T, float]]()
+        self._used = set[T]()
+        self.max_connections = maxsize if limits.max_connections is None else limits.max_connections
 
     def take(self) -> T:
-        with self._lock:
-            lane = self._free.pop()[0] if self._free else self._make()
-            self._busy.add(lane)
-            return lane
+        """Return the connection that was used last, or a new one."""
+        try:
+            connection, _ = self._idle.pop()
+        except IndexError:
+            connection = self._make(limits=self._limits)
+        self._used.add(connection)
+        return connection
 
-    def give_back(self, lane: T, *, usable: bool = True) -> list[T]:
-        """End the use of a lane. Returns those to be closed: this one, others that nobody used for long."""
+    def release(self, connection: T, *, reusable: bool) -> list[T]:
+        """End the use of a connection. Return the connections to close: this one, or idle ones that have expired."""
         now = time.monotonic()
-        with self._lock:
-            kept = usable and lane in self._busy and len(self._free) < self._most_free
-            ended = [] if kept else [lane]
-            self._busy.discard(lane)
-            if kept:
-                self._free.append((lane, now))
-            while self._patience is not None and self._free and self._free[0][1] + self._patience < now:
-                ended.append(self._free.popleft()[0])
-            return ended
+        in_pool = connection in self._used  # not after the pool was closed
+        self._used.discard(connection)
+        if not (reusable and in_pool and len(self._idle) < self._max_idle):
+            return [connection]
+        self._idle.append((connection, now))
+        expired: list[T] = []
+        while self._expiry is not None and self._idle and self._idle[0][1] + self._expiry < now:
+            expired.append(self._idle.popleft()[0])
+        return expired
 
-    def give_up(self) -> list[T]:
-        """Return all lanes, to be closed."""
-        with self._lock:
-            ended = [*self._busy, *(lane for lane, _ in self._free)]
-            self._busy.clear()
-            self._free.clear()
-            return ended
+    def clear(self) -> list[T]:
+        """Return all connections, to be closed."""
+        all_connections = [*self._used, *(connection for connection, _ in self._idle)]
+        self._used.clear()
+        self._idle.clear()
+        return all_connections
 
 
-class Lanes(httpx.BaseTransport):
-    """For threads."""
+class ConnectionPool(httpx.BaseTransport):
+    """For threads.
 
-    def __init__(self, make: Callable[..., httpx.BaseTransport], settings: dict[str, Any]) -> None:
-        self._lanes = _Lanes(make, settings)
-        self._turns = threading.Semaphore(self._lanes.turns)
+    Args:
+        make: makes an httpx transport with the given `limits`.
+        limits: of the whole pool.
+    """
+
+    def __init__(self, make: Callable[..., httpx.BaseTransport], limits: httpx.Limits) -> None:
+        self._connections = _Connections(make, limits)
+        self._slots = threading.Semaphore(self._connections.max_connections)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request; its turn lasts until the answer is closed.
+        """Send the request. Its connection is in use until the response is closed.
 
-        Raises httpx.PoolTimeout when no turn came in the time that the request allows.
+        Raises:
+            httpx.PoolTimeout: no connection became free in the time that the request allows.
         """
-        if not self._turns.acquire(timeout=_patience(request)):
-            raise httpx.PoolTimeout(_TOO_LONG)
-        lane = self._lanes.take()
+        if not self._slots.acquire(timeout=_pool_timeout(request)):
+            raise httpx.PoolTimeout(_POOL_TIMEOUT)
+        connection = self._connections.take()
         try:
-            response = lane.handle_request(request)
-        except BaseException:  # a cancelled request too leaves a connection that may hold half an answer
-            self._end(lane, usable=False)
+            response = connection.handle_request(request)
+        except BaseException:  # an interrupt too leaves a connection that may hold half a response
+            self._release(connection, reusable=False)
             raise
-        response.stream = _Stream(response.stream, lambda: self._end(lane))
+        response.stream = _PooledBody(response.stream, lambda whole: self._release(connection, reusable=whole))
         return response
 
-    def _end(self, lane: httpx.BaseTransport, *, usable: bool = True) -> None:
+    def _release(self, connection: httpx.BaseTransport, *, reusable: bool) -> None:
         try:
-            for each in self._lanes.give_back(lane, usable=usable):
+            for each in self._connections.release(connection, reusable=reusable):
                 each.close()
         finally:
-            self._turns.release()
+            self._slots.release()
 
     def close(self) -> None:
         """Close all connections, also those in use."""
-        for lane in self._lanes.give_up():
-            lane.close()
+        for connection in self._connections.clear():
+            connection.close()
 
 
-class AsyncLanes(httpx.AsyncBaseTransport):
-    """For tasks of asyncio."""
+class AsyncConnectionPool(httpx.AsyncBaseTransport):
+    """For tasks of asyncio; see `ConnectionPool`."""
 
-    def __init__(self, make: Callable[..., httpx.AsyncBaseTransport], settings: dict[str, Any]) -> None:
-        self._lanes = _Lanes(make, settings)
-        self._turns = self._lanes.turns
-        self._waiting = deque["asyncio.Future[None]"]()  # no semaphore, for that belongs to one event loop
+    def __init__(self, make: Callable[..., httpx.AsyncBaseTransport], limits: httpx.Limits) -> None:
+        self._connections = _Connections(make, limits)
+        self._slots = self._connections.max_connections
+        self._waiting = deque["asyncio.Future[None]"]()  # not a semaphore, which belongs to one event loop
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """As `Lanes.handle_request`."""
-        await self._wait(_patience(request))
-        lane = self._lanes.take()
+        """As `ConnectionPool.handle_request`."""
+        await self._acquire(_pool_timeout(request))
+        connection = self._connections.take()
         try:
-            response = await lane.handle_async_request(request)
-        except BaseException:  # a cancelled request too leaves a connection that may hold half an answer
-            await self._end(lane, usable=False)
+            response = await connection.handle_async_request(request)
+        except BaseException:  # a cancelled request too leaves a connection that may hold half a response
+            await self._release(connection, reusable=False)
             raise
-        response.stream = _AsyncStream(response.stream, lambda: self._end(lane))
+        response.stream = _AsyncPooledBody(response.stream, lambda whole: self._release(connection, reusable=whole))
         return response
 
-    async def _wait(self, patience: float | None) -> None:
-        if self._turns:
-            self._turns -= 1
+    async def _acquire(self, timeout: float | None) -> None:
+        if self._slots:
+            self._slots -= 1
             return
         import asyncio
 
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        slot = asyncio.get_running_loop().create_future()
+        self._waiting.append(slot)
         try:
-            async with asyncio.timeout(patience):
-                await turn
+            async with asyncio.timeout(timeout):
+                await slot
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                self._next()
+            if slot.done() and not slot.cancelled():
+                self._free_slot()
             if isinstance(error, TimeoutError):
-                raise httpx.PoolTimeout(_TOO_LONG) from None
+                raise httpx.PoolTimeout(_POOL_TIMEOUT) from None
             raise
 
-    def _next(self) -> None:
+    def _free_slot(self) -> None:
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            slot = self._waiting.popleft()
+            if not slot.done():
+                slot.set_result(None)
                 return
-        self._turns += 1
+        self._slots += 1
 
-    async def _end(self, lane: httpx.AsyncBaseTransport, *, usable: bool = True) -> None:
+    async def _release(self, connection: httpx.AsyncBaseTransport, *, reusable: bool) -> None:
         try:
-            for each in self._lanes.give_back(lane, usable=usable):
+            for each in self._connections.release(connection, reusable=reusable):
                 await each.aclose()
         finally:
-            self._next()
+            self._free_slot()
 
     async def aclose(self) -> None:
         """Close all connections, also those in use."""
-        for lane in self._lanes.give_up():
-            await lane.aclose()
+        for connection in self._connections.clear():
+            await connection.aclose()
 
 
-class _Stream(httpx.SyncByteStream):
-    """The body of an answer, which ends a turn when it is closed."""
+class _PooledBody(httpx.SyncByteStream):
+    """The body of a response. Closing it releases the connection, for reuse only when closing went through."""
 
-    def __init__(self, stream: Any, end: Callable[[], None]) -> None:
+    def __init__(self, stream: Any, release: Callable[[bool], None]) -> None:
         self._stream = stream
-        self._end: Callable[[], None] | None = end
+        self._release: Callable[[bool], None] | None = release
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._stream)
 
     def close(self) -> None:
-        end, self._end = self._end, None
+        release, self._release = self._release, None
+        whole = False
         try:
             self._stream.close()
+            whole = True
         finally:
-            if end is not None:
-                end()
+            if release is not None:
+                release(whole)
 
 
-class _AsyncStream(httpx.AsyncByteStream):
-    """As `_Stream`."""
+class _AsyncPooledBody(httpx.AsyncByteStream):
+    """As `_PooledBody`. A cancelled task can cut closing short, which leaves a connection that never becomes idle."""
 
-    def __init__(self, stream: Any, end: Callable[[], Any]) -> None:
+    def __init__(self, stream: Any, release: Callable[[bool], Awaitable[None]]) -> None:
         self._stream = stream
-        self._end: Callable[[], Any] | None = end
+        self._release: Callable[[bool], Awaitable[None]] | None = release
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return aiter(self._stream)
 
     async def aclose(self) -> None:
-        end, self._end = self._end, None
+        release, self._release = self._release, None
+        whole = False
         try:
             await self._stream.aclose()
+            whole = True
         finally:
-            if end is not None:
-                await end()
+            if release is not None:
+                await release(whole)
 
 
-_TOO_LONG = "no connection became free in the time allowed"
+_POOL_TIMEOUT = "no connection became free in the time allowed"
 
 
-def _patience(request: httpx.Request) -> float | None:
+def _pool_timeout(request: httpx.Request) -> float | None:
     timeout: dict[str, float | None] = request.extensions.get("timeout", {})
     return timeout.get("pool")

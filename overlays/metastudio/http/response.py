@@ -1,86 +1,92 @@
-"""The body of an answer: as it comes in, under a deadline, and as JSON that is read once."""
+"""Reads a response: its body under the call's deadline, and the JSON that the contract promises."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from metastudio.contract.structure import Mismatch
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from metastudio.contract.operation import Operation
 
 
-class ParsedResponse(httpx.Response):
-    """An answer whose JSON was read for the check; the generated parser gets that, not a second reading of it."""
+class TimedBody(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a response, which times out at the call's deadline, however slowly the server drips.
 
-    parsed: Any
-
-    @classmethod
-    def of(cls, response: httpx.Response, parsed: Any) -> None:
-        """Make `response` one of this class; httpx's transports leave no other way to it."""
-        response.__class__ = cls
-        cast(ParsedResponse, response).parsed = parsed
-
-    def json(self, **kwargs: Any) -> Any:
-        """Hand out what was read, once: a later caller must not see what this one made of it."""
-        self.__class__ = httpx.Response  # type: ignore[assignment]
-        parsed = self.__dict__.pop("parsed")
-        return httpx.Response.json(self, **kwargs) if kwargs else parsed
-
-
-class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The body of an answer as it comes in, until the deadline.
-
-    Of an answer that is not success it keeps the bytes, for a broken content encoding must not hide what was said.
-    `undecodable` has them once `drain` was called.
+    Attributes:
+        received: the bytes of an error response as they were on the wire, because a broken content encoding must
+            not hide what the server said.
     """
 
-    def __init__(self, response: httpx.Response, clock: Callable[[], float], deadline: float | None) -> None:
+    def __init__(self, response: httpx.Response, overdue: Callable[[], bool]) -> None:
         self._stream: Any = response.stream
-        self._parts: Any = None
-        self._clock = clock
-        self._deadline = deadline
-        self._kept: list[bytes] | None = None if response.is_success else []
-        self.undecodable: bytes | None = None
+        self._chunks: Any = None
+        self._overdue = overdue
+        self._keep = not response.is_success
+        self.received = bytearray()
 
-    # Its own iterator, not a generator, for that would end when httpx gives up decoding.
     def __iter__(self) -> Iterator[bytes]:
-        self._parts = iter(self._stream)
-        return self
+        for chunk in self._stream:
+            self._check(chunk)
+            yield chunk
 
-    def __next__(self) -> bytes:
-        return self._seen(next(self._parts))
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            self._check(chunk)
+            yield chunk
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        self._parts = aiter(self._stream)
-        return self
-
-    async def __anext__(self) -> bytes:
-        return self._seen(await anext(self._parts))
-
-    def _seen(self, part: bytes) -> bytes:
-        if self._kept is not None:
-            self._kept.append(part)
-        if self._deadline is not None and self._clock() > self._deadline:
+    def _check(self, chunk: bytes) -> None:
+        if self._keep:
+            self.received += chunk
+        if self._overdue():
             raise httpx.ReadTimeout("the time allowed for the call is used up")
-        return part
-
-    def drain(self) -> None:
-        """Read what is left, undecoded."""
-        for part in self._parts:
-            self._seen(part)
-        self.undecodable = b"".join(self._kept or ())
-
-    async def adrain(self) -> None:
-        """Read what is left, undecoded."""
-        async for part in self._parts:
-            self._seen(part)
-        self.undecodable = b"".join(self._kept or ())
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self._stream.close()
 
     async def aclose(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         await self._stream.aclose()
+
+
+def read_promised(response: httpx.Response, operation: Operation, *, decodable: bool) -> tuple[Any, Mismatch | None]:
+    """Read the JSON of a successful response and check the structure that the contract promises.
+
+    Args:
+        response: a successful response that has been read.
+        operation: the operation that it answers.
+        decodable: whether its content encoding could be decoded.
+
+    Returns:
+        The parsed body (None where the contract promises no JSON for this status), and what is wrong with it.
+    """
+    status = response.status_code
+    if status not in operation.success:
+        return None, Mismatch("", f"the contract promises status {', '.join(map(str, operation.success))}")
+    structure = operation.success[status]
+    if structure is None:
+        return None, None
+    if not decodable:
+        return None, Mismatch("", "the body's content encoding is broken")
+    try:
+        value = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None, Mismatch("", f"the body is {_kind(response.content)} where JSON is promised")
+    return value, structure.mismatch(value)
+
+
+def _kind(body: bytes) -> str:
+    if not body:
+        return "empty"
+    if body.lstrip()[:1] == b"<":
+        return "an HTML or XML page (a proxy, a login page, a wrong base URL?)"
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8 text"
+    return "text that is not JSON, or cut short"

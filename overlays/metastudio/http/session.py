@@ -1,54 +1,72 @@
-"""The httpx clients that the generated functions call through: retried, checked, logged, with typed errors.
+"""The httpx clients behind every call: retried, checked, logged, with typed errors.
 
-`send()` is the place for all this. A retry below the signature would send an old signature again; an event hook that
-raises would break a token refresh inside the auth flow; generated parsing crashes on what is not the promised JSON.
+All this happens above `httpx.Client.send`. A retry inside a transport would resend an old signature, an event hook
+that raises breaks a token refresh inside an auth flow, and generated parsing crashes on what is not the promised JSON.
 """
 
 from __future__ import annotations
 
+import ssl
 import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from os import getpid
 from random import random as random_number
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from urllib.request import getproxies
 
 import httpx
 
-from metastudio.errors import ApiError
-from metastudio.http import connection_pool, logs, tls, url
-from metastudio.http.exchange import Call, Find, Rules, no_operation
+from metastudio.contract.operation import Operation, find_operation
+from metastudio.errors import ApiError, ConfigurationError
+from metastudio.http import logs, url
+from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
+from metastudio.http.exchange import Exchange, ExchangeRules
 from metastudio.http.retry import RetryPolicy
+from metastudio.http.tls import ssl_context
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from metastudio.http.throttle import Throttle
+
+DEFAULT_TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=None)
+"""Seconds for each wait of an attempt. Waiting for a free connection is bounded by the call's deadline only."""
+
+DEFAULT_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=30.0)
+"""Enough for the 10 to 20 requests a second that docs/service-notes.md#limits-and-throttling states."""
 
 
-async def _asyncio_sleep(seconds: float) -> None:
-    import asyncio
+class SessionOptions(TypedDict, total=False):
+    """Keyword arguments passed on to httpx. `verify` and `cert` also take paths."""
 
-    await asyncio.sleep(seconds)
-
-
-class _Cookies(httpx.Cookies):
-    """Sends what the caller put in, keeps nothing that a server sets: calls do not depend on each other."""
-
-    def extract_cookies(self, response: httpx.Response) -> None:
-        """Keep none."""
+    auth: httpx.Auth | None
+    base_url: httpx.URL | str
+    headers: Mapping[str, str] | None
+    timeout: httpx.Timeout | float | None
+    verify: bool | str | ssl.SSLContext
+    cert: str | tuple[str, str] | tuple[str, str, str] | None
+    proxy: httpx.Proxy | httpx.URL | str | None
+    trust_env: bool
+    http2: bool
+    limits: httpx.Limits | None
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
+    event_hooks: Mapping[str, list[Callable[..., Any]]] | None
 
 
 class Session(httpx.Client):
-    """An `httpx.Client` for this API: it retries, checks and logs, follows no redirects and keeps no cookies.
+    """An `httpx.Client` for this API: it retries, checks and logs, follows no redirects and ignores Set-Cookie.
 
-    Threads may share it. After a fork the child opens connections of its own (a `transport` of the caller's is the
-    caller's to make fork-safe). Closing it breaks the calls that other threads are still making.
+    Threads may share it. A forked child must make its own. Closing it breaks the calls of other threads.
 
     Args:
         retry: when to try again.
-        find_operation: gives the operation of the contract for a method and a path below `base_url`, or None.
-            Successful answers of an operation are checked; other requests only get typed errors.
-        clock, sleep, random: monotonic seconds, waiting, numbers from 0 to below 1; given by tests.
-        settings: as for `httpx.Client`; see `metastudio.http.tls.Settings`.
+        operations: the operations of the contract, for requests that come through `send` (the generated functions).
+            Their successful responses are checked; other requests only get typed errors.
+        clock, sleep, random: monotonic seconds, waiting, and numbers from 0 to below 1; replaced by tests.
+        options: as for `httpx.Client`; see `SessionOptions`.
 
     Raises:
-        ConfigurationError: settings that cannot work; in a call, a closed session or an impossible URL.
+        ConfigurationError: options that cannot work; in a call, a closed session or an impossible URL.
         ApiError, ResponseFormatError, ApiConnectionError: in a call; see `metastudio.errors`.
     """
 
@@ -56,22 +74,39 @@ class Session(httpx.Client):
         self,
         *,
         retry: RetryPolicy | None = None,
-        find_operation: Find = no_operation,
+        operations: Collection[Operation] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random_number,
-        **settings: Unpack[tls.Settings],
+        **options: Unpack[SessionOptions],
     ) -> None:
         logs.follow_environment()
-        self._rules = Rules(retry or RetryPolicy(), find_operation, clock, random)
+        self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
+        self._operations = operations
         self._sleep = sleep
-        self._arguments = tls.arguments(settings)
-        self._fork = tls.ForkGuard()
-        self._connect()
+        _build(super().__init__, ConnectionPool, httpx.HTTPTransport, options)
 
-    def _connect(self) -> None:
-        tls.build(super().__init__, self._arguments)
-        self._cookies = _Cookies(self._cookies)
+    def call(
+        self,
+        operation: Operation,
+        request: httpx.Request,
+        *,
+        deadline: float | None = None,
+        throttle: Throttle | None = None,
+    ) -> tuple[httpx.Response, Any]:
+        """Send the request of an operation until it succeeds or the retry policy ends.
+
+        Args:
+            operation: the operation of the contract.
+            request: its request, from `build_request`.
+            deadline: seconds for the whole call, where the retry policy does not allow less.
+            throttle: of the iteration that the request belongs to.
+
+        Returns:
+            The response, and its checked JSON (None where the contract promises none).
+        """
+        exchange = Exchange(self._rules, self, request, operation, deadline=deadline, throttle=throttle)
+        return self._run(exchange), exchange.value
 
     def send(
         self,
@@ -81,49 +116,48 @@ class Session(httpx.Client):
         auth: Any = httpx.USE_CLIENT_DEFAULT,
         follow_redirects: Any = False,
     ) -> httpx.Response:
-        """Send `request` until it succeeds or the retry policy ends, signing each attempt afresh.
+        """Send a request as httpx does, with retries, checks and typed errors.
 
-        A success that is to be streamed is handed out unread and unchecked. Redirects are errors in any case.
+        A success that is to be streamed is returned unread and unchecked. Redirects are errors in any case.
         """
-        self._fork.check(self, self._connect)
-        call = Call(self._rules, self, request)
+        operation = _operation_of(self, self._operations, request)
+        exchange = Exchange(self._rules, self, request, None if stream else operation)
+        return _with_json(self._run(exchange, stream=stream, auth=auth), exchange)
+
+    def _run(self, exchange: Exchange, *, stream: bool = False, auth: Any = httpx.USE_CLIENT_DEFAULT) -> httpx.Response:
         while True:
-            call.begin()
+            exchange.begin()
             try:
-                response = super().send(request, stream=True, auth=auth, follow_redirects=False)
+                response = super().send(exchange.request, stream=True, auth=auth, follow_redirects=False)
                 if stream and response.is_success:
                     return response
-                body = call.watch(response)
+                body, decodable = exchange.watch(response), True
                 try:
                     response.read()
                 except httpx.DecodingError:
-                    body.drain()
+                    decodable = False
                 finally:
                     response.close()
             except (httpx.RequestError, ApiError) as error:
-                wait = call.failed(error)
+                pause: float | None = exchange.failed(error)
             else:
-                settled = call.answered(response, body)
-                if settled is None:
-                    return response
-                wait = settled
-            self._sleep(wait)
+                pause = exchange.received(response, body, decodable=decodable)
+            if pause is None:
+                return response
+            self._sleep(pause)
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
-        """As httpx does; a URL or header that cannot be sent is a ConfigurationError."""
+        """Build a request as httpx does; a URL or header that cannot be sent is a ConfigurationError."""
         try:
             return super().build_request(*args, **url.resolve(self, kwargs))
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise tls.unsendable(error) from None
+            raise _unsendable(error) from None
 
-    def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
-        return request  # not sent; httpx would choke on a bad Location before the redirect can be reported
 
-    def _init_transport(self, *args: Any, **settings: Any) -> httpx.BaseTransport:
-        return connection_pool.in_lanes(super()._init_transport, *args, **settings)
+async def _asyncio_sleep(seconds: float) -> None:
+    import asyncio
 
-    def _init_proxy_transport(self, *args: Any, **settings: Any) -> httpx.BaseTransport:
-        return connection_pool.in_lanes(super()._init_proxy_transport, *args, **settings)
+    await asyncio.sleep(seconds)
 
 
 class AsyncSession(httpx.AsyncClient):
@@ -136,22 +170,29 @@ class AsyncSession(httpx.AsyncClient):
         self,
         *,
         retry: RetryPolicy | None = None,
-        find_operation: Find = no_operation,
+        operations: Collection[Operation] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = _asyncio_sleep,
         random: Callable[[], float] = random_number,
-        **settings: Unpack[tls.Settings],
+        **options: Unpack[SessionOptions],
     ) -> None:
         logs.follow_environment()
-        self._rules = Rules(retry or RetryPolicy(), find_operation, clock, random)
+        self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
+        self._operations = operations
         self._sleep = sleep
-        self._arguments = tls.arguments(settings)
-        self._fork = tls.ForkGuard()
-        self._connect()
+        _build(super().__init__, AsyncConnectionPool, httpx.AsyncHTTPTransport, options)
 
-    def _connect(self) -> None:
-        tls.build(super().__init__, self._arguments)
-        self._cookies = _Cookies(self._cookies)
+    async def call(
+        self,
+        operation: Operation,
+        request: httpx.Request,
+        *,
+        deadline: float | None = None,
+        throttle: Throttle | None = None,
+    ) -> tuple[httpx.Response, Any]:
+        """As `Session.call`."""
+        exchange = Exchange(self._rules, self, request, operation, deadline=deadline, throttle=throttle)
+        return await self._run(exchange), exchange.value
 
     async def send(
         self,
@@ -162,42 +203,98 @@ class AsyncSession(httpx.AsyncClient):
         follow_redirects: Any = False,
     ) -> httpx.Response:
         """As `Session.send`."""
-        self._fork.check(self, self._connect)
-        call = Call(self._rules, self, request)
+        operation = _operation_of(self, self._operations, request)
+        exchange = Exchange(self._rules, self, request, None if stream else operation)
+        return _with_json(await self._run(exchange, stream=stream, auth=auth), exchange)
+
+    async def _run(
+        self, exchange: Exchange, *, stream: bool = False, auth: Any = httpx.USE_CLIENT_DEFAULT
+    ) -> httpx.Response:
         while True:
-            call.begin()
+            exchange.begin()
             try:
-                response = await super().send(request, stream=True, auth=auth, follow_redirects=False)
+                response = await super().send(exchange.request, stream=True, auth=auth, follow_redirects=False)
                 if stream and response.is_success:
                     return response
-                body = call.watch(response)
+                body, decodable = exchange.watch(response), True
                 try:
                     await response.aread()
                 except httpx.DecodingError:
-                    await body.adrain()
+                    decodable = False
                 finally:
                     await response.aclose()
             except (httpx.RequestError, ApiError) as error:
-                wait = call.failed(error)
+                pause: float | None = exchange.failed(error)
             else:
-                settled = call.answered(response, body)
-                if settled is None:
-                    return response
-                wait = settled
-            await self._sleep(wait)
+                pause = exchange.received(response, body, decodable=decodable)
+            if pause is None:
+                return response
+            await self._sleep(pause)
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
         """As `Session.build_request`."""
         try:
             return super().build_request(*args, **url.resolve(self, kwargs))
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise tls.unsendable(error) from None
+            raise _unsendable(error) from None
 
-    def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
-        return request
 
-    def _init_transport(self, *args: Any, **settings: Any) -> httpx.AsyncBaseTransport:
-        return connection_pool.in_async_lanes(super()._init_transport, *args, **settings)
+class _RefusesCookies(DefaultCookiePolicy):
+    """Sends the cookies that the caller sets and accepts none of a server, because calls are independent."""
 
-    def _init_proxy_transport(self, *args: Any, **settings: Any) -> httpx.AsyncBaseTransport:
-        return connection_pool.in_async_lanes(super()._init_proxy_transport, *args, **settings)
+    def set_ok(self, cookie: Any, request: Any) -> bool:
+        return False
+
+
+def _build(construct: Callable[..., None], pool: Any, transport: Any, options: SessionOptions) -> None:
+    """Call httpx's constructor. What it refuses becomes a ConfigurationError."""
+    given: dict[str, Any] = dict(options)
+    http2, trust_env = given.get("http2", False), given.get("trust_env", True)
+    given["verify"] = ssl_context(given.pop("verify", True), given.pop("cert", None), http2=http2, trust_env=trust_env)
+    given["limits"] = given.get("limits") or DEFAULT_LIMITS
+    given["cookies"] = CookieJar(_RefusesCookies())
+    given.setdefault("timeout", DEFAULT_TIMEOUT)
+    try:
+        # HTTP/2 carries many requests on one connection, and proxies are httpx's to choose.
+        if not (given.get("transport") or http2 or given.get("proxy") or (trust_env and _environment_proxies())):
+            given["transport"] = pool(partial(transport, verify=given["verify"]), given["limits"])
+        construct(**given)
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise _unsendable(error) from None
+    except (ImportError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"the connection cannot be set up with these options: {error}") from None
+
+
+def _environment_proxies() -> bool:
+    return bool(getproxies().keys() & {"all", "http", "https"})
+
+
+def _operation_of(
+    client: httpx.Client | httpx.AsyncClient, operations: Collection[Operation], request: httpx.Request
+) -> Operation | None:
+    """The operation that a request is for, found by its method and its path below the base URL."""
+    if not operations:
+        return None
+    path, base = request.url.raw_path.partition(b"?")[0], client.base_url.raw_path
+    below = path[len(base) - 1 :] if path.startswith(base) else path
+    found = find_operation(operations, request.method, below.decode("ascii"))
+    if found is None:
+        return None
+    operation, arguments = found
+    if "project_id" in arguments:
+        request.extensions.setdefault("project_id", arguments["project_id"])
+    return operation
+
+
+def _with_json(response: httpx.Response, exchange: Exchange) -> httpx.Response:
+    """Leave the checked JSON to the generated parser, which takes it once (`types.read_json`)."""
+    if exchange.value is not None:
+        response.extensions["json"] = exchange.value
+    return response
+
+
+def _unsendable(error: httpx.InvalidURL | UnicodeEncodeError) -> ConfigurationError:
+    """The error for what cannot be put on the wire. Quotes nothing of it, because it may hold a password."""
+    if isinstance(error, UnicodeEncodeError):
+        return ConfigurationError("a header value holds characters that are not ASCII")
+    return ConfigurationError(f"not a valid URL: {str(error).partition(':')[0]}")

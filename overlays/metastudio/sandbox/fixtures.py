@@ -16,7 +16,8 @@ from typing import Any
 from openapi_schema_validator import OAS30Validator
 
 from metastudio.contract.compiler import known_values
-from metastudio.contract.document import ContractError, join, tokens
+from metastudio.contract.document import ContractError
+from metastudio.contract.json_pointer import join, split
 from metastudio.sandbox.listing import Listing, put, values_at
 
 OTHER_ITEMS = 23
@@ -168,7 +169,7 @@ class _Maker:
                 return lambda: f"{self._time:%Y-%m-%dT%H:%M:%SZ}"
             later = 3 * 24 * 3600
             return lambda: f"{self._time + timedelta(seconds=self._random.randrange(later)):%Y-%m-%dT%H:%M:%SZ}"
-        name = (tokens(pointer) or ["value"])[-1].replace("*", "value").replace("_", "-")
+        name = (split(pointer) or ["value"])[-1].replace("*", "value").replace("_", "-")
         checked = OAS30Validator(schema)
         if pointer == self._listing.rules.identity:
             return self._unique(name, checked)

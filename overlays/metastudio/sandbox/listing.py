@@ -13,7 +13,7 @@ import metastudio_client
 
 from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, plain, success_schema
-from metastudio.contract.document import tokens
+from metastudio.contract.json_pointer import split
 from metastudio.contract.operation import ListRules, Operation, read
 
 PACKAGED = Path(metastudio_client.__file__).with_name("openapi.yaml")
@@ -88,13 +88,13 @@ def values_at(item: Any, pointer: str) -> list[Any]:
 
 def put(target: dict[str, Any], pointer: str, value: Any) -> None:
     """Set what a pointer names, making the objects on the way."""
-    *way, last = tokens(pointer)
+    *way, last = split(pointer)
     for token in way:
         target = target.setdefault(token, {})
     target[last] = value
 
 
-_tokens = lru_cache(tokens)  # a list of 100,000 items asks for the same ones again and again
+_tokens = lru_cache(split)  # a list of 100,000 items asks for the same ones again and again
 
 
 @lru_cache(maxsize=8)
@@ -169,7 +169,7 @@ def _columns(document: Document, item: str, rules: ListRules) -> dict[str, Colum
     columns: dict[str, Column] = {}
     for pointer in dict.fromkeys(pointers):
         schema = plain(document, below(document, item, pointer) or item)
-        many = "*" in tokens(pointer)
+        many = "*" in split(pointer)
         columns[pointer] = Column(f"c{len(columns)}", pointer, many, _is_time(schema))
     return columns
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
-from metastudio.contract.document import join
+from metastudio.contract.json_pointer import join
 from metastudio.contract.operation import ListRules, Operation, read
 from metastudio.tester.verdicts import Place
 

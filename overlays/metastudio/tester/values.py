@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
-from metastudio.contract.document import tokens
+from metastudio.contract.json_pointer import split
 
 NANO = 1_000_000_000
 _TIME = re.compile(
@@ -30,7 +30,7 @@ def pick(value: Any, pointer: str) -> list[Any]:
     return [each for each in found if each is not None]
 
 
-_tokens = lru_cache(maxsize=256)(tokens)
+_tokens = lru_cache(maxsize=256)(split)
 
 
 def instant(text: Any) -> int | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import AsyncGenerator, Callable, Collection, Generator, Set
-from typing import Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from ..._engine import DEFAULT_CONCURRENCY, DEFAULT_POLL, AsyncEngine, Binding, Engine, Page
+from metastudio.contract.operation import Endpoint
+from metastudio.lists.options import IterateOptions, Page, WaitOptions
+
+from ...contract import LIST_TRAINING_JOBS
 from ...models.list_training_jobs_response import ListTrainingJobsResponse
 from ...models.model_resolution import ModelResolution
 from ...models.sort_direction import SortDirection
@@ -15,9 +18,12 @@ from ...models.training_job_sort_key import TrainingJobSortKey
 from ...models.training_job_state import TrainingJobState
 from . import list_training_jobs
 
+if TYPE_CHECKING:
+    from metastudio.engine import AsyncEngine, Engine
+
 
 class ListTrainingJobsFilters(TypedDict, total=False):
-    """Keyword arguments of `list_training_jobs` but for the paging"""
+    """Keyword arguments of `list_training_jobs` except for the paging"""
 
     sort_key: str | TrainingJobSortKey
     sort_dir: SortDirection | Literal["asc", "desc"]
@@ -45,13 +51,8 @@ class ListTrainingJobsArguments(ListTrainingJobsFilters, total=False):
     limit: int
 
 
-_list_training_jobs: Binding[ListTrainingJobsResponse, TrainingJobBasicInfo] = Binding(
-    operation="list_training_jobs",
-    sync=list_training_jobs.sync_detailed,
-    asyncio=list_training_jobs.asyncio_detailed,
-    closed={
-        "sort_dir": SortDirection,
-    },
+_list_training_jobs: Endpoint[ListTrainingJobsResponse, TrainingJobBasicInfo] = Endpoint(
+    LIST_TRAINING_JOBS, list_training_jobs._get_kwargs, ListTrainingJobsResponse.from_dict
 )
 
 
@@ -64,101 +65,95 @@ class TrainingJobs:
     def list(self, **arguments: Unpack[ListTrainingJobsArguments]) -> ListTrainingJobsResponse:
         """List training tasks: one request.
 
-        Returns one page of the training tasks of a project that pass every filter given, and how many there
-        are in all. The order is stated only when `sort_key` is given.
+        Returns one page of the training tasks of a project that pass every filter given, and how many there are
+        in all. The order is stated only when `sort_key` is given.
 
-        Keyword arguments:
+        Args:
             offset: Number of tasks to skip, counted from 0.
             limit: Number of tasks on a page.
-            sort_key: Property to order by. The page supports only `create_time`; newer servers know more, so
-                    that the set is open.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing
-                    certain.
+            sort_key: Property to order by. The page supports only `create_time`; newer servers know more, so that
+                the set is open.
+            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
             state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                    commas. States that are not listed may be asked for.
+                commas. States that are not listed may be asked for.
             query_project_id: Tenant to query, as the page says without telling whether it names a project or an
-                    account, or how it relates to the project of the path.
+                account, or how it relates to the project of the path.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that carry this tag. One whole tag is compared (decided; the page does not say).
             job_id: Keep the task with this ID.
             name: Keep tasks whose model has this name. The page does not say whether part of a name is enough.
             model_resolution: Keep tasks whose model has this resolution.
             x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates. No
-                    Chinese characters (decided: visible ASCII characters, blanks only inside).
-
+                Chinese characters (decided: visible ASCII characters, blanks only inside).
         """
         return self._engine.call(_list_training_jobs, arguments)
 
     def iterate(
         self,
         *,
-        page_size: int = 100,
-        concurrency: int = DEFAULT_CONCURRENCY,
+        page_size: int | None = None,
+        concurrency: int = 8,
         max_items: int | None = None,
         max_rate: float | None = None,
         consistent: bool = False,
         **filters: Unpack[ListTrainingJobsFilters],
     ) -> Generator[TrainingJobBasicInfo, None, None]:
-        """List training tasks: every item, lazily.
+        """List training tasks: yield every item, fetching pages ahead of the reader.
 
-        Fetches pages of `page_size` items ahead of the reader, at most `concurrency` at a time and at most
-        `max_rate` requests a second, and stops after `max_items` items. An error surfaces at its place, after
-        everything before it.
+        An error surfaces at its place, after everything before it.
 
-        Without `consistent`, an item can be missed or come twice where the list changes meanwhile. With it, every
-        item that exists and passes all filters at every moment of the walk comes exactly once, any other at most
-        once. That walk is sequential, orders by the time of creation, and raises `errors.ListChangedError` where the
-        server does not keep an order that allows it.
-
-        The filters are those of `list`.
+        Args:
+            page_size: Items on a page.
+            concurrency: Requests in flight.
+            max_items: Stop after.
+            max_rate: Requests a second.
+            consistent: Lose nothing.
+            **filters: those of `list`.
         """
-        return self._engine.iterate(
-            _list_training_jobs,
-            filters,
+        options = IterateOptions(
             page_size=page_size,
             concurrency=concurrency,
             max_items=max_items,
             max_rate=max_rate,
             consistent=consistent,
         )
+        return self._engine.iterate(_list_training_jobs, filters, options)
 
     def iterate_pages(
         self,
         *,
-        page_size: int = 100,
-        concurrency: int = DEFAULT_CONCURRENCY,
+        page_size: int | None = None,
+        concurrency: int = 8,
         max_items: int | None = None,
         max_rate: float | None = None,
         consistent: bool = False,
         **filters: Unpack[ListTrainingJobsFilters],
     ) -> Generator[Page[TrainingJobBasicInfo], None, None]:
-        """List training tasks: every page with its request ID, lazily.
+        """List training tasks: yield every page, fetching pages ahead of the reader.
 
-        Fetches pages of `page_size` items ahead of the reader, at most `concurrency` at a time and at most
-        `max_rate` requests a second, and stops after `max_items` items. An error surfaces at its place, after
-        everything before it.
+        An error surfaces at its place, after everything before it.
 
-        Without `consistent`, an item can be missed or come twice where the list changes meanwhile. With it, every
-        item that exists and passes all filters at every moment of the walk comes exactly once, any other at most
-        once. That walk is sequential, orders by the time of creation, and raises `errors.ListChangedError` where the
-        server does not keep an order that allows it.
-
-        The filters are those of `list`.
+        Args:
+            page_size: Items on a page.
+            concurrency: Requests in flight.
+            max_items: Stop after.
+            max_rate: Requests a second.
+            consistent: Lose nothing.
+            **filters: those of `list`.
         """
-        return self._engine.iterate_pages(
-            _list_training_jobs,
-            filters,
+        options = IterateOptions(
             page_size=page_size,
             concurrency=concurrency,
             max_items=max_items,
             max_rate=max_rate,
             consistent=consistent,
         )
+        return self._engine.iterate_pages(_list_training_jobs, filters, options)
 
     def find(self, job_id: str) -> TrainingJobBasicInfo | None:
-        """Find one item by its ID. Returns None where the list has none with it."""
+        """Return the item with this ID, or None where the list has none."""
         return self._engine.find(_list_training_jobs, "job_id", job_id)
 
     def wait(
@@ -166,22 +161,33 @@ class TrainingJobs:
         job_id: str,
         timeout: float,
         *,
-        poll: float = DEFAULT_POLL,
+        poll: float = 5.0,
         on_change: Callable[[TrainingJobBasicInfo], object] | None = None,
         until: Collection[str] | None = None,
     ) -> TrainingJobBasicInfo:
-        """Wait until an item is at rest, or in one of the states `until`, and return it.
+        """Poll an item until nothing more happens to it by itself, or until it is in one of the states `until`.
 
-        At rest is what the contract's `x-states` says; a state that it does not know is not. Asks again after `poll`
-        seconds, then after growing, jittered pauses. Calls `on_change` with the item first seen, and whenever its
-        state has changed. Errors that may pass are waited out.
+        The contract's `x-states` says in which states an item rests; an unknown state is not one of them. Pauses
+        grow and are jittered. Transient errors are waited out.
 
-        Raises `errors.WaitTimeoutError` with the item last seen after `timeout` seconds, `errors.JobNotFoundError`
-        where there is no such item.
+        Args:
+            job_id: ID of the item.
+            timeout: Seconds.
+            poll: Seconds.
+            on_change: Called.
+            until: States.
+
+        Raises:
+            errors.WaitTimeoutError: the timeout is over; the error carries the item last seen.
+            errors.JobNotFoundError: there is no such item.
         """
-        return self._engine.wait(
-            _list_training_jobs, "job_id", job_id, timeout=timeout, poll=poll, on_change=on_change, until=until
+        options = WaitOptions(
+            timeout=timeout,
+            poll=poll,
+            on_change=on_change,
+            until=until,
         )
+        return self._engine.wait(_list_training_jobs, "job_id", job_id, options)
 
 
 class AsyncTrainingJobs:
@@ -193,101 +199,95 @@ class AsyncTrainingJobs:
     async def list(self, **arguments: Unpack[ListTrainingJobsArguments]) -> ListTrainingJobsResponse:
         """List training tasks: one request.
 
-        Returns one page of the training tasks of a project that pass every filter given, and how many there
-        are in all. The order is stated only when `sort_key` is given.
+        Returns one page of the training tasks of a project that pass every filter given, and how many there are
+        in all. The order is stated only when `sort_key` is given.
 
-        Keyword arguments:
+        Args:
             offset: Number of tasks to skip, counted from 0.
             limit: Number of tasks on a page.
-            sort_key: Property to order by. The page supports only `create_time`; newer servers know more, so
-                    that the set is open.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing
-                    certain.
+            sort_key: Property to order by. The page supports only `create_time`; newer servers know more, so that
+                the set is open.
+            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
             state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                    commas. States that are not listed may be asked for.
+                commas. States that are not listed may be asked for.
             query_project_id: Tenant to query, as the page says without telling whether it names a project or an
-                    account, or how it relates to the project of the path.
+                account, or how it relates to the project of the path.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that carry this tag. One whole tag is compared (decided; the page does not say).
             job_id: Keep the task with this ID.
             name: Keep tasks whose model has this name. The page does not say whether part of a name is enough.
             model_resolution: Keep tasks whose model has this resolution.
             x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates. No
-                    Chinese characters (decided: visible ASCII characters, blanks only inside).
-
+                Chinese characters (decided: visible ASCII characters, blanks only inside).
         """
         return await self._engine.call(_list_training_jobs, arguments)
 
     def iterate(
         self,
         *,
-        page_size: int = 100,
-        concurrency: int = DEFAULT_CONCURRENCY,
+        page_size: int | None = None,
+        concurrency: int = 8,
         max_items: int | None = None,
         max_rate: float | None = None,
         consistent: bool = False,
         **filters: Unpack[ListTrainingJobsFilters],
     ) -> AsyncGenerator[TrainingJobBasicInfo, None]:
-        """List training tasks: every item, lazily.
+        """List training tasks: yield every item, fetching pages ahead of the reader.
 
-        Fetches pages of `page_size` items ahead of the reader, at most `concurrency` at a time and at most
-        `max_rate` requests a second, and stops after `max_items` items. An error surfaces at its place, after
-        everything before it.
+        An error surfaces at its place, after everything before it.
 
-        Without `consistent`, an item can be missed or come twice where the list changes meanwhile. With it, every
-        item that exists and passes all filters at every moment of the walk comes exactly once, any other at most
-        once. That walk is sequential, orders by the time of creation, and raises `errors.ListChangedError` where the
-        server does not keep an order that allows it.
-
-        The filters are those of `list`.
+        Args:
+            page_size: Items on a page.
+            concurrency: Requests in flight.
+            max_items: Stop after.
+            max_rate: Requests a second.
+            consistent: Lose nothing.
+            **filters: those of `list`.
         """
-        return self._engine.iterate(
-            _list_training_jobs,
-            filters,
+        options = IterateOptions(
             page_size=page_size,
             concurrency=concurrency,
             max_items=max_items,
             max_rate=max_rate,
             consistent=consistent,
         )
+        return self._engine.iterate(_list_training_jobs, filters, options)
 
     def iterate_pages(
         self,
         *,
-        page_size: int = 100,
-        concurrency: int = DEFAULT_CONCURRENCY,
+        page_size: int | None = None,
+        concurrency: int = 8,
         max_items: int | None = None,
         max_rate: float | None = None,
         consistent: bool = False,
         **filters: Unpack[ListTrainingJobsFilters],
     ) -> AsyncGenerator[Page[TrainingJobBasicInfo], None]:
-        """List training tasks: every page with its request ID, lazily.
+        """List training tasks: yield every page, fetching pages ahead of the reader.
 
-        Fetches pages of `page_size` items ahead of the reader, at most `concurrency` at a time and at most
-        `max_rate` requests a second, and stops after `max_items` items. An error surfaces at its place, after
-        everything before it.
+        An error surfaces at its place, after everything before it.
 
-        Without `consistent`, an item can be missed or come twice where the list changes meanwhile. With it, every
-        item that exists and passes all filters at every moment of the walk comes exactly once, any other at most
-        once. That walk is sequential, orders by the time of creation, and raises `errors.ListChangedError` where the
-        server does not keep an order that allows it.
-
-        The filters are those of `list`.
+        Args:
+            page_size: Items on a page.
+            concurrency: Requests in flight.
+            max_items: Stop after.
+            max_rate: Requests a second.
+            consistent: Lose nothing.
+            **filters: those of `list`.
         """
-        return self._engine.iterate_pages(
-            _list_training_jobs,
-            filters,
+        options = IterateOptions(
             page_size=page_size,
             concurrency=concurrency,
             max_items=max_items,
             max_rate=max_rate,
             consistent=consistent,
         )
+        return self._engine.iterate_pages(_list_training_jobs, filters, options)
 
     async def find(self, job_id: str) -> TrainingJobBasicInfo | None:
-        """Find one item by its ID. Returns None where the list has none with it."""
+        """Return the item with this ID, or None where the list has none."""
         return await self._engine.find(_list_training_jobs, "job_id", job_id)
 
     async def wait(
@@ -295,19 +295,30 @@ class AsyncTrainingJobs:
         job_id: str,
         timeout: float,
         *,
-        poll: float = DEFAULT_POLL,
+        poll: float = 5.0,
         on_change: Callable[[TrainingJobBasicInfo], object] | None = None,
         until: Collection[str] | None = None,
     ) -> TrainingJobBasicInfo:
-        """Wait until an item is at rest, or in one of the states `until`, and return it.
+        """Poll an item until nothing more happens to it by itself, or until it is in one of the states `until`.
 
-        At rest is what the contract's `x-states` says; a state that it does not know is not. Asks again after `poll`
-        seconds, then after growing, jittered pauses. Calls `on_change` with the item first seen, and whenever its
-        state has changed. Errors that may pass are waited out.
+        The contract's `x-states` says in which states an item rests; an unknown state is not one of them. Pauses
+        grow and are jittered. Transient errors are waited out.
 
-        Raises `errors.WaitTimeoutError` with the item last seen after `timeout` seconds, `errors.JobNotFoundError`
-        where there is no such item.
+        Args:
+            job_id: ID of the item.
+            timeout: Seconds.
+            poll: Seconds.
+            on_change: Called.
+            until: States.
+
+        Raises:
+            errors.WaitTimeoutError: the timeout is over; the error carries the item last seen.
+            errors.JobNotFoundError: there is no such item.
         """
-        return await self._engine.wait(
-            _list_training_jobs, "job_id", job_id, timeout=timeout, poll=poll, on_change=on_change, until=until
+        options = WaitOptions(
+            timeout=timeout,
+            poll=poll,
+            on_change=on_change,
+            until=until,
         )
+        return await self._engine.wait(_list_training_jobs, "job_id", job_id, options)

@@ -14,7 +14,7 @@ from ...models.service_error import ServiceError
 from ...models.sort_direction import SortDirection
 from ...models.training_job_sort_key import TrainingJobSortKey
 from ...models.training_job_state import TrainingJobState
-from ...types import UNSET, Response, Unset
+from ...types import UNSET, Response, Unset, read_json
 
 
 def _get_kwargs(
@@ -49,14 +49,14 @@ def _get_kwargs(
     if isinstance(sort_key, Unset):
         json_sort_key = UNSET
     elif isinstance(sort_key, TrainingJobSortKey):
-        json_sort_key = sort_key.value
+        json_sort_key = str(sort_key)
     else:
         json_sort_key = sort_key
     params["sort_key"] = json_sort_key
 
     json_sort_dir: str | Unset = UNSET
     if not isinstance(sort_dir, Unset):
-        json_sort_dir = sort_dir.value
+        json_sort_dir = str(sort_dir)
 
     params["sort_dir"] = json_sort_dir
 
@@ -92,7 +92,7 @@ def _get_kwargs(
     if isinstance(model_resolution, Unset):
         json_model_resolution = UNSET
     elif isinstance(model_resolution, ModelResolution):
-        json_model_resolution = model_resolution.value
+        json_model_resolution = str(model_resolution)
     else:
         json_model_resolution = model_resolution
     params["model_resolution"] = json_model_resolution
@@ -115,37 +115,37 @@ def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
 ) -> GatewayError | ListTrainingJobsResponse | ServiceError | None:
     if response.status_code == 200:
-        response_200 = ListTrainingJobsResponse.from_dict(response.json())
+        response_200 = ListTrainingJobsResponse.from_dict(read_json(response))
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = ServiceError.from_dict(response.json())
+        response_400 = ServiceError.from_dict(read_json(response))
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = GatewayError.from_dict(response.json())
+        response_401 = GatewayError.from_dict(read_json(response))
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = GatewayError.from_dict(response.json())
+        response_403 = GatewayError.from_dict(read_json(response))
 
         return response_403
 
     if response.status_code == 404:
-        response_404 = GatewayError.from_dict(response.json())
+        response_404 = GatewayError.from_dict(read_json(response))
 
         return response_404
 
     if response.status_code == 429:
-        response_429 = GatewayError.from_dict(response.json())
+        response_429 = GatewayError.from_dict(read_json(response))
 
         return response_429
 
     if response.status_code == 500:
-        response_500 = ServiceError.from_dict(response.json())
+        response_500 = ServiceError.from_dict(read_json(response))
 
         return response_500
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from metastudio.contract.document import join
+from metastudio.contract.json_pointer import join
 from metastudio.tester.http_client import Answer
 from metastudio.tester.operation_under_test import Schemas, Subject
 from metastudio.tester.values import instant

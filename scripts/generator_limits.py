@@ -1,28 +1,31 @@
-"""What openapi-python-client 0.29 would drop, rename or get wrong, found before it runs: it often says nothing.
+"""Finds what openapi-python-client 0.29 would drop, rename or get wrong, mostly without a word.
 
-Each case was run; docs/spec-authoring.md tells what became of it.
+Each case was run; docs/spec-authoring.md says what came of it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 from metastudio.contract.compiler import operations, parameters, plain
-from metastudio.contract.document import Document, join
+from metastudio.contract.document import Document
+from metastudio.contract.json_pointer import join
 from metastudio.contract.naming import python_name
+from metastudio.lists.options import IterateOptions
 
-# Names that the generated code needs for itself: an argument or attribute called so is renamed, or overwritten.
+# Names that the generated code uses itself. It would rename or overwrite an argument or attribute of the same name.
 _IN_FUNCTIONS = frozenset({"client", "url", "headers", "params", "cookies", "body", "quote"})
 _IN_MODELS = frozenset(
     {"additional_properties", "additional_keys", "to_dict", "from_dict", "src_dict", "field_dict", "cls", "d"}
 )
-# How `iterate` goes through a list (templates/engine.py, IterateOptions); its filters stand beside these.
-_OF_ITERATE = frozenset({"page_size", "concurrency", "max_items", "max_rate", "consistent"})
+# The options of `iterate`, which takes the filters of a list beside them.
+_ITERATE_OPTIONS = frozenset(each.name for each in dataclasses.fields(IterateOptions))
 
 
 def check_generator(document: Document) -> None:
-    """Raise ContractError for the first thing that the generator would not make as it stands."""
+    """Raise ContractError for the first thing that the generator cannot make as it stands."""
     for pointer, operation in operations(document):
         _check_parameters(document, pointer, operation)
     named = [f"/components/schemas{join([name])}" for name in document.at("/components/schemas") or {}]
@@ -31,7 +34,7 @@ def check_generator(document: Document) -> None:
 
 
 def _inline(node: Any, pointer: str = "") -> Iterator[str]:
-    """The pointers of the schemas of parameters, headers, bodies and answers."""
+    """The pointers of the schemas of parameters, headers, bodies and responses."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key == "schema":
@@ -45,12 +48,14 @@ def _inline(node: Any, pointer: str = "") -> Iterator[str]:
 
 def _check_parameters(document: Document, pointer: str, operation: dict[str, Any]) -> None:
     paging = operation.get("x-list", {}).get("page", {})
-    options = _OF_ITERATE if paging else frozenset[str]()
+    options = _ITERATE_OPTIONS if paging else frozenset[str]()
     places: dict[str, tuple[str, str]] = {}
     for at, parameter in parameters(document, pointer):
         name, where = parameter["name"], parameter["in"]
         if "schema" not in parameter:
-            raise document.error(at, f"the generator drops {name}: a parameter needs a schema, content is not read")
+            raise document.error(
+                at, f"the generator drops {name}: a parameter needs a schema, because it does not read content"
+            )
         schema = plain(document, f"{at}/schema")
         if where == "header" and (schema.get("type") == "array" or schema.get("format") == "date-time"):
             message = f"the generator drops an operation whose header {name} is a time or a list; use text"
@@ -61,18 +66,18 @@ def _check_parameters(document: Document, pointer: str, operation: dict[str, Any
             raise document.error(f"{at}/name", f"{name} is a name that the generated code uses itself; choose another")
         if own in places:
             line, _ = document.position(places[own][1])
-            message = f"{name} and {places[own][0]} (line {line}) would both be the argument {own}; rename one"
+            message = f"{name} and {places[own][0]} (line {line}) would both become the argument {own}; rename one"
             raise document.error(f"{at}/name", message)
         places[own] = name, at
 
 
 def _check_schema(document: Document, pointer: str) -> None:
-    """Check what is written at this place and below; references are checked where they lead."""
+    """Check a schema and those inside it. References are checked where they lead."""
     schema = document.at(pointer)
     if not isinstance(schema, dict) or "$ref" in schema:
         return
     if schema.get("type") == "array" and "items" not in schema:
-        raise document.error(pointer, "an array needs items: say what is in it")
+        raise document.error(pointer, "an array needs items: state what it holds")
     kinds = {type(value) for value in schema.get("enum", []) if value is not None}
     if len(kinds) > 1:
         raise document.error(f"{pointer}/enum", "the values of an enum are all text or all numbers")

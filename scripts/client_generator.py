@@ -1,0 +1,193 @@
+"""Renders the client package from a checked contract: openapi-python-client with our template overrides.
+
+The overrides in templates/ include the stock template and change a few lines of it. They get three things that the
+generator does not give them: the stock templates under `stock/`, values of the contract that its parser drops, and the
+filter `replace_once`, which stops the generation where the stock text is no longer what an override expects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader, pass_context
+from jinja2.runtime import Context
+from metastudio.contract import ContractError, Document, compile_contract
+from metastudio.contract.compiler import Contract
+from metastudio.contract.json_pointer import join
+from metastudio.contract.naming import method_suffix, python_name
+from metastudio.contract.operation import Operation
+from metastudio.lists.options import IterateOptions, WaitOptions
+from openapi_python_client import Config, GeneratorData, MetaType, Project
+from openapi_python_client.config import ConfigFile
+from openapi_python_client.parser.errors import GeneratorError
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = ROOT / "templates"
+SETTINGS = ["project_id"]
+"""Path parameters that the client fills from its settings."""
+
+
+def generate(document: Document, fresh: Path) -> None:
+    """Generate the whole package into the new folder `fresh`.
+
+    Raises:
+        ContractError: the generator cannot make something, or a stock template has changed under an override.
+    """
+    contract = compile_contract(document)
+    config = Config.from_sources(
+        ConfigFile.load_from_path(TEMPLATES / "config.yaml"),
+        MetaType.NONE,
+        document_source=document.path,
+        file_encoding="utf-8",
+        overwrite=False,
+        output_path=fresh,
+    )
+    data = GeneratorData.from_dict(deepcopy(document.data), config=config)
+    if isinstance(data, GeneratorError):
+        raise _refused(document, [data])
+    project = Project(openapi=data, config=config, custom_template_path=TEMPLATES)
+    stock = PackageLoader("openapi_python_client")
+    project.env.loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"stock": stock}), stock])
+    project.env.filters["replace_once"] = _replace_once
+    project.env.globals.update(_template_values(document, contract))
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints the path of the folder
+        errors = project.build()
+    if errors:
+        raise _refused(document, errors)
+    (fresh / "contract.py").write_text(_constants(contract), encoding="utf-8")
+    shutil.copy(document.path, fresh / "openapi.yaml")
+    (fresh / "py.typed").touch()
+    _format(fresh)
+
+
+@pass_context
+def _replace_once(context: Context, text: str, old: str, new: str, times: int = 1) -> str:
+    """Replace `old`, which must occur exactly `times` times in the stock text."""
+    if (found := text.count(old)) != times:
+        raise ContractError(
+            f"templates/{context.name} replaces {old.strip()!r} in the generator's stock template, "
+            f"which holds it {found} times, not {times}. The stock template has changed; adapt the override"
+        )
+    return text.replace(old, new)
+
+
+def _refused(document: Document, errors: Sequence[GeneratorError]) -> ContractError:
+    text = "\n".join(part for each in errors for part in (each.header, each.detail) if part)
+    return document.error(_place(text), f"the generator cannot make this:\n{text}")
+
+
+def _place(text: str) -> str:
+    """The pointer of what the generator's message names: a schema, which is the cause of the rest, or an operation."""
+    if schema := re.search(r"schema (/components/schemas/[\w.-]+)", text):
+        return schema[1]
+    operation = re.search(r"parsing ([A-Z]+) (/\S*) within", text)
+    return join(["paths", operation[2], operation[1].lower()]) if operation else ""
+
+
+def _constants(contract: Contract) -> str:
+    operations = contract.operations
+    return "\n".join(
+        (
+            '"""The contract as typed constants, for code that interprets it."""',
+            "from metastudio.contract.operation import Filter, ListRules, Operation, Order, Parameter, ServerUrl, State",
+            "from metastudio.contract.structure import JsonArray, JsonObject",
+            f"TITLE = {contract.title!r}",
+            f"VERSION = {contract.version!r}",
+            f"SERVER = {contract.server!r}",
+            *(f"{_constant(name)} = {operation!r}" for name, operation in operations.items()),
+            f"OPERATIONS = {{{', '.join(f'{name!r}: {_constant(name)}' for name in operations)}}}",
+            "",
+        )
+    )
+
+
+def _constant(operation_id: str) -> str:
+    return operation_id.upper()
+
+
+class OptionParameter(NamedTuple):
+    """A keyword parameter of `iterate` or `wait`. `default` is its source text, None where it must be given."""
+
+    name: str
+    annotation: str
+    default: str | None
+    text: str
+
+
+def _option_parameters(options: type[Any]) -> list[OptionParameter]:
+    return [
+        OptionParameter(
+            each.name,
+            str(each.type),
+            None if each.default is dataclasses.MISSING else repr(each.default),
+            each.metadata["doc"],
+        )
+        for each in dataclasses.fields(options)
+    ]
+
+
+def _template_values(document: Document, contract: Contract) -> dict[str, Any]:
+    operations = contract.operations.values()
+    schemas = document.at("/components/schemas") or {}
+    return {
+        "joined_parameters": {each.name for op in operations for each in op.parameters.values() if each.joined},
+        "enum_descriptions": {name: raw.get("description", "") for name, raw in schemas.items() if "enum" in raw},
+        # Properties that are equal in all items of a list: those of its scope.
+        "shared_properties": {
+            op.item_class: sorted({pointer[1:] for pointer in op.list_rules.scope.values()})
+            for op in operations
+            if op.list_rules and op.item_class
+        },
+        "methods": {op.id: _methods(op) for op in operations},
+        "iterate_options": _option_parameters(IterateOptions),
+        "wait_options": _option_parameters(WaitOptions),
+    }
+
+
+def _methods(operation: Operation) -> dict[str, Any]:
+    """What endpoint_init.py.jinja needs to write the methods of an operation."""
+    rules = operation.list_rules
+    suffix = method_suffix(operation.id, operation.tag)
+    own_path = [each for each in operation.parameters.values() if each.location == "path" and each.name not in SETTINGS]
+    identity = [
+        python_name(name)
+        for name, each in (rules.filters.items() if rules else ())
+        if rules and each.property == rules.identity and each.op == "eq" and not own_path
+    ]
+    return {
+        "constant": _constant(operation.id),
+        "method": operation.id.removesuffix("_" + operation.tag),
+        "iterate": f"iterate{suffix}",
+        "find": f"find{suffix}",
+        "wait": f"wait{suffix}",
+        "list": rules is not None,
+        "settings": SETTINGS,
+        "paging": [rules.offset, rules.limit] if rules else [],
+        "identity": identity[0] if identity else "",
+        "states": bool(operation.states),
+        "response": operation.response_class or "Any",
+        "item": operation.item_class or "Any",
+        "classes": [each for each in (operation.response_class, operation.item_class) if each],
+        "summary": operation.summary or operation.id,
+        "description": operation.description,
+        "texts": {each.name: each.description or each.name for each in operation.parameters.values()},
+    }
+
+
+def _format(folder: Path) -> None:
+    ruff = [sys.executable, "-m", "ruff"]
+    settings = ["--isolated", "--no-cache", "--line-length", "120", str(folder)]
+    for command in (["check", "--fix-only", "--select=F401,I"], ["format"]):
+        done = subprocess.run([*ruff, *command, *settings], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ContractError(f"ruff {command[0]} failed on the generated code:\n{done.stdout}{done.stderr}")
