@@ -60,7 +60,8 @@ def main() -> None:
 def _measure(checkout: Path, name: str) -> list[tuple[str, str, list[float]]]:
     command = [sys.executable, "-c", _PROGRAM, name]
     done = subprocess.run(command, cwd=checkout, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout)
+    rows: list[tuple[str, str, list[float]]] = json.loads(done.stdout)
+    return rows
 
 
 def _cells(unit: str, before: list[float], after: list[float]) -> list[str]:

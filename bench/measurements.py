@@ -40,9 +40,10 @@ def imports(prepared: Prepared, urls: Urls) -> list[BenchmarkRow]:
     interleave(1, measure)  # writes the bytecode
     taken = interleave(12, measure)
     goals = {"cpu": [Goal(0.30), Goal(1.25, "alone")]}
+    beside = {"ours": "ours_cli", "alone": "alone_cli"}
     return [
         *rows("import", taken, CPU_MS | WALL_MS, net_of="nothing", goals=goals),
-        *rows("import beside the command line", taken, CPU_MS, net_of="nothing", ours="ours_cli", alone="alone_cli"),
+        *rows("import beside the command line", taken, CPU_MS, net_of="nothing", names=beside),
     ]
 
 
@@ -55,7 +56,7 @@ def first_call(prepared: Prepared, urls: Urls) -> list[BenchmarkRow]:
     goals = {"wall": [Goal(0.38), Goal(1.20, "alone")]}
     return [
         *rows("first https call of a process", taken, CPU_MS | WALL_MS, goals=goals),
-        *rows("the same, asyncio", taken, WALL_MS, **_ASYNC),
+        *rows("the same, asyncio", taken, WALL_MS, names=_ASYNC),
     ]
 
 
@@ -73,7 +74,7 @@ def calls(prepared: Prepared, urls: Urls) -> list[BenchmarkRow]:
             taken = interleave(15, measure)
             title = f"a signed call, page of {limit}"
             found += rows(title, taken, CPU_US | WALL_US, goals={"cpu": goals})
-            found += rows(f"{title}, asyncio", taken, CPU_US, **_ASYNC)
+            found += rows(f"{title}, asyncio", taken, CPU_US, names=_ASYNC)
     return found
 
 
@@ -118,8 +119,8 @@ def listing(prepared: Prepared, urls: Urls) -> list[BenchmarkRow]:
             names = {name: f"{name} {count}" for name in everyone}
             asyncio_names = names | {"ours": names["ours_async"], "alone": ""}
             limits = goals if count == 16 else {}
-            found += rows(f"{title}, {in_flight}", taken, quantities, goals=limits, **names)
-            found += rows(f"{title}, {in_flight}, asyncio", taken, quantities, goals=limits, **asyncio_names)
+            found += rows(f"{title}, {in_flight}", taken, quantities, goals=limits, names=names)
+            found += rows(f"{title}, {in_flight}, asyncio", taken, quantities, goals=limits, names=asyncio_names)
     return found
 
 
@@ -137,7 +138,7 @@ def memory(prepared: Prepared, urls: Urls) -> list[BenchmarkRow]:
     return [
         *rows("memory of a job held", held, {"bytes": ("B", 1.0)}, goals={"bytes": [Goal(0.75)]}),
         *rows("growth while iterating 100,000 jobs", grown, growth, goals=goals),
-        *rows("the same, asyncio", grown, growth, goals=goals, ours="ours_async"),
+        *rows("the same, asyncio", grown, growth, goals=goals, names={"ours": "ours_async"}),
     ]
 
 

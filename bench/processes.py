@@ -29,14 +29,15 @@ class JsonProcess:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args} ended; see its error above")
+            raise RuntimeError(f"{self._process.args!r} ended; see its error above")
         return json.loads(line)
 
     def ask(self, name: str, **arguments: object) -> dict[str, float]:
         assert self._process.stdin
         self._process.stdin.write(json.dumps([name, arguments]) + "\n")
         self._process.stdin.flush()
-        return self.read()
+        result: dict[str, float] = self.read()
+        return result
 
     def close(self) -> None:
         self._process.communicate(timeout=30)

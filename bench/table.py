@@ -58,7 +58,7 @@ def rows(
     *,
     goals: Mapping[str, Sequence[Goal]] | None = None,
     net_of: str | None = None,
-    **names: str,
+    names: Mapping[str, str] | None = None,
 ) -> list[BenchmarkRow]:
     """Make one row for each quantity.
 
@@ -68,15 +68,16 @@ def rows(
         quantities: For each quantity, its unit and the factor from seconds or bytes to that unit.
         goals: Goals by quantity.
         net_of: Name of the samples whose median is subtracted from all others.
-        names: For a column, the name of its samples; the name of the column by default.
+        names: Names of the samples of some columns, if they are not the names of the columns.
     """
+    keys = {column: (names or {}).get(column, column) for column in COLUMNS}
     made: list[BenchmarkRow] = []
     for quantity, (unit, scale) in quantities.items():
         base = statistics.median(each[quantity] for each in samples[net_of]) if net_of else 0.0
         values = {
-            column: [(each[quantity] - base) * scale for each in samples[names.get(column, column)]]
-            for column in COLUMNS
-            if names.get(column, column) in samples
+            column: [(each[quantity] - base) * scale for each in samples[key]]
+            for column, key in keys.items()
+            if key in samples
         }
         title = f"{what}, {'CPU' if quantity == 'cpu' else quantity}" if len(quantities) > 1 else what
         made.append(BenchmarkRow(title, unit, values.pop("ours"), values, (goals or {}).get(quantity, ())))
