@@ -1,8 +1,8 @@
-"""What the measurements need, made once below .cache/bench: nothing outside the project is touched.
+"""Make the files that the measurements need, below .cache/bench.
 
-A peer is measured with its own dependencies only, for what else is installed changes the figures: httpx, for one,
-imports its command line wherever click, rich and pygments are there. So each gets a folder of links to what its
-distribution requires, and runs with that folder instead of site-packages.
+Each client is measured with its own dependencies only, because other installed packages change the figures: httpx
+imports its command line if click, rich and pygments are installed. So each client runs with a directory of links to
+its dependencies instead of site-packages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,14 @@ VENDOR = "huaweicloudsdkmetastudio"
 
 @dataclass(frozen=True)
 class Prepared:
-    """Files and folders: `sites` by peer, the jobs served, the server's certificate, and CAs that vouch for it."""
+    """Files that the measurements need.
+
+    Attributes:
+        sites: The site directory of each client, by name.
+        jobs: JSON file of the example jobs that the server serves.
+        certificate: PEM file with the server's certificate and private key.
+        ca: PEM file of CA certificates, the server's among them.
+    """
 
     sites: dict[str, Path]
     jobs: Path
@@ -40,30 +47,32 @@ class Prepared:
 
 
 def prepare() -> Prepared:
-    """Make everything that is missing."""
+    """Make the files. The generated client is kept from earlier runs, the rest is made again."""
     CACHE.mkdir(parents=True, exist_ok=True)
     for old in CACHE.glob("site-*"):
         shutil.rmtree(old)
     own = [ROOT / "overlays" / "metastudio", ROOT / "generated" / "metastudio_client"]
-    requirements = ["httpx", "attrs"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     own_requirements = [Requirement(each).name for each in project["dependencies"]]
     ours = _site("ours", own_requirements, own)
+    alone = _site("alone", ["httpx"], [])
+    command_line = ["click", "rich", "pygments"]
     sites = {
         "ours": ours,
         "ours_async": ours,
-        "plain": _site("plain", requirements, [*own, _plain()]),
+        "ours_cli": _site("ours_cli", [*own_requirements, *command_line], own),
+        "plain": _site("plain", ["httpx", "attrs"], [*own, _plain()]),
         "vendor": _site("vendor", [VENDOR], []),
-        "alone": _site("alone", requirements, []),
+        "alone": alone,
+        "alone_async": alone,
+        "alone_cli": _site("alone_cli", ["httpx", *command_line], []),
         "bare": _site("bare", [], []),
-        # As it is where the client is installed with its command line.
-        "ours_cli": _site("ours_cli", [*own_requirements, "click", "rich", "pygments"], own),
     }
     return Prepared(sites, _jobs(), *_certificate())
 
 
 def _site(name: str, requirements: list[str], packages: list[Path]) -> Path:
-    """A folder of links to what the distributions need, and to packages."""
+    """Make a directory of links to the requirements, to all that they require, and to `packages`."""
     folder = CACHE / f"site-{name}"
     folder.mkdir()
     for distribution in _closure(requirements):
@@ -89,7 +98,7 @@ def _closure(requirements: list[str]) -> list[importlib.metadata.Distribution]:
 
 
 def _plain() -> Path:
-    """Stock output of the generator for our contract, without our templates and settings."""
+    """Generate a client from our contract with the stock templates and settings."""
     contract = ROOT / "openapi.yaml"
     key = hashlib.sha256(contract.read_bytes()).hexdigest()[:16]
     folder = CACHE / f"plain-{importlib.metadata.version('openapi-python-client')}-{key}" / "plain_client"
@@ -108,7 +117,7 @@ def _plain() -> Path:
 
 
 def _jobs() -> Path:
-    """The example jobs of the contract."""
+    """Write the example jobs of the contract to a file."""
     document = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
     examples = document["components"]["examples"].values()
     pages = [each["value"] for each in examples if "jobs" in each["value"]]
@@ -118,7 +127,7 @@ def _jobs() -> Path:
 
 
 def _certificate() -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1, and the usual CAs with its own among them: a trust store of the usual size."""
+    """Make a certificate for 127.0.0.1, and a trust store of the usual size: the CAs of certifi and its own."""
     server, ca = CACHE / "server.pem", CACHE / "ca.pem"
     authority = trustme.CA()
     server.write_bytes(authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes())

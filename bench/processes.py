@@ -1,4 +1,4 @@
-"""The processes of a run: the server, workers with a peer in each, and those that are measured from start to end."""
+"""The processes of a run: the server, one worker for each client, and processes measured from start to end."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 from bench.prepare import ROOT, Prepared
 
-# Isolated: neither the environment nor site-packages says what is imported.
+# Isolated, so that neither the environment nor site-packages decides what is imported.
 PYTHON = [sys.executable, "-I", "-S"]
 FOLDER = ROOT / "bench"
 
 
-class Line:
-    """A process that is talked to in lines of JSON, and ends when its standard input does."""
+class JsonProcess:
+    """A child process that exchanges lines of JSON and ends when its standard input is closed."""
 
     def __init__(self, *arguments: object) -> None:
         command = [*PYTHON, *map(str, arguments)]
@@ -29,14 +29,15 @@ class Line:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args} ended; its error is above")
+            raise RuntimeError(f"{self._process.args!r} ended; see its error above")
         return json.loads(line)
 
     def ask(self, name: str, **arguments: object) -> dict[str, float]:
         assert self._process.stdin
         self._process.stdin.write(json.dumps([name, arguments]) + "\n")
         self._process.stdin.flush()
-        return self.read()
+        result: dict[str, float] = self.read()
+        return result
 
     def close(self) -> None:
         self._process.communicate(timeout=30)
@@ -44,8 +45,8 @@ class Line:
 
 @contextmanager
 def server(prepared: Prepared, latencies: list[float]) -> Generator[dict[str, str]]:
-    """The server, as the URL of each of its ports."""
-    process = Line(FOLDER / "server.py", prepared.jobs, prepared.certificate, *latencies)
+    """Run the server. Yields the URL of each of its ports by name."""
+    process = JsonProcess(FOLDER / "server.py", prepared.jobs, prepared.certificate, *latencies)
     try:
         ports = process.read().items()
         yield {name: f"{'https' if name == 'tls' else 'http'}://127.0.0.1:{port}" for name, port in ports}
@@ -54,12 +55,12 @@ def server(prepared: Prepared, latencies: list[float]) -> Generator[dict[str, st
 
 
 @contextmanager
-def workers(prepared: Prepared, url: str, *peers: str) -> Generator[dict[str, Line]]:
-    """A worker for each peer, connected to the server."""
+def workers(prepared: Prepared, url: str, *peers: str) -> Generator[dict[str, JsonProcess]]:
+    """Run one worker for each client, connected to the server at `url`."""
     with ExitStack() as stack:
-        found: dict[str, Line] = {}
+        found: dict[str, JsonProcess] = {}
         for peer in peers:
-            found[peer] = Line(FOLDER / "worker.py", prepared.sites[peer], peer, url)
+            found[peer] = JsonProcess(FOLDER / "worker.py", prepared.sites[peer], peer, url)
             stack.callback(found[peer].close)
         for worker in found.values():
             worker.read()
@@ -67,7 +68,11 @@ def workers(prepared: Prepared, url: str, *peers: str) -> Generator[dict[str, Li
 
 
 def run(site: object, code: str, *arguments: object) -> dict[str, float]:
-    """Seconds of CPU and wall that a fresh interpreter takes to run `code` with a site, from start to end."""
+    """Run `code` in a new interpreter whose only site directory is `site`.
+
+    Returns:
+        Seconds of CPU and wall time from the start of the process to its end.
+    """
     paths = f"import sys; sys.path[:0] = [{str(site)!r}, {str(FOLDER)!r}]\n"
     started = time.perf_counter()
     process = subprocess.Popen([*PYTHON, "-c", paths + code, *map(str, arguments)])

@@ -1,9 +1,10 @@
-"""A server of canned answers, so cheap that what is measured is the client. Run as a process of its own.
+"""A server of canned responses, cheap enough that the measurements are of the client. Runs as its own process.
 
     python server.py jobs.json cert.pem LATENCY...
 
-Reads JSON objects of jobs, answers any GET with the page that `offset` and `limit` say, and ignores everything else.
-Prints its ports as a JSON object and ends with its standard input. `many` serves ten times as many jobs as the others.
+Answers every GET with the page selected by `offset` and `limit`, made of the example jobs in the JSON file; ignores
+everything else in the request. Prints its ports as a JSON object: one for each latency in seconds, `tls` for https and
+`many` with 100,000 jobs instead of 10,000. Ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import json
 import re
 import ssl
 import sys
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 MANY = 100_000
@@ -22,40 +25,32 @@ _offset = re.compile(rb"[?&]offset=(\d+)").search
 _limit = re.compile(rb"[?&]limit=(\d+)").search
 
 
-class Pages:
-    """Whole HTTP answers by request line, each made once."""
+def responder(examples: list[dict[str, object]], count: int) -> Callable[[bytes], bytes]:
+    """Return a function from a request line to the whole HTTP response, which is made once for each line."""
+    all_jobs = [
+        json.dumps(examples[number % len(examples)] | {"job_id": f"{number:032x}", "name": f"Name {number}"})
+        for number in range(count)
+    ]
 
-    def __init__(self, examples: list[dict[str, object]], count: int) -> None:
-        self._count = count
-        self._jobs = [
-            json.dumps(examples[number % len(examples)] | {"job_id": f"{number:032x}", "name": f"Name {number}"})
-            for number in range(count)
-        ]
-        self._answers: dict[bytes, bytes] = {}
-
-    def answer(self, request_line: bytes) -> bytes:
-        """The answer to a request line."""
-        made = self._answers.get(request_line)
-        if made is None:
-            made = self._answers[request_line] = self._make(request_line)
-        return made
-
-    def _make(self, request_line: bytes) -> bytes:
+    @cache
+    def respond(request_line: bytes) -> bytes:
         offset, limit = _offset(request_line), _limit(request_line)
         first = int(offset[1]) if offset else 0
-        jobs = self._jobs[first : first + (int(limit[1]) if limit else 10)]
-        body = b'{"count": %d, "jobs": [%s]}' % (self._count, ", ".join(jobs).encode())
+        jobs = all_jobs[first : first + (int(limit[1]) if limit else 10)]
+        body = b'{"count": %d, "jobs": [%s]}' % (count, ", ".join(jobs).encode())
         return (
             b"HTTP/1.1 200 OK\r\nDate: Sat, 01 Nov 2025 00:00:00 GMT\r\nContent-Type: application/json\r\n"
             b"X-Request-Id: %032x\r\nContent-Length: %d\r\n\r\n" % (first, len(body))
         ) + body
 
+    return respond
 
-class Connection(asyncio.Protocol):
-    """Answers requests without a body, one after another, each after `latency` seconds."""
 
-    def __init__(self, pages: Pages, latency: float) -> None:
-        self._pages = pages
+class CannedHttpProtocol(asyncio.Protocol):
+    """Responds to requests without a body, one after another, each after `latency` seconds."""
+
+    def __init__(self, respond: Callable[[bytes], bytes], latency: float) -> None:
+        self._respond = respond
         self._latency = latency
         self._unread = b""
 
@@ -66,27 +61,27 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._unread += data
         if self._unread.endswith(b"\r\n\r\n"):
-            answer = self._pages.answer(self._unread[: self._unread.index(b"\r\n")])
+            response = self._respond(self._unread[: self._unread.index(b"\r\n")])
             self._unread = b""
             if self._latency:
-                asyncio.get_running_loop().call_later(self._latency, self._transport.write, answer)
+                asyncio.get_running_loop().call_later(self._latency, self._transport.write, response)
             else:
-                self._transport.write(answer)
+                self._transport.write(response)
 
 
 async def main(jobs: Path, certificate: Path, latencies: list[float]) -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input is closed."""
     loop = asyncio.get_running_loop()
     examples = json.loads(jobs.read_text())
-    some, many = Pages(examples, SOME), Pages(examples, MANY)
+    some, many = responder(examples, SOME), responder(examples, MANY)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     wanted = {"many": (many, 0.0, None), "tls": (some, 0.0, tls)}
     wanted |= {f"{latency:g}": (some, latency, None) for latency in latencies}
     ports: dict[str, int] = {}
-    for name, (pages, latency, context) in wanted.items():
+    for name, (respond, latency, context) in wanted.items():
         server = await loop.create_server(
-            lambda pages=pages, latency=latency: Connection(pages, latency), "127.0.0.1", 0, ssl=context, backlog=256
+            partial(CannedHttpProtocol, respond, latency), "127.0.0.1", 0, ssl=context, backlog=256
         )
         ports[name] = server.sockets[0].getsockname()[1]
     print(json.dumps(ports), flush=True)

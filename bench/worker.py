@@ -1,8 +1,8 @@
-"""A process with one peer in it, and only what that peer depends on. Obeys lines of JSON, answers with lines of JSON.
+"""A process with one client and only the packages that client depends on.
 
-    python -I -S worker.py SITE PEER URL [CA]
+    python -I -S worker.py SITE PEER URL
 
-A command is `[name of a function below, {arguments}]`.
+Reads commands, one line of JSON each: `[name of a function below, {arguments}]`. Writes each result as a line of JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ sys.path[:0] = [sys.argv[1], str(Path(__file__).parent)]
 
 
 def calls(peer: Any, count: int, limit: int) -> dict[str, float]:
-    """Seconds of CPU and wall for each of `count` calls, one after another, each for another page."""
+    """Measure seconds of CPU and wall time of one call: the mean of `count` consecutive calls for different pages."""
     offsets = [number * limit % 10_000 for number in range(count)]
     started = time.process_time(), time.perf_counter()
     peer.calls(offsets, limit)
@@ -28,15 +28,15 @@ def calls(peer: Any, count: int, limit: int) -> dict[str, float]:
 
 
 def everything(peer: Any, page_size: int, concurrency: int | None) -> dict[str, float]:
-    """Seconds of CPU and wall to get 10,000 jobs."""
+    """Measure seconds of CPU and wall time to read 10,000 jobs. A `concurrency` of None is the client's default."""
     started = time.process_time(), time.perf_counter()
-    peer.everything(page_size, concurrency, seen := Counter())
+    peer.everything(page_size, concurrency, seen := JobCounter())
     assert seen.jobs == 10_000, f"{seen.jobs} of 10,000 jobs"
     return _since(started, 1)
 
 
 def signing(peer: Any, count: int, how: str) -> dict[str, float]:
-    """Seconds of CPU and wall to sign one request."""
+    """Measure seconds of CPU and wall time to sign one request: the mean of `count`."""
     sign = _signer(peer, how)
     started = time.process_time(), time.perf_counter()
     for number in range(count):
@@ -51,14 +51,14 @@ def _signer(peer: Any, how: str) -> Callable[[int], object]:
 
 
 def capacity(peer: Any, count: int, limit: int) -> dict[str, float]:
-    """Seconds for each page with 16 bare connections."""
+    """Measure seconds for each page with 16 bare connections."""
     started = time.process_time(), time.perf_counter()
     peer.pages(limit, count, 16)
     return _since(started, count)
 
 
 def hold(peer: Any) -> dict[str, float]:
-    """Bytes that each of 100,000 jobs takes in memory."""
+    """Measure the bytes that one job takes in memory: the mean of 100,000."""
     peer.calls([0], 1000)
     before = _resident()
     held = peer.calls(range(0, 100_000, 1000), 1000, keep=True)
@@ -66,16 +66,16 @@ def hold(peer: Any) -> dict[str, float]:
 
 
 def growth(peer: Any, page_size: int) -> dict[str, float]:
-    """Bytes by which the process is larger, at most, while 100,000 jobs are iterated, than after one call."""
+    """Measure the bytes by which the process grows, at most, from one call to iterating 100,000 jobs."""
     peer.calls([0], page_size)
     before = _resident()
-    peer.everything(page_size, None, seen := Counter())
+    peer.everything(page_size, None, seen := JobCounter())
     assert seen.jobs == 100_000, f"{seen.jobs} of 100,000 jobs"
     return {"bytes": seen.most - before}
 
 
-class Counter:
-    """Called with each job; looks at the memory now and then."""
+class JobCounter:
+    """Counts jobs and records the largest size of the process, sampled every 10,000 jobs."""
 
     def __init__(self) -> None:
         self.jobs = 0
@@ -98,10 +98,10 @@ def _resident(*, collect: bool = True) -> int:
 
 
 def main() -> None:
-    """Make the peer and obey until standard input ends."""
+    """Connect the client and run commands until standard input is closed."""
     from importlib import import_module
 
-    peer = import_module(f"peers.{sys.argv[2]}").Peer(*sys.argv[3:])
+    peer = import_module(f"peers.{sys.argv[2]}").connect(*sys.argv[3:])
     print('"ready"', flush=True)
     for line in sys.stdin:
         name, arguments = json.loads(line)

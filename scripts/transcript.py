@@ -1,9 +1,9 @@
-"""Makes the sessions of docs/cli.md and the picture of the table from real runs against the sandbox.
+"""Record the terminal sessions in docs/cli.md and the picture of the table from real runs against the sandbox.
 
     .venv/bin/python scripts/transcript.py           writes docs/cli.md and docs/images/jobs.svg
-    .venv/bin/python scripts/transcript.py --check   writes nothing; fails when they are not what the command shows
+    .venv/bin/python scripts/transcript.py --check   writes nothing; fails if the files are out of date
 
-In a block ```console, each line that begins with `$ ` is run; what stands below it is replaced by what it shows.
+In a ```console block, each line that begins with `$ ` is run, and the lines below it are replaced by its output.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ COLUMNS = 100
 PICTURED = "metastudio jobs --limit 24"
 
 SERVING = "metastudio sandbox"
-"""This is ended by Ctrl-C once it serves."""
+"""This command is stopped with Ctrl-C as soon as it serves."""
 WATCHING = "metastudio watch 646682facddb4912976f19a4d61c6a91 efc5300ecdba4ea48d1ff13a9d907bc0"
 MOVES = (
     ("TRAINING for", "646682facddb4912976f19a4d61c6a91", "TRAIN_SUCCESS"),
     ("TRAIN_SUCCESS for", "efc5300ecdba4ea48d1ff13a9d907bc0", "MANUAL_VERIFY_FAILED"),
     ("MANUAL_VERIFY_FAILED", "646682facddb4912976f19a4d61c6a91", "JOB_FINISH"),
 )
-"""While these are watched: once this is on the screen, this job goes into that state."""
+"""State changes during the watch: text to wait for on the screen, job, new state."""
 
 SIGNATURE = "9c1f3b5a7e2d4c6f8091a2b3c4d5e6f70812233445566778899aabbccddeeff0"
-STEADY = {
+PLACEHOLDERS = {
     r"127\.0\.0\.1:\d{5}": "127.0.0.1:8080",
     r"port \d{5}": "port 8080",
     r"(?<=request id )[0-9a-f]{32}": "4f0c1d2a9b7e46d58c3f6a1b0e9d8c7f",
@@ -53,31 +53,27 @@ STEADY = {
     r"(?<![T\d])\d\d:\d\d:\d\d(?= )": "16:20:00",
     r"\^C": "",
 }
-"""What differs from run to run, and what stands for it."""
+"""Patterns of what differs from run to run, and fixed replacements."""
 
 
 def main() -> int:
-    """Remake both files, or compare. Returns the exit code."""
-    parser = argparse.ArgumentParser(description="Make docs/cli.md and docs/images/jobs.svg from real runs.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when they are not up to date")
+    """Write both files, or compare them with --check. Returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write docs/cli.md and docs/images/jobs.svg from real runs.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the files are out of date")
     check = parser.parse_args().check
-    stale: list[Path] = []
     with serve() as sandbox, tempfile.TemporaryDirectory() as folder:
-        shell = Shell(sandbox, Path(folder))
-        made = {PAGE: shell.page(PAGE.read_text(encoding="utf-8")), PICTURE: picture(shell)}
-    for path, text in made.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(path)
-            if not check:
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(text, encoding="utf-8")
+        shell = RecordedShell(sandbox, Path(folder))
+        recorded = {PAGE: shell.page(PAGE.read_text(encoding="utf-8")), PICTURE: picture(shell)}
+    stale = [path for path, text in recorded.items() if path.read_text(encoding="utf-8") != text]
     for path in stale:
-        print(f"{path.relative_to(ROOT)}: {'not what the command shows' if check else 'written'}")
+        if not check:
+            path.write_text(recorded[path], encoding="utf-8")
+        print(f"{path.relative_to(ROOT)}: {'out of date' if check else 'written'}")
     return 1 if check and stale else 0
 
 
-class Shell:
-    """Runs lines of a page in a terminal, in a folder of their own, led to the sandbox."""
+class RecordedShell:
+    """Runs command lines in a terminal and a directory of its own, with the environment of the sandbox."""
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self._sandbox = sandbox
@@ -86,22 +82,22 @@ class Shell:
         self._env = {**sandbox.environment, "PATH": path, "HOME": str(folder)}
 
     def page(self, text: str) -> str:
-        """Return a page with what its lines show now."""
+        """Return a page with the output of its command lines replaced."""
 
         def block(match: re.Match[str]) -> str:
             lines = [line for line in match[1].splitlines() if line.startswith("$ ")]
-            return "```console\n" + "\n".join(f"{line}\n{self.shown(line[2:])}" for line in lines) + "```"
+            return "```console\n" + "\n".join(f"{line}\n{self.screen(line[2:])}" for line in lines) + "```"
 
         return re.sub(r"```console\n(.*?)```", block, text, flags=re.DOTALL)
 
-    def shown(self, line: str) -> str:
-        """Run a line and return what the terminal shows at the end."""
-        screen = pyte.Screen(10 * COLUMNS, 300)  # long lines stay whole: they are copied
+    def screen(self, line: str) -> str:
+        """Run a line and return the text of the screen at the end."""
+        screen = pyte.Screen(10 * COLUMNS, 300)  # wide, because users copy long lines
         pyte.ByteStream(screen).feed(self.raw(line))
         return "\n".join(row.rstrip() for row in screen.display).rstrip() + "\n"
 
     def raw(self, line: str) -> bytes:
-        """Run a line and return what it writes, steady."""
+        """Run a line and return its output with placeholders."""
         port = self._sandbox.url.rpartition(":")[2]
         told = ["-c", line.replace("8080", port)]
         with PseudoTerminal(
@@ -114,8 +110,8 @@ class Shell:
                 self._move(terminal)
             terminal.end()
         text = terminal.raw.decode()
-        for pattern, steady in STEADY.items():
-            text = re.sub(pattern, steady, text, flags=re.MULTILINE)
+        for pattern, placeholder in PLACEHOLDERS.items():
+            text = re.sub(pattern, placeholder, text, flags=re.MULTILINE)
         return text.encode()
 
     def _move(self, terminal: PseudoTerminal) -> None:
@@ -129,8 +125,8 @@ class Shell:
             store.replace(job_id, before[job_id])
 
 
-def picture(shell: Shell) -> str:
-    """Return the picture of a table as it looks in a terminal, with the fonts of whoever looks at it."""
+def picture(shell: RecordedShell) -> str:
+    """Return an SVG picture of a table in a terminal, with the fonts of the reader."""
     written = shell.raw(PICTURED).decode().replace("\r\n", "\n")
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
     console.print(Text.from_ansi(f"$ {PICTURED}\n{written}"), end="")

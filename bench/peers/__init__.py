@@ -1,9 +1,13 @@
-"""Those compared, each behind the same few names; a worker process imports only one of them.
+"""The clients that are compared. A worker process imports one of these modules.
 
-A peer is a class made with the URL of a server, and a file of CA certificates where that is https. `calls` makes one
-signed call after another and returns the jobs of each, where they are to be kept; `everything` goes through the list,
-in pages of `page_size`, as its users would, and shows each job to `seen`.
+Each module has `connect(url, ca=None)`, which returns a client of the server at `url`, verified with the CA file `ca`.
+The client has these methods:
+
+- `calls(offsets, limit, keep=False)` requests one page after another and returns the jobs of each if `keep` is true.
+- `everything(page_size, concurrency, seen)` reads the whole list and passes each job to `seen`.
+- `close()` closes the connections.
 """
 
 PROJECT_ID = "0123456789abcdef0123456789abcdef"
+PATH = f"/v1/{PROJECT_ID}/digital-human-training-manage/user/jobs"
 ACCESS_KEY, SECRET_KEY = "BENCHBENCHBENCHBENCH", "not-a-secret-not-a-secret-not-a-secret-0"

@@ -1,28 +1,25 @@
-"""httpx by itself, answers decoded as JSON: the floor of every client that is built on it. It signs nothing."""
+"""httpx alone, the floor of every client built on it: one `httpx.Client`, unsigned, bodies decoded with `json()`."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
 from typing import Any
 
 import httpx
-from peers import PROJECT_ID
+from peers import PATH
+from peers.base import Peer
 
-PATH = f"/v1/{PROJECT_ID}/digital-human-training-manage/user/jobs"
 
-
-class Peer:
+class HttpxPeer(Peer):
     def __init__(self, url: str, ca: str | None = None) -> None:
         self._client = httpx.Client(base_url=url, verify=ssl.create_default_context(cafile=ca) if ca else True)
 
-    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[Any]:
-        kept: list[Any] = []
-        for offset in offsets:
-            page = self._client.get(PATH, params={"offset": offset, "limit": limit}).json()
-            if keep:
-                kept.append(page["jobs"])
-        return kept
+    def page(self, offset: int, limit: int) -> tuple[int, list[Any]]:
+        page = self._client.get(PATH, params={"offset": offset, "limit": limit}).json()
+        return page["count"], page["jobs"]
 
     def close(self) -> None:
         self._client.close()
+
+
+connect = HttpxPeer

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from metastudio import AsyncMetaStudio
+from peers.async_base import AsyncPeer
 from peers.ours import options
 
 
-class Peer:
+class AsyncMetaStudioPeer(AsyncPeer):
     def __init__(self, url: str, ca: str | None = None) -> None:
-        self._runner = asyncio.Runner()
+        super().__init__()
         self._studio = AsyncMetaStudio(**options(url, ca))
 
-    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[Any]:
-        async def calls() -> list[Any]:
-            kept: list[Any] = []
-            for offset in offsets:
-                page = await self._studio.training_jobs.list(offset=offset, limit=limit)
-                if keep:
-                    kept.append(page.jobs)
-            return kept
-
-        return self._runner.run(calls())
+    async def page(self, offset: int, limit: int) -> list[Any]:
+        page = await self._studio.training_jobs.list(offset=offset, limit=limit)
+        return page.jobs
 
     def everything(self, page_size: int, concurrency: int | None, seen: Callable[[object], None]) -> None:
         chosen = {"concurrency": concurrency} if concurrency else {}
@@ -33,8 +26,10 @@ class Peer:
             async for job in self._studio.training_jobs.iterate(page_size=page_size, **chosen):
                 seen(job)
 
-        self._runner.run(everything())
+        self.runner.run(everything())
 
-    def close(self) -> None:
-        self._runner.run(self._studio.aclose())
-        self._runner.close()
+    async def aclose(self) -> None:
+        await self._studio.aclose()
+
+
+connect = AsyncMetaStudioPeer

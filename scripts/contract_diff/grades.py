@@ -1,17 +1,22 @@
-"""How much a change of the contract asks of those who use it."""
+"""Changes of the contract and their grades."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
 
 
 class Grade(IntFlag):
-    """Whom a change breaks, if anybody. A change can break both sides.
+    """The effect of a change; a change can break both sides.
 
-    COSMETIC: other words, the same contract. ADDITIVE: something new that nobody meets who does not ask for it, and
-    whatever was right stays right. SERVERS: a server that followed the old contract may be wrong by the new one.
-    CLIENTS: a program written against the old contract may not compile, or fail with a server that follows the new.
+    Attributes:
+        COSMETIC: The documentation changed, the contract did not.
+        ADDITIVE: Something new and optional. Existing clients and servers still conform.
+        SERVERS: A server that conforms to the old contract may breach the new one.
+        CLIENTS: A program written for the old contract may not compile, or may fail with a server that conforms to the
+            new one.
+        BOTH: Breaks clients and servers.
     """
 
     NONE = 0
@@ -31,12 +36,12 @@ class Grade(IntFlag):
 
     @property
     def breaking(self) -> bool:
-        """Whether either side may break."""
+        """True if either side may break."""
         return bool(self & Grade.BOTH)
 
     @property
     def exit_code(self) -> int:
-        """30 breaking for clients, 20 breaking for servers, 10 additive, 0 cosmetic or no change."""
+        """Exit code: 30 breaking for clients, 20 breaking for servers, 10 additive, 0 cosmetic or no change."""
         if Grade.CLIENTS in self:
             return 30
         if Grade.SERVERS in self:
@@ -52,11 +57,19 @@ _WORDS = {
 }
 
 
+Differences = Iterator[tuple[str, Grade, str]]
+"""The place, grade and text of each change in one part of the contract."""
+
+
 @dataclass(frozen=True)
 class Change:
-    """One change. `operation` names the operation, `place` what in it ("parameter limit"), `text` the change in words.
+    """One graded change.
 
-    Both names are "" where the change is of the contract, or the operation, as a whole.
+    Attributes:
+        operation: Method, path and ID of the operation, "" for the contract as a whole.
+        place: What in the operation changed, such as "parameter limit"; "" for the operation as a whole.
+        grade: Whom the change breaks.
+        text: The change in words.
     """
 
     operation: str
@@ -65,8 +78,8 @@ class Change:
     text: str
 
 
-def whole(changes: list[Change]) -> Grade:
-    """Return the grades of all changes together."""
+def overall(changes: list[Change]) -> Grade:
+    """Combine the grades of all changes."""
     grade = Grade.NONE
     for change in changes:
         grade |= change.grade
@@ -74,7 +87,7 @@ def whole(changes: list[Change]) -> Grade:
 
 
 def report(changes: list[Change]) -> str:
-    """Say the changes in words, operation by operation, the worst first; the same change of several places is one."""
+    """Format the changes by operation, the worst first. The same change in several places is one line."""
     lines: list[str] = []
     for operation in dict.fromkeys(change.operation for change in changes):
         lines += ["", operation] if operation else ["", "The contract as a whole"]

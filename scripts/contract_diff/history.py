@@ -1,4 +1,4 @@
-"""Earlier contracts, as git has them: what `./generate.sh --diff` compares with, and the rule for versions."""
+"""Compare the contract with an earlier revision in git, for `./generate.sh --diff` and the check of versions."""
 
 from __future__ import annotations
 
@@ -12,45 +12,62 @@ from pathlib import Path
 from metastudio.contract import ContractError, Document, check, load
 
 from contract_diff.diff import compare
-from contract_diff.grades import Grade, report, whole
+from contract_diff.grades import Grade, overall, report
 
 ROOT = Path(__file__).resolve().parents[2]
 _CONTRACT, _PROJECT = "openapi.yaml", "pyproject.toml"
-_RELEASES = "v[0-9]*"  # tags of releases: v1.2.3
+_RELEASES = "v[0-9]*"  # pattern of release tags such as v1.2.3
 
 
 def show(document: Document, revision: str) -> int:
-    """Print what has changed since a revision ("" chooses one). Returns the exit code of the grade."""
+    """Print the changes since a revision.
+
+    Args:
+        document: The contract today.
+        revision: A commit, branch or tag; "" chooses the last release, else the last revision that differs.
+
+    Returns:
+        The exit code of the overall grade.
+
+    Raises:
+        ContractError: The revision has no contract, or one that does not pass `check`.
+    """
     revision = revision or _chosen(document)
     changes = compare(_earlier(revision), document)
     if changes:
         print(report(changes), end="\n\n")
-    print(f"openapi.yaml since {revision}: {whole(changes)}")
-    return whole(changes).exit_code
+    grade = overall(changes)
+    print(f"openapi.yaml since {revision}: {grade}")
+    return grade.exit_code
 
 
 def check_versions(document: Document) -> int:
-    """Check that the versions have moved as far as the contract has since the last release. Returns the exit code."""
+    """Check that the versions moved as far as the contract changed since the last release.
+
+    Returns:
+        0, or 1 after an error was printed.
+    """
     versions = {_CONTRACT: document.data["info"]["version"], _PROJECT: _project_version((ROOT / _PROJECT).read_text())}
     for name, version in versions.items():
         if _parsed(version) is None:
-            print(f"{_place(document, name)}: the version is MAJOR.MINOR.PATCH, not {version}", file=sys.stderr)
+            print(f"{_place(document, name)}: version {version} is not MAJOR.MINOR.PATCH", file=sys.stderr)
             return 1
     release = _last_release()
     if release is None:
         if len(set(versions.values())) == 1:
             return 0
         message = (
-            f"nothing is released yet: {versions[_CONTRACT]} here and {versions[_PROJECT]} in {_PROJECT} are to be one"
+            f"before the first release the versions must be equal: {versions[_CONTRACT]} here, "
+            f"{versions[_PROJECT]} in {_PROJECT}"
         )
         print(f"{_place(document, _CONTRACT)}: {message}", file=sys.stderr)
         return 1
     try:
         earlier = _earlier(release)
     except ContractError as error:
-        print(f"The contract of {release} is none by today's rules, so the versions were not compared:\n{error}")
+        print(f"The contract of {release} does not pass today's checks, so the versions were not compared:\n{error}")
         return 0
-    grade = whole(compare(earlier, document))
+    grade = overall(compare(earlier, document))
     before = {
         _CONTRACT: earlier.data["info"]["version"],
         _PROJECT: _project_version(_git("show", f"{release}:./{_PROJECT}")),
@@ -66,7 +83,7 @@ def check_versions(document: Document) -> int:
 
 
 def required(version: str, grade: Grade) -> str:
-    """Return the least version that may follow: breaking moves MAJOR, additive MINOR, cosmetic PATCH."""
+    """Return the lowest version that may follow: breaking moves MAJOR, additive MINOR, cosmetic PATCH."""
     major, minor, patch = _parsed(version) or (0, 0, 0)
     if grade.breaking:
         return f"{major + 1}.0.0"
@@ -76,7 +93,7 @@ def required(version: str, grade: Grade) -> str:
 
 
 def _chosen(document: Document) -> str:
-    """The last release; before the first, HEAD where the file differs from it, else its version before the last."""
+    """Return the last release; before the first one HEAD, or the last commit that differs if HEAD does not."""
     release = _last_release()
     if release:
         return release
@@ -86,7 +103,7 @@ def _chosen(document: Document) -> str:
     commits = _git("log", "-n", "2", "--format=%h", "--", _CONTRACT).split()
     if len(commits) < 2:
         raise ContractError(
-            f"git has no earlier {_CONTRACT} to compare with; name a revision: ./generate.sh --diff REV"
+            f"git has no earlier {_CONTRACT} to compare with; pass a revision: ./generate.sh --diff REV"
         )
     return commits[1]
 
@@ -99,7 +116,7 @@ def _last_release() -> str | None:
 def _earlier(revision: str) -> Document:
     text = _git("show", f"{revision}:./{_CONTRACT}")
     if not text:
-        raise ContractError(f"git has no {_CONTRACT} at {revision}; name a commit, branch or tag that has one")
+        raise ContractError(f"git has no {_CONTRACT} at {revision}; pass a commit, branch or tag that has one")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{_CONTRACT}@{revision.replace('/', '-')}"
         path.write_text(text, encoding="utf-8")
@@ -109,10 +126,10 @@ def _earlier(revision: str) -> Document:
 
 
 def _git(*command: str) -> str:
-    """What git prints; nothing where it fails, where there is no repository, and where there is no git."""
+    """Return the output of git, "" if it fails, is not installed or finds no repository."""
     try:
         done = subprocess.run(
-            ["git", *command],  # noqa: S607 - the git of whoever runs this
+            ["git", *command],  # noqa: S607 - the git on the PATH
             cwd=ROOT,
             capture_output=True,
             text=True,

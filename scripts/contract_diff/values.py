@@ -1,7 +1,7 @@
-"""How two schemas differ in the values that they allow, and in words.
+"""Compare the sets of values that two schemas allow.
 
-What contains what is decided by jsonschema-rs, which brings schemas to a canonical form; here are the translation from
-OpenAPI 3.0 to JSON Schema, and the words.
+jsonschema-rs decides whether one set contains the other, by canonical forms. This module translates OpenAPI 3.0 schemas
+to JSON Schema and describes the difference.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
 
 
 def narrowed_and_widened(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Return whether values were allowed and may be no more, and whether values are allowed that may not have been.
+    """Return whether values may have been removed from the allowed set, and whether values may have been added.
 
-    The schemas are those of `compile.plain`. What cannot be decided (two patterns, say) counts as both.
+    Args:
+        old: A schema as returned by `metastudio.contract.compiler.plain`.
+        new: Another one.
+
+    Returns:
+        Narrowed, widened. Both are true if it cannot be decided, for example with two patterns.
     """
     if old == new:
         return False, False
@@ -31,33 +36,33 @@ def narrowed_and_widened(old: Mapping[str, Any], new: Mapping[str, Any]) -> tupl
 
 
 def listed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the values that only the new schema lists, and those that only the old one did."""
+    """Return the enum values that only the new schema lists, and those that only the old one lists."""
     before, after = known_values(old)[0], known_values(new)[0]
     return [value for value in after if value not in before], [value for value in before if value not in after]
 
 
-def kinds(schema: Mapping[str, Any]) -> set[tuple[Any, Any]]:
-    """Return the types and formats that a schema allows: what a generated type is made of."""
+def types(schema: Mapping[str, Any]) -> set[tuple[Any, Any]]:
+    """Return the pairs of type and format that a schema allows, which decide the generated type."""
     return {(each.get("type"), each.get("format")) for each in _branches(schema)}
 
 
-def words(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Say how two schemas differ."""
+def describe(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Describe how two schemas differ."""
     added, removed = listed(old, new)
     if added:
-        yield f"lists {', '.join(map(str, added))} too"
+        yield f"new values: {', '.join(map(str, added))}"
     if removed:
-        yield f"lists {', '.join(map(str, removed))} no more"
+        yield f"removed values: {', '.join(map(str, removed))}"
     before, after = known_values(old), known_values(new)
     if _allows_null(old) != _allows_null(new):
-        yield "may be null now" if _allows_null(new) else "may not be null any more"
+        yield "now nullable" if _allows_null(new) else "no longer nullable"
     if before[0] and after[0] and before[1] != after[1]:
-        yield "no other value is allowed now" if after[1] else "other values are allowed now"
+        yield "unlisted values no longer allowed" if after[1] else "unlisted values now allowed"
         return
     first, second = _constraints(old), _constraints(new)
     for key in dict.fromkeys([*first, *second]):
         if first.get(key) != second.get(key):
-            yield f"{key} {_shown(first.get(key))} -> {_shown(second.get(key))}"
+            yield f"{key} {_or_none(first.get(key))} -> {_or_none(second.get(key))}"
 
 
 def _branches(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -70,7 +75,7 @@ def _allows_null(schema: Mapping[str, Any]) -> bool:
 
 
 def _constraints(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords of a schema and of its one branch that is no list of values; of several, by number."""
+    """Return the keywords of a schema and of its alternatives other than enums, numbered if there are several."""
     own = {key: value for key, value in schema.items() if key not in ("enum", "nullable", *_ALTERNATIVES)}
     others = [_constraints(each) for kind in _ALTERNATIVES for each in schema.get(kind, []) if "enum" not in each]
     for number, each in enumerate(others, start=1):
@@ -78,7 +83,7 @@ def _constraints(schema: Mapping[str, Any]) -> dict[str, Any]:
     return own
 
 
-def _shown(value: Any) -> str:
+def _or_none(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
@@ -96,6 +101,6 @@ def _json_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
                 result[key] = schema[key.replace("exclusiveM", "m")]
         elif key not in ("nullable", "discriminator", "xml", "readOnly", "writeOnly", "deprecated", "externalDocs"):
             result[key] = value
-    if schema.get("nullable") and "type" in schema:  # without a type beside it, it says nothing
+    if schema.get("nullable") and "type" in schema:  # without a type, nullable has no effect
         result["type"] = [schema["type"], "null"]
     return result

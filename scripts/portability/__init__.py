@@ -1,1 +1,1 @@
-"""Maintainers' tool."""
+"""Tests the contract with other tools."""

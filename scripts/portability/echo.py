@@ -1,4 +1,4 @@
-"""A server that answers with what the path's project says, and remembers how it was asked."""
+"""A server that responds with the example named in the path, and records the queries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
-class Echo:
-    """`url` is where it listens, `queries` the raw query strings that came."""
+class EchoServer:
+    """A running server.
+
+    Attributes:
+        url: Its base URL.
+        queries: The raw query strings of all requests so far.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -20,16 +25,16 @@ class Echo:
 
 
 @contextmanager
-def echo(answers: Mapping[str, Any]) -> Generator[Echo]:
-    """Serve `answers`: GET /v1/NAME/... gives the answer of that name."""
+def echo(responses: Mapping[str, Any]) -> Generator[EchoServer]:
+    """Serve `responses` until the block ends: GET /v1/NAME/... returns the response of that name."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path, query = urlsplit(self.path)[2:4]
-            seen.queries.append(query)
+            running.queries.append(query)
             name = path.split("/")[2] if path.count("/") > 1 else ""
-            body = json.dumps(answers.get(name, {"error_code": "X", "error_msg": "no such answer"})).encode()
-            self.send_response(200 if name in answers else 404)
+            body = json.dumps(responses.get(name, {"error_code": "X", "error_msg": "no such response"})).encode()
+            self.send_response(200 if name in responses else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.send_header("X-Request-Id", "echo-1")
@@ -37,14 +42,14 @@ def echo(answers: Mapping[str, Any]) -> Generator[Echo]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    seen = Echo(f"http://127.0.0.1:{server.server_port}")
+    running = EchoServer(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield seen
+        yield running
     finally:
         server.shutdown()
         thread.join()

@@ -1,4 +1,4 @@
-"""Runs the tools over openapi.yaml and makes the table of docs/portability.md. Started by scripts/portability/run."""
+"""The work of scripts/portability/run: test openapi.yaml with the tools, and write the table of docs/portability.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from metastudio.contract import check, load
 
-from portability.echo import Echo, echo
+from portability.echo import EchoServer, echo
 from portability.tools import TOOLS, Tool
 
 HERE = Path(__file__).resolve().parent
@@ -25,14 +25,21 @@ ROOT = HERE.parents[1]
 CACHE = ROOT / ".cache" / "portability"
 PAGE = ROOT / "docs" / "portability.md"
 CONTRACT = ROOT / "openapi.yaml"
-COLUMNS = ("works", "page", "unknown", "null", "joined")
-STATES = ["TRAINING", "SOMETHING_NEW"]  # one that the contract lists, one that it does not
-NOTHING_TO_SAY = "-"
+CHECKS = ("works", "page", "unknown", "null", "joined")
+STATES = ["TRAINING", "SOMETHING_NEW"]  # a listed state and an unlisted one
+NOT_APPLICABLE = "-"
 
 
 @dataclass
-class Result:
-    """What became of a tool: a verdict for each column, what it said, or why it did not run."""
+class ToolResult:
+    """The result of one tool.
+
+    Attributes:
+        tool: The tool.
+        verdicts: Whether each check passed, by its name in CHECKS.
+        notes: Messages of the tool.
+        skipped: Why the tool did not run, else "".
+    """
 
     tool: Tool
     verdicts: dict[str, bool] = field(default_factory=dict)
@@ -45,30 +52,30 @@ class Result:
 
     def cells(self) -> list[str]:
         words = {True: "yes", False: "**no**"}
-        given = [words[self.verdicts[c]] if c in self.verdicts else NOTHING_TO_SAY for c in COLUMNS]
-        return ["skipped"] + [NOTHING_TO_SAY] * 4 if self.skipped else given
+        given = [words[self.verdicts[c]] if c in self.verdicts else NOT_APPLICABLE for c in CHECKS]
+        return ["skipped"] + [NOT_APPLICABLE] * 4 if self.skipped else given
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/portability/run", description="Try openapi.yaml with other tools.")
+    parser = argparse.ArgumentParser(prog="scripts/portability/run", description="Test openapi.yaml with other tools.")
     parser.add_argument(
-        "tools", nargs="*", metavar="TOOL", help="only these: " + ", ".join(each.name for each in TOOLS)
+        "tools", nargs="*", metavar="TOOL", help="run only these: " + ", ".join(each.name for each in TOOLS)
     )
-    parser.add_argument("--write", action="store_true", help="put the table into docs/portability.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/portability.md")
     arguments = parser.parse_args()
     unknown = set(arguments.tools) - {tool.name for tool in TOOLS}
     if unknown:
         parser.error(f"no such tool: {', '.join(sorted(unknown))}")
     if arguments.write and arguments.tools:
-        parser.error("--write needs the results of all tools")
+        parser.error("--write runs all tools; omit the names")
     document = load(CONTRACT)
     check(document)
-    answers = answers_of(document.data)
+    responses = example_responses(document.data)
     results = []
-    with echo(answers) as server:
+    with echo(responses) as server:
         for tool in TOOLS:
             if not arguments.tools or tool.name in arguments.tools:
-                results.append(result := tried(tool, server, document.data, answers))
+                results.append(result := test(tool, server, document.data, responses))
                 print(f"{tool.name:36} {' '.join(f'{cell:8}' for cell in result.cells())} {result.skipped}", flush=True)
                 for note in result.notes:
                     print(f"    {note}")
@@ -80,8 +87,8 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def answers_of(contract: Mapping[str, Any]) -> dict[str, Any]:
-    """The page's example; the same with what the contract does not know; the same with null where it allows it."""
+def example_responses(contract: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the example of the contract, the same with unlisted values, and the same with null where it is allowed."""
     page = contract["components"]["examples"]["TrainingJobsPage"]["value"]
     properties = contract["components"]["schemas"]["TrainingJobBasicInfo"]
     nullable = {name: None for name in properties["properties"] if name not in properties["required"]}
@@ -94,8 +101,8 @@ def answers_of(contract: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def tried(tool: Tool, server: Echo, contract: Mapping[str, Any], answers: Mapping[str, Any]) -> Result:
-    result = Result(tool)
+def test(tool: Tool, server: EchoServer, contract: Mapping[str, Any], responses: Mapping[str, Any]) -> ToolResult:
+    result = ToolResult(tool)
     missing = [each for each in {*tool.needs, *(["node"] if tool.kind == "node" else [])} if not shutil.which(each)]
     if missing:
         result.skipped = f"there is no {' and no '.join(sorted(missing))} on the PATH"
@@ -111,14 +118,14 @@ def tried(tool: Tool, server: Echo, contract: Mapping[str, Any], answers: Mappin
         work = prefix / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
-        data = {"ANSWERS": answers, "CONTRACT_JSON": contract}
+        data = {"RESPONSES": responses, "CONTRACT_JSON": contract}
         for name, value in data.items():
             environment[name] = str(work / f"{name.lower()}.json")
             Path(environment[name]).write_text(json.dumps(value), encoding="utf-8")
         shutil.copy(HERE / "programs" / "checks.py", work)
         for program in tool.programs:
             shutil.copy(HERE / "programs" / program, work / ("try.ts" if program.endswith(".ts") else program))
-        lines = (("server", server.url), ("states", STATES), ("answers", answers))
+        lines = (("server", server.url), ("states", STATES), ("responses", responses))
         text = "".join(f"export const {name} = {json.dumps(value)};\n" for name, value in lines)
         (work / "data.ts").write_text(text, encoding="utf-8")
         places = {"bin": commands(tool, prefix), "work": work, "contract": CONTRACT, "python": sys.executable}
@@ -128,10 +135,10 @@ def tried(tool: Tool, server: Echo, contract: Mapping[str, Any], answers: Mappin
         server.queries.clear()
         for line in call(tool.run.format(**places), environment).splitlines():
             if line.startswith('{"check"'):
-                said = json.loads(line)
-                result.verdicts[said["check"]] = said["ok"]
-                if said["note"]:
-                    result.notes.append(said["note"] if said["ok"] else f"{said['check']}: {said['note']}")
+                verdict = json.loads(line)
+                result.verdicts[verdict["check"]] = verdict["ok"]
+                if verdict["note"]:
+                    result.notes.append(verdict["note"] if verdict["ok"] else f"{verdict['check']}: {verdict['note']}")
     except subprocess.CalledProcessError as error:
         result.verdicts["works"] = False
         result.notes.append(" ".join((error.stderr or error.stdout or str(error)).split())[-400:])
@@ -144,7 +151,7 @@ def tried(tool: Tool, server: Echo, contract: Mapping[str, Any], answers: Mappin
     return result
 
 
-def lint(linter: str, result: Result) -> None:
+def lint(linter: str, result: ToolResult) -> None:
     done = subprocess.run([ROOT / "scripts" / "lint-contract"], capture_output=True, text=True, check=False)
     clean = {"spectral": "No results with a severity of 'hint' or higher", "redocly": "redocly: 0 errors, 0 warnings"}
     result.verdicts["works"] = clean[linter] in done.stdout
@@ -157,7 +164,7 @@ def commands(tool: Tool, prefix: Path) -> Path:
 
 
 def install(tool: Tool, prefix: Path, environment: Mapping[str, str]) -> None:
-    """Install the tool's packages, unless these versions are there."""
+    """Install the packages of a tool, unless these versions are installed."""
     stamp, wanted = prefix / "installed", "\n".join(tool.packages)
     if tool.kind == "project" or (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
         return
@@ -181,21 +188,21 @@ def call(command: str, environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
-def write(results: Sequence[Result]) -> None:
+def write(results: Sequence[ToolResult]) -> None:
     head = (
         "tool",
         "version",
-        "how it was tried",
+        "test",
         "works",
-        "the page's example",
-        "the unknown",
+        "the example",
+        "unknown values",
         "null",
         "`state` joined",
     )
     rows = [head, ("---",) * len(head)]
     for result in results:
         version = re.split("==|@", result.tool.packages[0])[-1]
-        rows.append((result.tool.name, version, result.tool.does, *result.cells()))
+        rows.append((result.tool.name, version, result.tool.test, *result.cells()))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     notes = [
         f"- {result.tool.name}: {note}"

@@ -1,7 +1,7 @@
-"""The tools, each with its pinned packages, what prepares it, and the program that tries it.
+"""The tools: their pinned packages, commands to prepare them, and the program that tests them.
 
-In a command, {bin} is where the tool's commands are, {contract} the contract, {work} a folder of its own (its programs
-are copied there), {java} Java.
+In a command, {bin} is the directory of the tool's commands, {contract} the contract, {work} a directory of its own with
+its programs, {python} this project's Python and {typescript} the directory of the TypeScript compiler.
 """
 
 from __future__ import annotations
@@ -14,17 +14,28 @@ _TSC = (
     "--skipLibCheck --outDir {work}/js {work}/try.ts"
 )
 _TS = "typescript@5.9.3"
-_GENERATOR = "openapi-generator-cli==7.26.0"  # the one on PyPI ships the jar; npm's wrapper downloads it
+_GENERATOR = "openapi-generator-cli==7.26.0"  # the PyPI package contains the jar, the npm package downloads it
 
 
 @dataclass(frozen=True)
 class Tool:
-    """`kind` is python, node or project (this project's own environment); `does` says how it is tried."""
+    """A tool under test.
+
+    Attributes:
+        name: Its name in the table.
+        kind: `python`, `node`, or `project` for this project's own environment.
+        packages: Pinned packages; the first decides the version in the table.
+        test: What is tested, for the table.
+        run: The command of the test, or `lint LINTER`.
+        programs: Files of programs/ that the test needs.
+        prepare: Commands to run before the test.
+        needs: Commands that must be on the PATH.
+    """
 
     name: str
     kind: str
     packages: tuple[str, ...]
-    does: str
+    test: str
     run: str
     programs: tuple[str, ...] = ()
     prepare: tuple[str, ...] = ()
@@ -47,7 +58,7 @@ TOOLS = (
         "openapi-spec-validator",
         "python",
         ("openapi-spec-validator==0.9.0",),
-        "validates the file, and answers against its schemas",
+        "validates the file, and responses against its schemas",
         "{bin}/python {work}/spec_validator.py",
         ("spec_validator.py",),
     ),
@@ -55,7 +66,7 @@ TOOLS = (
         "swagger-parser",
         "node",
         ("@apidevtools/swagger-parser@12.1.0",),
-        "validates, dereferences, hands out the example",
+        "validates and dereferences the file, returns the example",
         "node {work}/swagger_parser.cjs",
         ("swagger_parser.cjs",),
     ),
@@ -63,7 +74,7 @@ TOOLS = (
         "openapi-typescript",
         "node",
         ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", _TS),
-        "types under tsc --strict, calls with openapi-fetch",
+        "types pass tsc --strict, calls with openapi-fetch",
         "node {work}/js/try.js",
         ("openapi_typescript.ts",),
         ("{bin}/openapi-typescript {contract} -o {work}/types.ts", _TSC),
@@ -72,7 +83,7 @@ TOOLS = (
         "hey-api",
         "node",
         ("@hey-api/openapi-ts@0.95.0", _TS),
-        "client under tsc --strict, calls",
+        "client passes tsc --strict, calls",
         "node {work}/js/try.js",
         ("hey_api.ts",),
         ("{bin}/openapi-ts -i {contract} -o {work}/client -c @hey-api/client-fetch", _TSC),
@@ -81,7 +92,7 @@ TOOLS = (
         "openapi-generator python",
         "python",
         (_GENERATOR, "pydantic==2.14.3", "urllib3==2.8.0", "python-dateutil==2.9.0.post0", "typing-extensions==4.16.0"),
-        "client, calls, back to JSON",
+        "client calls, converts back to JSON",
         "{bin}/python {work}/generator_python.py",
         ("generator_python.py",),
         ("{bin}/openapi-generator-cli generate -i {contract} -g python -o {work} --package-name generated_client",),
@@ -91,7 +102,7 @@ TOOLS = (
         "openapi-generator typescript-fetch",
         "python",
         (_GENERATOR,),
-        "client under tsc --strict, calls, back to JSON",
+        "client passes tsc --strict, calls, converts back to JSON",
         "node {work}/js/try.js",
         ("generator_typescript.ts",),
         (
@@ -104,7 +115,7 @@ TOOLS = (
         "datamodel-code-generator",
         "python",
         ("datamodel-code-generator==0.89.0", "pydantic[email]==2.14.3"),
-        "pydantic models, answers in and out",
+        "pydantic models parse and serialize responses",
         "{bin}/python {work}/datamodel.py",
         ("datamodel.py",),
         (
@@ -116,16 +127,23 @@ TOOLS = (
         "openapi-core",
         "python",
         ("openapi-core==0.23.1",),
-        "validates requests and answers",
+        "validates requests and responses",
         "{bin}/python {work}/core.py",
         ("core.py",),
     ),
-    Tool("aiopenapi3", "python", ("aiopenapi3==0.11.0",), "reads it, calls", "{bin}/python {work}/aio.py", ("aio.py",)),
+    Tool(
+        "aiopenapi3",
+        "python",
+        ("aiopenapi3==0.11.0",),
+        "client at run time, calls",
+        "{bin}/python {work}/aio.py",
+        ("aio.py",),
+    ),
     Tool(
         "prism",
         "node",
         ("@stoplight/prism-cli@5.14.2",),
-        "mock server and validating proxy, called by our client",
+        "mock server and validating proxy, called by this client",
         "{python} {work}/prism.py {bin}/prism",
         ("prism.py",),
     ),
@@ -133,7 +151,7 @@ TOOLS = (
         "schemathesis",
         "project",
         (f"schemathesis=={metadata.version('schemathesis')}",),
-        "makes requests, validates answers",
+        "generates requests, validates responses",
         "{python} {work}/tester.py",
         ("tester.py",),
     ),

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from fault_server import FaultServer, answer, raw, reset, stall
+from fault_server import FaultServer, raw, reset, respond, stall
 from metastudio import errors
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
 from metastudio.http.retry import RetryPolicy
 from metastudio.http.session import AsyncSession, Session
 
-OK = answer(200, b"{}")
+OK = respond(200, b"{}")
 ONCE = RetryPolicy(max_retries=0)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from fault_server import FaultServer, answer, stall
+from fault_server import FaultServer, respond, stall
 from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio import errors
 from metastudio.auth.token import TokenAuth
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 GOOD = json.dumps({"count": 1, "jobs": [{"job_id": "a"}]}).encode()
-OK = answer(200, GOOD)
-BUSY = answer(503, b"")
+OK = respond(200, GOOD)
+BUSY = respond(503, b"")
 LOCAL = "http://127.0.0.1"
 
 

@@ -1,4 +1,4 @@
-"""./generate.sh --diff: every change has its grade, as docs/spec-authoring.md says."""
+"""./generate.sh --diff grades every change as docs/spec-authoring.md says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from contract_diff.diff import compare
-from contract_diff.grades import Change, Grade, report, whole
+from contract_diff.grades import Change, Grade, overall, report
 from contract_edits import EDITS, PAGE, Edit, Workbench, documented
 from metastudio.contract import check, load
 from repository import ROOT
@@ -34,10 +34,10 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 def changes(folder: Path, *edits: tuple[str, str]) -> list[Change]:
-    """What an edit of the contract changes, by the comparison itself."""
+    """Edit the contract and return the changes."""
     text = CONTRACT
     for old, new in edits:
-        assert old in text, f"the contract has changed; mend this edit: {old!r}"
+        assert old in text, f"the contract has changed; adapt this edit: {old!r}"
         text = text.replace(old, new, 1)
     edited = load(write(folder, "new.yaml", text))
     check(edited)
@@ -50,7 +50,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
 
 
 @pytest.mark.parametrize(("number", "edit"), list(enumerate(EDITS, start=1)), ids=[edit.title for edit in EDITS])
-def test_the_page_shows_what_each_typical_edit_gives(bench: Workbench, number: int, edit: Edit) -> None:
+def test_docs_show_the_output_for_each_typical_edit(bench: Workbench, number: int, edit: Edit) -> None:
     code, output, change = bench.diff(edit)
     assert code == edit.code, output
     expected = documented(number, edit, code, output, change)
@@ -61,7 +61,7 @@ SORT_KEY = (
     "      enum: [create_time]\n",
     "      enum: [create_time, name]\n",
 )
-# what is edited, the grade, and words that the report must hold
+# Each edit of the contract: the expected grade, parts of the report, and the replaced texts.
 CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     "comments and order of keys": (
         NONE,
@@ -76,12 +76,20 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     "version alone": (NONE, [], [("  version: 1.0.0\n", "  version: 7.0.0\n")]),
     "an unused schema": (
         COSMETIC,
-        ["The contract as a whole", "no user"],
+        ["The contract as a whole", "only parts that no operation uses"],
         [("    ServiceError:\n", "    Unused: {type: string}\n    ServiceError:\n")],
     ),
-    "the title": (COSMETIC, ["info: described"], [("title: MetaStudio training jobs", "title: Training jobs")]),
+    "the title": (
+        COSMETIC,
+        ["info: documentation changed"],
+        [("title: MetaStudio training jobs", "title: Training jobs")],
+    ),
     "an example": (COSMETIC, ["parameter X-App-UserId"], [("example: app-user-1", "example: app-user-2")]),
-    "an example of the answer": (COSMETIC, ["answer 200: other examples"], [('name: "Name 10"', 'name: "Name 11"')]),
+    "an example of the response": (
+        COSMETIC,
+        ["response 200: examples changed"],
+        [('name: "Name 10"', 'name: "Name 11"')],
+    ),
     # parameters
     "required parameter": (
         CLIENTS,
@@ -94,9 +102,9 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
             )
         ],
     ),
-    "parameter required now": (
+    "a parameter becomes required": (
         CLIENTS,
-        ["parameter sort_dir: is required now"],
+        ["parameter sort_dir: now required"],
         [
             (
                 "        - name: sort_dir\n          in: query\n",
@@ -105,8 +113,8 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
         ],
     ),
     "parameter renamed": (
-        BOTH,  # what turns the order round is another parameter
-        ["parameter sort_direction: new, optional", "parameter sort_dir: is gone"],
+        BOTH,  # the parameter that reverses the order has another name
+        ["parameter sort_direction: new, optional", "parameter sort_dir: removed"],
         [
             ("        - name: sort_dir\n", "        - name: sort_direction\n"),
             ("parameter: sort_dir,", "parameter: sort_direction,"),
@@ -114,22 +122,22 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     ),
     "parameter moved to a header": (
         CLIENTS,
-        ["header parameter tag: new", "parameter tag: is gone"],
+        ["header parameter tag: new", "parameter tag: removed"],
         [("        - name: tag\n          in: query\n", "        - name: tag\n          in: header\n")],
     ),
     "repeated keys instead of commas": (
         BOTH,
-        ["parameter state: goes out otherwise: style form, explode false -> style form, explode true"],
+        ["parameter state: serialization changed: style form, explode false -> style form, explode true"],
         [("          explode: false\n", "          explode: true\n")],
     ),
     "closed set of a request gets a value": (
         SERVERS,
-        ["parameter sort_dir: lists random too"],
+        ["parameter sort_dir: new values: random"],
         [("enum: [asc, desc]", "enum: [asc, desc, random]")],
     ),
     "closed set of a request is opened": (
         SERVERS,
-        ["parameter sort_dir: other values are allowed now"],
+        ["parameter sort_dir: unlisted values now allowed"],
         [
             (
                 "          schema:\n            $ref: '#/components/schemas/SortDirection'\n",
@@ -140,7 +148,7 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     ),
     "open set of a request is closed": (
         CLIENTS,
-        ["parameter model_resolution: no other value is allowed now"],
+        ["parameter model_resolution: unlisted values no longer allowed"],
         [
             (
                 "              - $ref: '#/components/schemas/ModelResolution'\n"
@@ -164,20 +172,20 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
         ["parameter project_id: pattern"],
         [("        pattern: '^[A-Za-z0-9_-]+$'\n", "        pattern: '^[a-z0-9_-]+$'\n")],
     ),
-    # answers
+    # responses
     "a required field": (
         SERVERS,
-        ["/jobs/*/model_version: is required now"],
+        ["/jobs/*/model_version: now required"],
         [("required: [job_id, name, state,", "required: [job_id, name, model_version, state,")],
     ),
-    "a field that may be absent now": (
+    "a field becomes optional": (
         CLIENTS,
-        ["/jobs/*/name: may be absent now"],
+        ["/jobs/*/name: now optional"],
         [("required: [job_id, name, state,", "required: [job_id, state,")],
     ),
-    "a field that may be null now": (
+    "a field becomes nullable": (
         CLIENTS,
-        ["/jobs/*/name: may be null now"],
+        ["/jobs/*/name: now nullable"],
         [
             (
                 "the asset library shows it under this name.\n          type: string\n",
@@ -187,7 +195,7 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     ),
     "a field of another type": (
         BOTH,
-        ["answer 200 /count: type integer -> string"],
+        ["response 200 /count: type integer -> string"],
         [
             (
                 "          type: integer\n          format: int32\n          minimum: 0\n"
@@ -197,7 +205,7 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
             ("        count: 101\n", "        count: '101'\n"),
         ],
     ),
-    "a time that is text now": (
+    "a time becomes text": (
         CLIENTS,
         ["/jobs/*/create_time: format date-time -> none"],
         [
@@ -207,10 +215,9 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
             )
         ],
     ),
-    "closed set of an answer is opened": (
-        # compared the other way round below
+    "open set of a response is closed": (
         SERVERS,
-        ["/jobs/*/matting_type: may not be null any more; no other value is allowed now"],
+        ["/jobs/*/matting_type: no longer nullable; unlisted values no longer allowed"],
         [
             (
                 "            - $ref: '#/components/schemas/MattingType'\n"
@@ -219,8 +226,8 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
             )
         ],
     ),
-    "a text of a kind": (
-        BOTH,  # a server's other texts are wrong, and the type in code is another
+    "a text gets a format": (
+        BOTH,  # servers may not send other texts any longer, and the type in code changes
         ["/jobs/*/app_user_id: format none -> uuid"],
         [
             (
@@ -231,17 +238,17 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     ),
     "another status of success": (
         BOTH,
-        ["breaking for clients and servers: answer 200: is gone", "breaking for clients: answer 203: new"],
+        ["breaking for clients and servers: response 200: removed", "breaking for clients: response 203: new"],
         [("        '200':\n", "        '203':\n")],
     ),
-    "a listed value of an open set goes": (
+    "a listed value of an open set is removed": (
         CLIENTS,
-        ["lists MANUAL no more"],
+        ["removed values: MANUAL"],
         [("enum: [AI, MANUAL]", "enum: [AI]")],
     ),
     "a class is renamed": (
         CLIENTS,
-        ["its class in code: GatewayError -> EdgeError"],
+        ["class in code: GatewayError -> EdgeError"],
         [
             ("    GatewayError:\n", "    EdgeError:\n"),
             ("$ref: '#/components/schemas/GatewayError'", "$ref: '#/components/schemas/EdgeError'"),
@@ -254,7 +261,7 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     ),
     "another error status": (
         ADDITIVE,
-        ["answer 409: new"],
+        ["response 409: new"],
         [
             (
                 "        '500':\n          description: The service failed.\n",
@@ -262,9 +269,9 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
             )
         ],
     ),
-    "an error status goes": (
+    "an error status is removed": (
         SERVERS,
-        ["answer 404: is gone"],
+        ["response 404: removed"],
         [
             (
                 "        '404':\n          x-source: decision\n"
@@ -274,15 +281,15 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
             )
         ],
     ),
-    "a header that may be absent now": (
+    "a header becomes optional": (
         CLIENTS,
-        ["answer 200 header X-Request-Id: may be absent now"],
+        ["response 200 header X-Request-Id: now optional"],
         [("    RequestId:\n      required: true\n", "    RequestId:\n")],
     ),
-    # the operation and what stands around it
+    # the operation, its security and its servers
     "another path": (
         BOTH,
-        ["moved, it was GET /v1/{project_id}/digital-human-training-manage/user/jobs"],
+        ["moved from GET /v1/{project_id}/digital-human-training-manage/user/jobs"],
         [("/user/jobs:", "/user/training-jobs:")],
     ),
     "another name": (
@@ -292,12 +299,12 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     ),
     "another path and another name": (
         CLIENTS,
-        ["(search_training_jobs)\n  additive: new operation", "(list_training_jobs)\n  breaking for clients: is gone"],
+        ["(search_training_jobs)\n  additive: new operation", "(list_training_jobs)\n  breaking for clients: removed"],
         [("/user/jobs:", "/user/all-jobs:"), ("operationId: list_training_jobs", "operationId: search_training_jobs")],
     ),
-    "announced to go": (
+    "deprecated": (
         ADDITIVE,
-        ["additive: is announced to go"],
+        ["additive: deprecated"],
         [
             (
                 "      operationId: list_training_jobs\n",
@@ -305,7 +312,7 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
             )
         ],
     ),
-    "no token any more": (CLIENTS, ["AuthToken is no way in any more"], [("  - AuthToken: []\n", "")]),
+    "tokens are removed": (CLIENTS, ["AuthToken is no longer accepted"], [("  - AuthToken: []\n", "")]),
     "another header for the token": (
         BOTH,
         ["security scheme AuthToken"],
@@ -313,23 +320,23 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     ),
     "another host": (
         CLIENTS,
-        ["is gone", "new"],
+        ["removed", "new"],
         [("metastudio.{region}.myhuaweicloud.com", "ms.{region}.example.com")],
     ),
-    # meaning
+    # x-list, x-states, x-source
     "how a filter compares is stated": (
         SERVERS,
         ["x-list filter name: unstated -> /name contains the value"],
         [("op: unstated, sandbox: eq}", "op: substring}")],
     ),
-    "how a filter compares is taken back": (
+    "how a filter compares is no longer stated": (
         CLIENTS,
         ["x-list filter batch_name: /batch_name equals the value -> unstated"],
         [("batch_name: {property: /batch_name, op: eq}", "batch_name: {op: unstated}")],
     ),
     "only the sandbox": (
         COSMETIC,
-        ["the sandbox compares otherwise"],
+        ["comparison in the sandbox: eq -> prefix"],
         [("op: unstated, sandbox: eq}", "op: unstated, sandbox: prefix}")],
     ),
     "another identity": (
@@ -350,7 +357,7 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     ),
     "another key to sort by": (
         ADDITIVE,
-        ["parameter sort_key: lists name too", "x-list order/key/values/name: unstated -> /name"],
+        ["parameter sort_key: new values: name", "x-list order/key/values/name: unstated -> /name"],
         [SORT_KEY, ("values: {create_time: /create_time}", "values: {create_time: /create_time, name: /name}")],
     ),
     "a key sorts by something else": (
@@ -358,9 +365,9 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
         ["x-list order/key/values/create_time: /create_time -> /last_update_time"],
         [("values: {create_time: /create_time}", "values: {create_time: /last_update_time}")],
     ),
-    "a scope less": (CLIENTS, ["x-list scope/project_id"], [("        scope: {project_id: /project_id}\n", "")]),
-    "a list that is none any more": (CLIENTS, ["x-list: is gone"], [(X_LIST[0] if X_LIST else "", "")]),
-    "states without a meaning": (CLIENTS, ["x-states: are gone"], [(X_STATES[0] if X_STATES else "", "")]),
+    "no scope": (CLIENTS, ["x-list scope/project_id"], [("        scope: {project_id: /project_id}\n", "")]),
+    "no longer a list": (CLIENTS, ["x-list: removed"], [(X_LIST[0] if X_LIST else "", "")]),
+    "no x-states": (CLIENTS, ["x-states: removed"], [(X_STATES[0] if X_STATES else "", "")]),
     "how a state ended": (
         CLIENTS,
         ["state JOB_SUCCESS: ended: success -> failure"],
@@ -371,12 +378,12 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
             )
         ],
     ),
-    "a decision is a promise now": (
+    "a decision becomes a promise": (
         SERVERS,
         ["x-list filter tag: x-source: decision -> page"],
         [("op: eq, x-source: decision}", "op: eq}")],
     ),
-    "a promise is a decision now": (
+    "a promise becomes a decision": (
         ADDITIVE,
         ["x-list filter job_id: x-source: page -> decision"],
         [("job_id: {property: /job_id, op: eq}", "job_id: {property: /job_id, op: eq, x-source: decision}")],
@@ -388,35 +395,34 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
 def test_grades(tmp_path: Path, case: str) -> None:
     grade, words, edits = CASES[case]
     found = changes(tmp_path, *edits)
-    said = report(found)
-    # of a list of changes only the worst counts; a break of both sides is one of either
-    assert str(whole(found)) == str(grade), said
+    text = report(found)
+    # str() is that of the worst grade; a break of both sides counts as either
+    assert str(overall(found)) == str(grade), text
     for part in words:
-        assert part in said
+        assert part in text
     assert bool(found) == bool(grade)
     back = compare(load(tmp_path / "new.yaml"), ORIGINAL)
     assert bool(back) == bool(found)
-    if grade.breaking or grade == ADDITIVE:  # what was added is gone, what was narrowed is widened
-        assert whole(back) & ~COSMETIC, report(back)
+    if grade.breaking or grade == ADDITIVE:  # the reverse edit removes what was added and widens what was narrowed
+        assert overall(back) & ~COSMETIC, report(back)
 
 
-def test_the_other_way_round(tmp_path: Path) -> None:
-    """Opening a closed set of an answer breaks clients where closing it broke servers, and so on."""
+def test_opening_a_closed_set_of_a_response_breaks_clients(tmp_path: Path) -> None:
     closed = CONTRACT.replace(
         "            - $ref: '#/components/schemas/MattingType'\n            - $ref: '#/components/schemas/UnlistedValue'\n",
         "            - $ref: '#/components/schemas/MattingType'\n",
     )
     assert closed != CONTRACT
     old, new = load(write(tmp_path, "old.yaml", closed)), load(write(tmp_path, "new.yaml", CONTRACT))
-    assert whole(compare(old, new)) == CLIENTS
+    assert overall(compare(old, new)) == CLIENTS
     more = load(write(tmp_path, "more.yaml", closed.replace("enum: [AI, MANUAL]", "enum: [AI, MANUAL, HYBRID]")))
-    assert CLIENTS in whole(compare(old, more)), "a client does not know what the closed set did not list"
+    assert CLIENTS in overall(compare(old, more)), "a client does not know values that the closed set did not list"
 
 
-def test_a_change_of_many_places_is_said_once(tmp_path: Path) -> None:
-    found = changes(tmp_path, ("The error in words.", "The error, said in words."))
-    assert report(found).count("described in other words") == 1
-    assert "answer 400 /error_msg, answer 500 /error_msg" in report(found)
+def test_the_same_change_in_several_places_is_reported_once(tmp_path: Path) -> None:
+    found = changes(tmp_path, ("The error in words.", "The error in other words."))
+    assert report(found).count("documentation changed") == 1
+    assert "response 400 /error_msg, response 500 /error_msg" in report(found)
 
 
 def test_nested_and_combined_schemas(tmp_path: Path) -> None:
@@ -438,20 +444,20 @@ def test_nested_and_combined_schemas(tmp_path: Path) -> None:
         (
             ("        name: {type: string}\n", "        name: {type: string, nullable: true}\n"),
             CLIENTS,
-            "owner/name: may be",
+            "owner/name: now nullable",
         ),
-        (("      required: [name]\n", ""), CLIENTS, "owner/name: may be absent"),
-        (("team: {type: string}", "group: {type: string}"), CLIENTS, "owner/team: is gone"),
+        (("      required: [name]\n", ""), CLIENTS, "owner/name: now optional"),
+        (("team: {type: string}", "group: {type: string}"), CLIENTS, "owner/team: removed"),
     ):
         new = load(write(tmp_path, "new.yaml", nested.replace(*edit)))
         check(new)
         found = compare(old, new)
-        assert whole(found) & ~ADDITIVE == grade, report(found)
+        assert overall(found) & ~ADDITIVE == grade, report(found)
         assert place in report(found)
 
 
 def test_bodies(tmp_path: Path) -> None:
-    """What this contract has none of: an operation that takes a body."""
+    """This contract has no operation with a request body, so the test adds one."""
     body = (
         "  /v1/{project_id}/names:\n    post:\n      operationId: add_name\n      tags: [training_jobs]\n      parameters:\n"
         "        - $ref: '#/components/parameters/ProjectId'\n      requestBody:\n        content:\n"
@@ -471,18 +477,22 @@ def test_bodies(tmp_path: Path) -> None:
             CLIENTS,
             "maxLength none -> 9",
         ),
-        (("      required: [name]\n", ""), SERVERS, "body /name: may be absent now"),
+        (("      required: [name]\n", ""), SERVERS, "request body /name: now optional"),
         (
             ("        name: {type: string}\n", "        name: {type: string}\n        more: {type: string}\n"),
             ADDITIVE,
             "optional",
         ),
-        (("      requestBody:\n", "      requestBody:\n        required: true\n"), CLIENTS, "body: is required now"),
+        (
+            ("      requestBody:\n", "      requestBody:\n        required: true\n"),
+            CLIENTS,
+            "request body: now required",
+        ),
     ):
         new = load(write(tmp_path, "new.yaml", text.replace(*edit)))
         check(new)
         found = compare(old, new)
-        assert whole(found) == grade, report(found)
+        assert overall(found) == grade, report(found)
         assert words in report(found)
 
 

@@ -130,9 +130,6 @@ def respond(status: int, body: bytes, headers: Mapping[str, str] | None = None) 
     return raw(f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + body, keep=True)
 
 
-answer = respond  # its name before the second edition, until all tests have moved to the new one
-
-
 def reset(after: bytes = b"") -> SocketFault:
     """Send `after`, then reset the connection (RST, not FIN)."""
 

@@ -81,6 +81,16 @@ def below(document: Document, pointer: str, path: str) -> str | None:
     return document.resolve(document.at(pointer), pointer)[1]
 
 
+def _item_states(document: Document, pointer: str) -> tuple[str | None, dict[str, Any]]:
+    """Return the JSON pointer to the state of a list's items, and the `x-states` there; None and {} without any."""
+    rules, body = (document.at(pointer) or {}).get("x-list"), success_schema(document, pointer)
+    item = below(document, body[1], rules["items"] + "/*") if rules and body else None
+    for name in (document.at(item) or {}).get("properties", {}) if item else ():
+        if states := _states(document, f"{item}/properties/{name}"):
+            return join([name]), states
+    return None, {}
+
+
 def class_name(document: Document, pointer: str) -> str | None:
     """Return the name of the component that a schema is or refers to, None for one without a name."""
     _, at = document.resolve(document.at(pointer), pointer)
@@ -106,7 +116,6 @@ def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operati
     rules = raw.get("x-list")
     parsed = [_parameter(document, at, each) for at, each in parameters(document, pointer)]
     fields: dict[str, Any] = {}
-    state_property, states = None, {}
     response_class = item_class = None
     body = success_schema(document, pointer)
     if rules and body:
@@ -115,12 +124,8 @@ def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operati
             name: _field(document, f"{item}/properties/{name}", each)
             for name, each in (document.at(item) or {}).get("properties", {}).items()
         }
-        for name in fields:
-            states = _states(document, f"{item}/properties/{name}")
-            if states:
-                state_property = join([name])
-                break
         response_class, item_class = class_name(document, body[1]), class_name(document, item)
+    state_property, states = _item_states(document, pointer)
     return Operation(
         id=raw["operationId"],
         tag=raw["tags"][0],

@@ -1,4 +1,4 @@
-"""What every program here shares: the answers to read, and the lines in which it reports."""
+"""Shared by the test programs: the responses to parse, and the lines that report a verdict."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from typing import Any
 SERVER = os.environ["SERVER"]
 CONTRACT = os.environ["CONTRACT"]
 DOCUMENT: dict[str, Any] = json.loads(Path(os.environ["CONTRACT_JSON"]).read_text(encoding="utf-8"))
-ANSWERS: dict[str, Any] = json.loads(Path(os.environ["ANSWERS"]).read_text(encoding="utf-8"))
+RESPONSES: dict[str, Any] = json.loads(Path(os.environ["RESPONSES"]).read_text(encoding="utf-8"))
 STATES = ["TRAINING", "SOMETHING_NEW"]
 
 
-def attempt(check: str, function: Callable[[], object]) -> None:
-    """Print whether `function` went through, with what it returns or why it failed."""
+def check(name: str, function: Callable[[], object]) -> None:
+    """Run `function` and print the verdict: the text that it returned, or why it failed."""
     try:
         note = function()
-        print(json.dumps({"check": check, "ok": True, "note": note if isinstance(note, str) else ""}), flush=True)
-    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever a tool raises is its verdict
+        print(json.dumps({"check": name, "ok": True, "note": note if isinstance(note, str) else ""}), flush=True)
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - any exception of a tool is its verdict
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        print(json.dumps({"check": check, "ok": False, "note": reason}), flush=True)
+        print(json.dumps({"check": name, "ok": False, "note": reason}), flush=True)
 
 
-def attempt_answers(function: Callable[[str, Any], object]) -> None:
-    """Try `function(name, answer)` with the page's example, an answer full of the unknown, and one full of nulls."""
-    for name, answer in ANSWERS.items():
-        attempt(name, lambda name=name, answer=answer: function(name, answer))
+def check_responses(function: Callable[[str, Any], object]) -> None:
+    """Check `function(name, response)` with the example, with unknown values, and with nulls."""
+    for name, response in RESPONSES.items():
+        check(name, lambda name=name, response=response: function(name, response))
 
 
 def without_nulls(value: Any) -> Any:
-    """For tools to which null and absent are one."""
+    """Remove nulls, for tools that treat null as absent."""
     if isinstance(value, dict):
         return {key: without_nulls(each) for key, each in value.items() if each is not None}
     return [without_nulls(each) for each in value] if isinstance(value, list) else value
 
 
 def equal(found: Any, expected: Any) -> None:
-    """Compare JSON data; `+00:00` and `Z` are one zone."""
+    """Compare JSON data; `+00:00` and `Z` are equal."""
     found, expected = (
         re.sub(r"(?<=:\d\d)\+00:00", "Z", json.dumps(each, sort_keys=True)) for each in (found, expected)
     )

@@ -1,8 +1,8 @@
-"""openapi-core: reads requests, and validates and reads answers."""
+"""openapi-core: parses requests, validates and parses responses."""
 
 import json
 
-from checks import DOCUMENT, STATES, attempt, attempt_answers
+from checks import DOCUMENT, STATES, check, check_responses
 from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
@@ -18,16 +18,16 @@ def request(state: str) -> MockRequest:
 def reads() -> str:
     state = API.unmarshal_request(request(",".join(STATES))).parameters.query["state"]
     assert state == STATES, state
-    return "reads the joined value as a list"
+    return "parses the joined value as a list"
 
 
-def answer(name: str, value: object) -> None:
+def response(name: str, value: object) -> None:
     body = json.dumps(value).encode()
     response = MockResponse(body, status_code=200, headers={"X-Request-Id": "1"})
     API.validate_response(request("TRAINING"), response)
     API.unmarshal_response(request("TRAINING"), response)
 
 
-attempt("works", lambda: API.validate_request(request("TRAINING")))
-attempt("joined", reads)
-attempt_answers(answer)
+check("works", lambda: API.validate_request(request("TRAINING")))
+check("joined", reads)
+check_responses(response)

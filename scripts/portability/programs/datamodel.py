@@ -1,13 +1,13 @@
-"""datamodel-code-generator: the pydantic models take the answers, and give them back."""
+"""datamodel-code-generator: the pydantic models parse and serialize the responses."""
 
-from checks import attempt, attempt_answers, equal
+from checks import check, check_responses, equal
 from models import ListTrainingJobsResponse
 
 
-def answer(name: str, value: object) -> None:
+def response(name: str, value: object) -> None:
     page = ListTrainingJobsResponse.model_validate(value)
     equal(page.model_dump(mode="json", exclude_unset=True), value)
 
 
-attempt("works", lambda: None)
-attempt_answers(answer)
+check("works", lambda: None)
+check_responses(response)

@@ -1,7 +1,7 @@
-// openapi-generator typescript-fetch: the generated client calls; what it read goes back to the same JSON. A null in an
-// open set it reads as undefined, so that nulls are left out of the comparison.
+// openapi-generator typescript-fetch: the generated client calls, and converts the model back to the same JSON. It parses
+// null in an open set as undefined, so the comparison leaves nulls out.
 import { Configuration, ListTrainingJobsResponseToJSON, TrainingJobsApi } from "./client";
-import { answers, server, states } from "./data";
+import { responses, server, states } from "./data";
 
 const api = new TrainingJobsApi(new Configuration({ basePath: server }));
 
@@ -16,7 +16,7 @@ function sorted(value: unknown): unknown {
 }
 
 async function main(): Promise<void> {
-  for (const [name, expected] of Object.entries(answers)) {
+  for (const [name, expected] of Object.entries(responses)) {
     try {
       const page = await api.listTrainingJobs({ projectId: name, state: states, limit: 10 });
       const [found, wanted] = [ListTrainingJobsResponseToJSON(page), expected].map((each) => JSON.stringify(sorted(each)));
@@ -30,5 +30,5 @@ async function main(): Promise<void> {
   }
 }
 
-console.log(JSON.stringify({ check: "works", ok: true, note: "a null is undefined when it is written back" }));
+console.log(JSON.stringify({ check: "works", ok: true, note: "parses null as undefined" }));
 void main();

@@ -1,10 +1,10 @@
-// hey-api: the generated client calls, its types hold the answers (tsc --strict).
+// hey-api: the generated client calls, its types accept the responses (tsc --strict).
 import { createClient, createConfig } from "./client/client";
 import { listTrainingJobs } from "./client";
 import type { ListTrainingJobsResponse } from "./client";
-import { answers, server, states } from "./data";
+import { responses, server, states } from "./data";
 
-const typed: Record<string, ListTrainingJobsResponse> = answers;
+const typed: Record<string, ListTrainingJobsResponse> = responses;
 const client = createClient(createConfig({ baseUrl: server }));
 
 async function main(): Promise<void> {

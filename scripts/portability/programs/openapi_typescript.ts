@@ -1,10 +1,10 @@
-// openapi-typescript: the answers have the generated types (tsc --strict), and openapi-fetch calls with them.
+// openapi-typescript: the generated types accept the responses (tsc --strict), and openapi-fetch calls with them.
 import createClient from "openapi-fetch";
-import { answers, server, states } from "./data";
+import { responses, server, states } from "./data";
 import type { components, paths } from "./types";
 
-type Answer = components["schemas"]["ListTrainingJobsResponse"];
-const typed: Record<string, Answer> = answers;
+type Page = components["schemas"]["ListTrainingJobsResponse"];
+const typed: Record<string, Page> = responses;
 
 const client = createClient<paths>({ baseUrl: server, querySerializer: { array: { style: "form", explode: false } } });
 
@@ -19,5 +19,5 @@ async function main(): Promise<void> {
   }
 }
 
-console.log(JSON.stringify({ check: "works", ok: true, note: "openapi-fetch is told `explode: false`: types know no style" }));
+console.log(JSON.stringify({ check: "works", ok: true, note: "openapi-fetch needs `explode: false`, because types do not contain it" }));
 void main();

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from checks import ANSWERS, CONTRACT, SERVER, STATES, attempt, attempt_answers, equal
+from checks import CONTRACT, RESPONSES, SERVER, STATES, check, check_responses, equal
 from metastudio import MetaStudio, TokenAuth
 
 
 @contextmanager
 def prism(*command: str) -> Iterator[str]:
-    """Run prism on a free port until the block ends, and give its URL."""
+    """Run prism on a free port until the block ends. Yields its URL."""
     process = subprocess.Popen(
         [*sys.argv[1:], *command, "--host", "127.0.0.1", "--port", "0", "--errors"], stdout=subprocess.PIPE, text=True
     )
@@ -36,9 +36,9 @@ def studio(url: str, project: str) -> MetaStudio:
 def mock() -> str:
     with prism("mock", CONTRACT) as url, studio(url, "page") as client:
         page = client.training_jobs.list(state=STATES, limit=10)
-        equal(page.to_dict(), ANSWERS["page"])
+        equal(page.to_dict(), RESPONSES["page"])
         assert len(list(client.training_jobs.iterate(max_items=5))) == 5
-    return "as a mock it answers the page's example"
+    return "as a mock it returns the example"
 
 
 def proxied(name: str, value: object) -> None:
@@ -46,5 +46,5 @@ def proxied(name: str, value: object) -> None:
         equal(client.training_jobs.list(state=STATES).to_dict(), value)
 
 
-attempt("works", mock)
-attempt_answers(proxied)
+check("works", mock)
+check_responses(proxied)

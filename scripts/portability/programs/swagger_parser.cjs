@@ -1,11 +1,11 @@
-// swagger-parser: validates, follows every reference, hands out the page's example.
+// swagger-parser: validates, dereferences, returns the example.
 const fs = require("fs");
 const path = require("path");
 const { createRequire } = require("module");
 const SwaggerParser = createRequire(path.resolve(process.env.PREFIX) + "/x.js")("@apidevtools/swagger-parser");
 
 const report = (check, ok, note = "") => console.log(JSON.stringify({ check, ok, note: String(note).split("\n")[0] }));
-const { page } = JSON.parse(fs.readFileSync(process.env.ANSWERS, "utf8"));
+const { page } = JSON.parse(fs.readFileSync(process.env.RESPONSES, "utf8"));
 
 (async () => {
   try {

@@ -1,7 +1,7 @@
-"""schemathesis: makes requests from the contract, and validates answers against it."""
+"""schemathesis: generates requests from the contract, and validates responses against it."""
 
 import schemathesis
-from checks import CONTRACT, SERVER, STATES, attempt, attempt_answers
+from checks import CONTRACT, SERVER, STATES, check, check_responses
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import (
 
 SCHEMA = schemathesis.openapi.from_path(CONTRACT, config=schemathesis.Config())
 OPERATION = next(each.ok() for each in SCHEMA.get_all_operations())
-# Not ignored_auth: the server that answers here knows no authentication.
+# Not ignored_auth: the server has no authentication.
 CHECKS = [
     content_type_conformance,
     response_headers_conformance,
@@ -22,7 +22,7 @@ CHECKS = [
 made: list[schemathesis.Case] = []
 
 
-def makes() -> str:
+def generates() -> str:
     quiet = list(HealthCheck)
 
     @settings(max_examples=50, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=quiet)
@@ -32,7 +32,7 @@ def makes() -> str:
         made.append(case)
 
     call()
-    return f"made and sent {len(made)} requests"
+    return f"sent {len(made)} generated requests"
 
 
 def joins() -> None:
@@ -41,11 +41,11 @@ def joins() -> None:
     assert all(isinstance(state, str) for state in states), states
 
 
-def answer(name: str, value: object) -> None:
+def response(name: str, value: object) -> None:
     case = OPERATION.Case(path_parameters={"project_id": name}, query={"state": ",".join(STATES), "limit": 10})
     case.validate_response(case.call(base_url=SERVER), checks=CHECKS)
 
 
-attempt("works", makes)
-attempt("joined", joins)
-attempt_answers(answer)
+check("works", generates)
+check("joined", joins)
+check_responses(response)
