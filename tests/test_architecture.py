@@ -53,7 +53,10 @@ def imports(path: Path) -> set[str]:
 def part(name: str) -> str:
     """The part of the product that a dotted module name belongs to."""
     top, _, rest = name.partition(".")
-    return top if top == "metastudio_client" else rest.partition(".")[0]
+    if top == "metastudio_client":
+        return top
+    name = rest.partition(".")[0]
+    return name if name in set.union(*LAYERS) else "client"  # the names of the package `metastudio` itself
 
 
 def files(name: str) -> list[Path]:

@@ -16,14 +16,18 @@ from openapi_python_client.strings import PythonIdentifier
 CONTRACT = (Path(__file__).parents[2] / "openapi.yaml").read_text(encoding="utf-8")
 
 
+def load_and_check(path: Path) -> None:
+    document = load(path)
+    check(document)
+    check_generator(document)
+
+
 def problem(folder: Path, text: str) -> str:
     """Load and check a contract; return the message with which it is refused."""
     path = folder / "openapi.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ContractError) as caught:
-        document = load(path)
-        check(document)
-        check_generator(document)
+        load_and_check(path)
     return str(caught.value)
 
 

@@ -209,7 +209,7 @@ class TestWaiting:
             error = call(kind, server.url, time=time, retry=RetryPolicy(deadline=20.0)).raised(ApiTimeoutError)
             server.wait_until_closed()
         assert error.retries == 0
-        assert error.__notes__ == ["Not tried again: the deadline of 20 s would pass before another attempt."]
+        assert error.__notes__ == ["Not retried: the deadline of 20 s would pass before another attempt."]
 
     def test_an_abandoned_response_leaves_no_connection(self, kind: Kind) -> None:
         time = FakeTime()

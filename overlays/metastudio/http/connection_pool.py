@@ -135,7 +135,7 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
         response.stream = _AsyncPooledBody(response.stream, lambda whole: self._release(connection, reusable=whole))
         return response
 
-    async def _acquire(self, timeout: float | None) -> None:
+    async def _acquire(self, seconds: float | None) -> None:
         if self._slots:
             self._slots -= 1
             return
@@ -144,7 +144,7 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
         slot = asyncio.get_running_loop().create_future()
         self._waiting.append(slot)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 await slot
         except BaseException as error:
             if slot.done() and not slot.cancelled():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from logging import INFO
+from math import inf
 from os import getpid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -188,6 +189,6 @@ class Exchange:
 
 
 def _bounded(retry: RetryPolicy, deadline: float | None) -> RetryPolicy:
-    if deadline is None or (retry.deadline is not None and retry.deadline <= deadline):
+    if deadline is None or deadline == inf or (retry.deadline is not None and retry.deadline <= deadline):
         return retry
     return attrs.evolve(retry, deadline=deadline)

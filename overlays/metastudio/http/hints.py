@@ -81,7 +81,9 @@ def hint(response: httpx.Response, code: str, message: str) -> str | None:
     """
     status, message = response.status_code, message.lower()
     if 300 <= status <= 399:
-        return _HINT_REDIRECT.format(_redirect_target(response.headers.get("Location", "")))
+        return _HINT_REDIRECT.format(
+            _redirect_target(response.extensions.get("location") or response.headers.get("Location", ""))
+        )
     if code in _HINTS_BY_CODE:
         return _HINTS_BY_CODE[code]
     if status not in (401, 403):

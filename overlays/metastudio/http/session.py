@@ -84,7 +84,7 @@ class Session(httpx.Client):
         self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
         self._operations = operations
         self._sleep = sleep
-        _build(super().__init__, ConnectionPool, httpx.HTTPTransport, options)
+        _build(super().__init__, ConnectionPool, httpx.HTTPTransport, _hide_location, options)
 
     def call(
         self,
@@ -180,7 +180,7 @@ class AsyncSession(httpx.AsyncClient):
         self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
         self._operations = operations
         self._sleep = sleep
-        _build(super().__init__, AsyncConnectionPool, httpx.AsyncHTTPTransport, options)
+        _build(super().__init__, AsyncConnectionPool, httpx.AsyncHTTPTransport, _async_hide_location, options)
 
     async def call(
         self,
@@ -246,13 +246,27 @@ class _RefusesCookies(DefaultCookiePolicy):
         return False
 
 
-def _build(construct: Callable[..., None], pool: Any, transport: Any, options: SessionOptions) -> None:
+def _hide_location(response: httpx.Response) -> None:
+    """Hide where a redirect leads from httpx, which fails on a Location that is no URL before the status is read."""
+    if response.has_redirect_location:
+        response.extensions["location"] = response.headers.pop("Location")
+
+
+async def _async_hide_location(response: httpx.Response) -> None:
+    _hide_location(response)
+
+
+def _build(
+    construct: Callable[..., None], pool: Any, transport: Any, hide_location: Any, options: SessionOptions
+) -> None:
     """Call httpx's constructor. What it refuses becomes a ConfigurationError."""
     given: dict[str, Any] = dict(options)
     http2, trust_env = given.get("http2", False), given.get("trust_env", True)
     given["verify"] = ssl_context(given.pop("verify", True), given.pop("cert", None), http2=http2, trust_env=trust_env)
     given["limits"] = given.get("limits") or DEFAULT_LIMITS
     given["cookies"] = CookieJar(_RefusesCookies())
+    hooks = given.get("event_hooks") or {}
+    given["event_hooks"] = {**hooks, "response": [*hooks.get("response", ()), hide_location]}
     given.setdefault("timeout", DEFAULT_TIMEOUT)
     try:
         # HTTP/2 carries many requests on one connection, and proxies are httpx's to choose.
