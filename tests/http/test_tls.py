@@ -127,7 +127,7 @@ class TestTls:
         result = call(kind, tls)
         error = result.raised(ApiConnectionError)
         assert "CERTIFICATE_VERIFY_FAILED" in str(error)
-        assert "give `verify` its file" in str(error)
+        assert "a private CA as `verify`" in str(error)
         assert (error.retries, result.time.slept) == (0, [])
 
     def test_verify(self, kind: Kind, tls: str, ca_file: str, authority: trustme.CA) -> None:
