@@ -31,13 +31,13 @@ _SENSITIVE_NAMES = ("access", "ak", "sk")
 
 # Patterns are strings: `re` compiles them for the first error and keeps them, so importing costs nothing.
 # Possessive quantifiers (++) make the time linear in the length of the text.
-_NAME = r"""(?<![\w-])([\w-]++)\\?["']?\s*+[:=]\s*+"""  # also inside a JSON string, where quotes are escaped
+_NAME = r"""(?<![\w-])([\w-]++)\\?["']?\s*+(?::|=>?)\s*+"""  # also inside a JSON string, where quotes are escaped
 _VALUE = r"""(?is)(\\?["'])(?:(?!\1)(?:\\.|[^\\]))*+|(?![\[{])(?:(?:basic|bearer)\s++)?[^\s,;|&"'\\<>]+"""
 _ADDRESS = r"""(?i)(https?:(?:\\?/){2}[^\s"'<>?#\\/]++)([^\s"'<>]*+)"""
 _SIGNATURE = r"(?<![0-9A-Za-z])[0-9a-fA-F]{64}(?![0-9A-Za-z])"
 _MAIL = r"(?<![\w.+%-])[\w.+%-]++@[\w-]++\.[\w.-]++"
 _MOBILE = r"(?<![0-9A-Za-z])(?:\+\d{1,3}[ -]?)?1[3-9]\d{9}(?![0-9A-Za-z])"
-_JSON_ESCAPE = r'\\(?:u([0-9a-fA-F]{4})|(["\\/]))'
+_JSON_ESCAPE = r'\\(?:u((?![dD][89a-fA-F])[0-9a-fA-F]{4})|(["\\/]))'  # without surrogates
 
 # Terminal sequences (colours; titles and links), then marks that change the direction of text.
 _SEQUENCES = (

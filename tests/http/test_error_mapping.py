@@ -269,6 +269,7 @@ PLANTED = {
     "signature": "ab" * 32,
     "another signature": "CD" * 32,
     "token": "MIIPlantedToken",
+    "another token": "gQanother+Token=",
     "security token": "gQplantedSecurityToken",
     "user": "planted-user",
     "contact": "13800138000",
@@ -288,6 +289,7 @@ ECHOES = [
     '{"auth":{"password":{"user":{"password":"%(password)s"}}},"secret":"%(password)s","sk" : "%(password)s"}',
     "Authorization: SDK-HMAC-SHA256 Access=%(access key)s, SignedHeaders=a, Signature=%(signature)s",
     "authorization: Bearer %(token)s",
+    "array('password'=>%(password)s, 'token' => '%(another token)s')",
 ]
 
 
@@ -342,9 +344,10 @@ TOKEN = "MIIPlanted/Token+with=signs"
     ],
 )
 def test_a_token_echoed_with_json_escapes_is_masked(escaped: str) -> None:
-    error = error_for(401, f'{{"error_code": "C", "detail": "got {escaped}."}}', sent={"X-Auth-Token": TOKEN})
+    error = error_for(401, f'{{"error_code": "C", "detail": "got {escaped}. \\ud800"}}', sent={"X-Auth-Token": TOKEN})
     for text in (error.body, str(error)):
         assert escaped not in text
+        text.encode()
         assert "Planted" not in text
         assert "got ***." in text
 

@@ -48,7 +48,9 @@ class LoopbackServer:
 
 
 # The names before the second edition, until all tests have moved to the new ones.
-Answer, Received, Server = CannedResponse, ReceivedRequest, LoopbackServer
+Answer = CannedResponse
+Received = ReceivedRequest
+Server = LoopbackServer
 
 
 class _HTTPServer(ThreadingHTTPServer):
