@@ -58,8 +58,8 @@ def _show() -> None:
                 request = responses[-1].request
                 if key := re.search(r"Access=(\w{1,4})", request.headers.get("Authorization", "")):
                     show("access key", f"{key[1]}***")
-                below = request.url.path.removeprefix(studio.settings.base_url.path.rstrip("/"))
-                match = operation.path_pattern.match(below)
+                path = request.url.path.removeprefix(studio.settings.base_url.path.rstrip("/"))
+                match = operation.path_pattern.match(path)
                 if studio.settings.project_id is None and match:
                     show("project", match.groupdict().get("project_id", ""), "IAM")
                 show("clock", _clock(responses[-1]))
@@ -72,14 +72,14 @@ def _found(connection: ConnectionOptions, settings: Settings) -> Iterator[tuple[
     from metastudio.config import BASE_URL, REGION
 
     given = connection.given
-    environment = "environment ({})"
-    region_from = "--region" if "region" in given else environment.format(REGION) if os.environ.get(REGION) else None
-    yield "region", settings.region, region_from or "the contract (default)"
-    from_region = "region"
-    url_from = (
-        "--base-url" if "base_url" in given else environment.format(BASE_URL) if os.environ.get(BASE_URL) else None
-    )
-    yield "server", str(settings.base_url), url_from or from_region
+
+    def source_of(argument: str, variable: str, default: str) -> str:
+        if argument in given:
+            return f"--{argument.replace('_', '-')}"
+        return f"environment ({variable})" if os.environ.get(variable) else default
+
+    yield "region", settings.region, source_of("region", REGION, "the contract (default)")
+    yield "server", str(settings.base_url), source_of("base_url", BASE_URL, "region")
     yield "credentials", "a token" if "Token" in type(settings.auth).__name__ else "an access key", settings.auth_source
     if settings.project_id is not None:
         source = "--project-id" if "project_id" in given else settings.project_source
@@ -93,9 +93,9 @@ def _clock(response: httpx.Response) -> str:
         server_time = parsedate_to_datetime(response.headers.get("Date", ""))
     except ValueError:
         return "unknown: the response has no date"
-    ahead = (
-        datetime.now(UTC) - (server_time if server_time.tzinfo else server_time.replace(tzinfo=UTC))
-    ).total_seconds()
+    if server_time.tzinfo is None:
+        server_time = server_time.replace(tzinfo=UTC)
+    ahead = (datetime.now(UTC) - server_time).total_seconds()
     if abs(ahead) < 3:  # Date has whole seconds, and the response took some time
         return "agrees with the server's"
     amount = f"{abs(ahead):.0f} s" if abs(ahead) < 120 else f"{abs(ahead) / 60:.0f} min"
