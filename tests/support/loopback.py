@@ -47,12 +47,6 @@ class LoopbackServer:
     received: list[ReceivedRequest] = field(default_factory=list[ReceivedRequest])
 
 
-# The names before the second edition, until all tests have moved to the new ones.
-Answer = CannedResponse
-Received = ReceivedRequest
-Server = LoopbackServer
-
-
 class _HTTPServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
