@@ -61,7 +61,7 @@ def hold(peer: Any) -> dict[str, float]:
     """Measure the bytes that one job takes in memory: the mean of 100,000."""
     peer.calls([0], 1000)
     before = _resident()
-    held = peer.calls(range(0, 100_000, 1000), 1000, keep=True)
+    held = [peer.page(offset, 1000)[1] for offset in range(0, 100_000, 1000)]
     return {"bytes": (_resident() - before) / sum(map(len, held))}
 
 

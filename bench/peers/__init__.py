@@ -3,7 +3,7 @@
 Each module has `connect(url, ca=None)`, which returns a client of the server at `url`, verified with the CA file `ca`.
 The client has these methods:
 
-- `calls(offsets, limit, keep=False)` requests one page after another and returns the jobs of each if `keep` is true.
+- `calls(offsets, limit)` requests one page after another.
 - `everything(page_size, concurrency, seen)` reads the whole list and passes each job to `seen`.
 - `close()` closes the connections.
 """

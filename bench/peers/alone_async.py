@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
 
 import httpx
 from peers import PATH
@@ -15,9 +14,9 @@ class AsyncHttpxPeer(AsyncPeer):
         super().__init__()
         self._client = httpx.AsyncClient(base_url=url, verify=ssl.create_default_context(cafile=ca) if ca else True)
 
-    async def page(self, offset: int, limit: int) -> list[Any]:
+    async def page(self, offset: int, limit: int) -> object:
         response = await self._client.get(PATH, params={"offset": offset, "limit": limit})
-        return response.json()["jobs"]
+        return response.json()
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any
 
 
 class AsyncPeer(ABC):
@@ -15,23 +14,19 @@ class AsyncPeer(ABC):
         self.runner = asyncio.Runner()
 
     @abstractmethod
-    async def page(self, offset: int, limit: int) -> list[Any]:
-        """Request one page. Returns its jobs."""
+    async def page(self, offset: int, limit: int) -> object:
+        """Request one page."""
 
     @abstractmethod
     async def aclose(self) -> None:
         """Close the connections."""
 
-    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[list[Any]]:
-        async def calls() -> list[list[Any]]:
-            kept: list[list[Any]] = []
+    def calls(self, offsets: Iterable[int], limit: int) -> None:
+        async def calls() -> None:
             for offset in offsets:
-                jobs = await self.page(offset, limit)
-                if keep:
-                    kept.append(jobs)
-            return kept
+                await self.page(offset, limit)
 
-        return self.runner.run(calls())
+        self.runner.run(calls())
 
     def close(self) -> None:
         self.runner.run(self.aclose())

@@ -19,13 +19,9 @@ class Peer(ABC):
     def close(self) -> None:
         """Close the connections."""
 
-    def calls(self, offsets: Iterable[int], limit: int, keep: bool = False) -> list[list[Any]]:
-        kept: list[list[Any]] = []
+    def calls(self, offsets: Iterable[int], limit: int) -> None:
         for offset in offsets:
-            _, jobs = self.page(offset, limit)
-            if keep:
-                kept.append(jobs)
-        return kept
+            self.page(offset, limit)
 
     def everything(self, page_size: int, concurrency: int, seen: Callable[[object], None]) -> None:
         """Read the list in a loop; with a concurrency above 1, in that many threads that share this client."""

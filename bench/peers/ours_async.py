@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from metastudio import AsyncMetaStudio
 from peers.async_base import AsyncPeer
@@ -15,9 +14,8 @@ class AsyncMetaStudioPeer(AsyncPeer):
         super().__init__()
         self._studio = AsyncMetaStudio(**options(url, ca))
 
-    async def page(self, offset: int, limit: int) -> list[Any]:
-        page = await self._studio.training_jobs.list(offset=offset, limit=limit)
-        return page.jobs
+    async def page(self, offset: int, limit: int) -> object:
+        return await self._studio.training_jobs.list(offset=offset, limit=limit)
 
     def everything(self, page_size: int, concurrency: int | None, seen: Callable[[object], None]) -> None:
         chosen = {"concurrency": concurrency} if concurrency else {}
