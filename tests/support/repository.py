@@ -9,24 +9,33 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_COPIED = ("generate.sh", "openapi.yaml", "pyproject.toml", "constraints.txt", "generated", "scripts", "templates")
-_LINKED = ("docs", "overlays", "tests")  # the scripts only read them
+_COPIED = (
+    "generate.sh",
+    "openapi.yaml",
+    "pyproject.toml",
+    "constraints.txt",
+    "generated",
+    "overlays",
+    "scripts",
+    "templates",
+    "tests/support",
+)
+# Compiled modules are copied, which saves compiling them again; their temporary files may vanish meanwhile.
+_LEFT_OUT = shutil.ignore_patterns("*.pyc.*", ".new-*")
 
 
 class Repository:
-    """A copy of the repository in a temporary folder; its commands use the environment that runs the tests.
-
-    Folders that the scripts only read are symbolic links to the real ones: do not write below them.
-    """
+    """What the scripts need of the repository, in a temporary folder; commands use the environment of the tests."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "copy"
         self.root.mkdir()
         for name in _COPIED:
-            source = ROOT / name
-            (shutil.copytree if source.is_dir() else shutil.copy2)(source, self.root / name)
-        for name in _LINKED:
-            (self.root / name).symlink_to(ROOT / name)
+            source, target = ROOT / name, self.root / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=_LEFT_OUT)
+            else:
+                shutil.copy2(source, target)
 
     @property
     def contract(self) -> Path:
