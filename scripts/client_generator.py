@@ -59,7 +59,8 @@ def generate(document: Document, fresh: Path) -> None:
     project = Project(openapi=data, config=config, custom_template_path=TEMPLATES)
     stock = PackageLoader("openapi_python_client")
     project.env.loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"stock": stock}), stock])
-    project.env.filters["replace_once"] = _replace_once
+    filters: dict[str, Any] = project.env.filters
+    filters["replace_once"] = _replace_once
     project.env.globals.update(_template_values(document, contract))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the path of the folder
         errors = project.build()

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -109,7 +109,7 @@ def _swap(target: Path, fresh: Path) -> None:
 
 
 @contextmanager
-def _workspace(parent: Path) -> Iterator[Path]:
+def _workspace(parent: Path) -> Generator[Path]:
     """A temporary folder on the same file system as the target, so that a rename is enough."""
     parent.mkdir(exist_ok=True)
     folder = tempfile.mkdtemp(prefix=".new-", dir=parent)

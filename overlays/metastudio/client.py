@@ -158,8 +158,13 @@ def connect(**options: Unpack[Options]) -> Client:
         CredentialsError: the credentials found are incomplete or cannot be read.
     """
     found, arguments = _configure(options)
-    known = {name: arguments.pop(name) for name in ("base_url", "headers", "timeout")}
-    return ConnectedClient(**{**known, "base_url": str(found.base_url)}, config=found, session_arguments=arguments)
+    return ConnectedClient(
+        base_url=str(arguments.pop("base_url")),
+        headers=arguments.pop("headers"),
+        timeout=arguments.pop("timeout"),
+        config=found,
+        session_arguments=arguments,
+    )
 
 
 @attrs.define(repr=False)

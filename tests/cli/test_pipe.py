@@ -144,7 +144,7 @@ BAD = {
     "--state ,": "empty",
     "--name=": "empty",
     "--sort-dir up": "'asc', 'desc'",
-    "--app-user-id ü": "visible ASCII",
+    "--app-user-id ü": "printable ASCII",
     "--create-since 2024-01-01 --create-until 2023-01-01": "swap",
     "--limit 3 summary": "metastudio jobs summary --limit",
     "--offset 5": "No such option",
@@ -172,7 +172,7 @@ def test_missing_credentials_have_a_hint(tmp_path: Path) -> None:
     (tmp_path / "credentials").write_text("[basic]\nak = only-one-half\n")
     half = run(JOBS, env={"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(tmp_path / "credentials")})
     assert half.code == 4
-    assert "sk is not" in half.err
+    assert "sets ak but not sk; set both" in half.err
     assert "Hint: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or METASTUDIO_TOKEN" in half.err
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from metastudio.contract.structure import JsonArray, JsonObject
 
 if TYPE_CHECKING:
     from metastudio.contract.operation import ListRules, Operation
@@ -44,7 +46,8 @@ def state_column(operation: Operation) -> str | None:
 
 def required_columns(operation: Operation) -> list[str]:
     """Return the columns of the item's required properties."""
-    schema: Any = next(iter(operation.success.values())) or {}
+    structure = next(iter(operation.success.values()))
     for token in column_of(rules_of(operation).items).split("."):
-        schema = schema.get("properties", {}).get(token, {})
-    return [name for name in schema.get("items", {}).get("required", []) if name in operation.fields]
+        structure = structure.properties.get(token) if isinstance(structure, JsonObject) else None
+    item = structure.items if isinstance(structure, JsonArray) else None
+    return [name for name in item.required if name in operation.fields] if isinstance(item, JsonObject) else []

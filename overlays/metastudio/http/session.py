@@ -139,11 +139,12 @@ class Session(httpx.Client):
                 finally:
                     response.close()
             except (httpx.RequestError, ApiError) as error:
-                pause: float | None = exchange.failed(error)
+                pause = exchange.failed(error)
             else:
-                pause = exchange.received(response, body, decodable=decodable)
-            if pause is None:
-                return response
+                retry_after = exchange.received(response, body, decodable=decodable)
+                if retry_after is None:
+                    return response
+                pause = retry_after
             self._sleep(pause)
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
@@ -224,11 +225,12 @@ class AsyncSession(httpx.AsyncClient):
                 finally:
                     await response.aclose()
             except (httpx.RequestError, ApiError) as error:
-                pause: float | None = exchange.failed(error)
+                pause = exchange.failed(error)
             else:
-                pause = exchange.received(response, body, decodable=decodable)
-            if pause is None:
-                return response
+                retry_after = exchange.received(response, body, decodable=decodable)
+                if retry_after is None:
+                    return response
+                pause = retry_after
             await self._sleep(pause)
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
