@@ -1,10 +1,9 @@
-"""The front door: settings in; typed operations, or the generated client, out."""
+"""The public clients: MetaStudio, AsyncMetaStudio and connect()."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import attrs
 import httpx
@@ -19,28 +18,27 @@ from metastudio.config import Config
 from metastudio.engine import AsyncEngine, Engine
 from metastudio.errors import ConfigurationError
 from metastudio.http.retry import RetryPolicy
-from metastudio.http.session import DEFAULT_TIMEOUT, AsyncSession, Session
+from metastudio.http.session import DEFAULT_TIMEOUT, AsyncSession, Session, TransportOptions
 
 if TYPE_CHECKING:
-    import ssl
-
     from metastudio.auth.credentials import Credentials
 
 
-class Options(TypedDict, total=False):
+class Options(TransportOptions, total=False):
     """Keyword arguments of `MetaStudio`, `AsyncMetaStudio` and `connect`. All are optional.
 
-    region: name of a region; else METASTUDIO_REGION, else the contract's default.
-    project_id: ID of the project; else HUAWEICLOUD_SDK_PROJECT_ID, else the credentials file, else IAM is asked.
-    credentials: an access key; else HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, else METASTUDIO_TOKEN, else the
-        credentials file, else the metadata of the cloud machine this runs on.
-    auth: any `httpx.Auth`, used as it is instead of credentials.
-    base_url: URL of the server; else that of `region`, else METASTUDIO_BASE_URL, else that of the default region.
-    app_user_id: sent with every request as X-App-UserId.
-    timeout: seconds for each wait of an attempt, or an `httpx.Timeout`. 30, and 10 to connect.
-    max_retries: retries after a transient failure. 2.
-    allow_http: send credentials over plain http to another machine.
-    proxy, verify, cert, limits, event_hooks, transport, trust_env, http2: as for `httpx.Client`.
+    Args:
+        region: Name of a region; else METASTUDIO_REGION, else the contract's default.
+        project_id: ID of the project; else HUAWEICLOUD_SDK_PROJECT_ID, else the credentials file, else IAM is asked.
+        credentials: An access key; else HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, else METASTUDIO_TOKEN, else the
+            credentials file, else the metadata service of the cloud server.
+        auth: Any `httpx.Auth`, instead of credentials.
+        base_url: URL of the server; else that of `region`, else METASTUDIO_BASE_URL, else that of the default region.
+        app_user_id: Sent with every request as X-App-UserId.
+        timeout: Seconds for each wait of an attempt, or an `httpx.Timeout`. By default 30 s, and 10 s to connect.
+        max_retries: Retries after a transient failure. By default 2.
+        allow_http: Send credentials over plain http to another machine.
+        proxy, verify, cert, limits, event_hooks, transport, trust_env, http2: As for `httpx.Client`.
     """
 
     region: str | None
@@ -52,17 +50,6 @@ class Options(TypedDict, total=False):
     timeout: float | httpx.Timeout
     max_retries: int
     allow_http: bool
-    proxy: httpx.Proxy | httpx.URL | str | None
-    verify: bool | str | ssl.SSLContext
-    cert: str | tuple[str, str] | tuple[str, str, str] | None
-    limits: httpx.Limits | None
-    event_hooks: Mapping[str, list[Callable[..., Any]]] | None
-    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
-    trust_env: bool
-    http2: bool
-
-
-_FOR_HTTPX = ("proxy", "verify", "cert", "limits", "event_hooks", "transport", "trust_env", "http2")
 
 
 class MetaStudio(Api):
@@ -71,11 +58,11 @@ class MetaStudio(Api):
     The operations are attributes by tag: `studio.training_jobs.list(limit=10)`.
 
     Args:
-        options: see `Options`.
+        options: See `Options`.
 
     Raises:
-        ConfigurationError: an option cannot work.
-        CredentialsError: the credentials found are incomplete or cannot be read.
+        ConfigurationError: An option is invalid.
+        CredentialsError: The credentials found are incomplete or cannot be read.
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
@@ -110,11 +97,11 @@ class AsyncMetaStudio(AsyncApi):
     The operations are attributes by tag: `await studio.training_jobs.list(limit=10)`.
 
     Args:
-        options: see `Options`.
+        options: See `Options`.
 
     Raises:
-        ConfigurationError: an option cannot work.
-        CredentialsError: the credentials found are incomplete or cannot be read.
+        ConfigurationError: An option is invalid.
+        CredentialsError: The credentials found are incomplete or cannot be read.
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
@@ -151,17 +138,18 @@ def connect(**options: Unpack[Options]) -> Client:
         page = list_training_jobs.sync(project_id, client=client, limit=10)
 
     Args:
-        options: see `Options`; `transport` and `event_hooks` must be of the kind, sync or async, that is used.
+        options: See `Options`; `transport` and `event_hooks` must be of the kind, sync or async, that is used.
 
     Raises:
-        ConfigurationError: an option cannot work.
-        CredentialsError: the credentials found are incomplete or cannot be read.
+        ConfigurationError: An option is invalid.
+        CredentialsError: The credentials found are incomplete or cannot be read.
     """
     found, arguments = _configure(options)
     return ConnectedClient(
         base_url=str(arguments.pop("base_url")),
         headers=arguments.pop("headers"),
         timeout=arguments.pop("timeout"),
+        max_retries=arguments.pop("retry").max_retries,
         config=found,
         session_arguments=arguments,
     )
@@ -169,39 +157,40 @@ def connect(**options: Unpack[Options]) -> Client:
 
 @attrs.define(repr=False)
 class ConnectedClient(Client):
-    """The generated client with sessions of ours, made on first use, also after `with_headers` and `with_timeout`."""
+    """The generated client. It makes a session on first use, also on copies by `with_headers` and `with_timeout`."""
 
     config: Config = attrs.field(kw_only=True)
+    _max_retries: int = attrs.field(kw_only=True, alias="max_retries")
     _session_arguments: dict[str, Any] = attrs.field(kw_only=True, alias="session_arguments")
+    _session_lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     def get_httpx_client(self) -> httpx.Client:
         """Return the session, making it under a lock, because threads may ask at once."""
         if self._client is None:
-            with _making:
+            with self._session_lock:
                 self._client = self._client or Session(**self._arguments())
         return self._client
 
     def get_async_httpx_client(self) -> httpx.AsyncClient:
         """Return the asynchronous session."""
         if self._async_client is None:
-            with _making:
+            with self._session_lock:
                 self._async_client = self._async_client or AsyncSession(**self._arguments())
         return self._async_client
 
     def _arguments(self) -> dict[str, Any]:
+        timeout = self._timeout or DEFAULT_TIMEOUT
         return {
+            **self._session_arguments,
             "operations": OPERATIONS.values(),
             "base_url": self._base_url,
             "headers": self._headers,
-            "timeout": self._timeout,
-            **self._session_arguments,
+            "timeout": timeout,
+            "retry": RetryPolicy.within(timeout, max_retries=self._max_retries),
         }
 
     def __repr__(self) -> str:
         return _shown(self, self.config)
-
-
-_making = threading.Lock()
 
 
 def _configure(options: Options) -> tuple[Config, dict[str, Any]]:
@@ -227,7 +216,7 @@ def _configure(options: Options) -> tuple[Config, dict[str, Any]]:
         "headers": {"User-Agent": f"metastudio-client/{VERSION}", **_app_user(options.get("app_user_id"))},
         "timeout": timeout,
         "retry": RetryPolicy.within(timeout, max_retries=options.get("max_retries", 2)),
-        **{name: value for name, value in options.items() if name in _FOR_HTTPX},
+        **{name: value for name, value in options.items() if name in TransportOptions.__annotations__},
     }
 
 

@@ -1,6 +1,6 @@
 """Runs the operations behind the generated resource classes.
 
-Arguments are checked once a call and once an iteration, the project is filled in, and checked JSON becomes a model.
+Arguments are checked once per call or iteration, the project is filled in, and checked JSON becomes a model.
 Paging, waiting and the project lookup are imported on first use, so that a single call does not wait for them.
 """
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from metastudio.contract.arguments import check_arguments
 from metastudio.contract.json_pointer import pointer_getter
+from metastudio.http import error_mapping
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,28 +37,28 @@ class Engine:
     """Runs operations over blocking I/O. Threads may share it.
 
     Args:
-        session: sends the requests.
-        project_id: the project to work in, or None to look it up when a call needs it.
-        find_project: looks it up.
+        session: Sends the requests.
+        project_id: The project to work in, or None to look it up when a call needs it.
+        find_project: Looks up the project ID.
     """
 
     def __init__(self, session: Session, project_id: str | None, find_project: Callable[[Session], str]) -> None:
         self._session = session
         self._project_id = project_id
         self._find_project = find_project
-        self._lock = threading.Lock()
-        self._closed = False
+        self._project_lock = threading.Lock()
+        self._executor_lock = threading.Lock()
         self._iterations: Executor | None = None
 
     def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any]) -> R:
         """Send one request and return its response.
 
         Raises:
-            TypeError: an argument is unknown, missing, or of the wrong type. Nothing was sent.
-            ValueError: a value cannot be sent. Nothing was sent.
-            MetaStudioError: the call failed; see `metastudio.errors`.
+            TypeError: An argument is unknown, missing, or of the wrong type. Nothing was sent.
+            ValueError: A value cannot be sent. Nothing was sent.
+            MetaStudioError: The call failed; see `metastudio.errors`.
         """
-        _, result = self._send(endpoint, _checked(endpoint.operation, arguments), None, None)
+        _, result = self._send(endpoint, _checked(endpoint.operation, arguments))
         return result
 
     def iterate(
@@ -75,27 +76,26 @@ class Engine:
         from metastudio.lists import paginator
 
         operation, checked = endpoint.operation, _checked(endpoint.operation, arguments)
-        return paginator.iterate_pages(operation, self._fetch(endpoint, None), checked, self._executor(), options)
+        return paginator.iterate_pages(operation, self._fetch(endpoint), checked, self._executor(), options)
 
-    def find(self, endpoint: Endpoint[R, T], parameter: str, identity: str, deadline: float | None = None) -> T | None:
-        """Return the item whose ID is `identity`, which the filter `parameter` finds, or None.
+    def find(self, endpoint: Endpoint[R, T], parameter: str, identity: str) -> T | None:
+        """Return the item whose ID is `identity`, which the filter `parameter` finds, or None."""
+        _checked(endpoint.operation, {parameter: identity})
+        return self._find(endpoint, parameter, identity)
 
-        Args:
-            deadline: seconds that each request may take.
-        """
+    def _find(self, endpoint: Endpoint[R, T], parameter: str, identity: str, deadline: float | None = None) -> T | None:
         from metastudio.lists import paginator
 
-        _checked(endpoint.operation, {parameter: identity})
         return paginator.find(endpoint.operation, self._fetch(endpoint, deadline), parameter, identity)
 
     def wait(self, endpoint: Endpoint[R, T], parameter: str, identity: str, options: WaitOptions) -> T:
-        """Poll an item until it rests; see `metastudio.lists.waiter`."""
+        """Poll an item until it settles; see `metastudio.lists.waiter`."""
         from metastudio.lists import waiter
 
         _checked(endpoint.operation, {parameter: identity})
 
         def poll(deadline: float) -> T | None:
-            return self.find(endpoint, parameter, identity, deadline)
+            return self._find(endpoint, parameter, identity, deadline)
 
         return waiter.wait(endpoint.operation, poll, identity, options)
 
@@ -104,27 +104,29 @@ class Engine:
 
         Raises:
             ConfigurationError: IAM knows no project of this region, or several.
-            MetaStudioError: IAM could not be asked.
+            MetaStudioError: The lookup failed.
         """
         if self._project_id is None:
-            with self._lock:
+            self._session.check_process()
+            with self._project_lock:
                 if self._project_id is None:
                     self._project_id = self._find_project(self._session)
         return self._project_id
 
     def close(self) -> None:
-        """End running iterations, and wait for the requests that they have in flight."""
+        """End running iterations, and wait for the requests that they have in flight. Later ones are refused."""
         self._executor().close()
 
     def _executor(self) -> Executor:
         if self._iterations is None:
             from metastudio.lists.executor import Executor
 
-            with self._lock:
+            self._session.check_process()
+            with self._executor_lock:
                 self._iterations = self._iterations or Executor()
         return self._iterations
 
-    def _fetch(self, endpoint: Endpoint[R, T], deadline: float | None) -> Fetch[T]:
+    def _fetch(self, endpoint: Endpoint[R, T], deadline: float | None = None) -> Fetch[T]:
         def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
             return _fetched(endpoint, *self._send(endpoint, arguments, deadline, throttle))
 
@@ -134,8 +136,8 @@ class Engine:
         self,
         endpoint: Endpoint[R, T],
         arguments: Mapping[str, Any],
-        deadline: float | None,
-        throttle: Throttle | None,
+        deadline: float | None = None,
+        throttle: Throttle | None = None,
     ) -> tuple[httpx.Response, R]:
         project_id = self.project_id() if _needs_project(endpoint, arguments) else None
         request = _request(self._session, endpoint, arguments, project_id)
@@ -160,7 +162,7 @@ class AsyncEngine:
 
     async def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any]) -> R:
         """As `Engine.call`."""
-        _, result = await self._send(endpoint, _checked(endpoint.operation, arguments), None, None)
+        _, result = await self._send(endpoint, _checked(endpoint.operation, arguments))
         return result
 
     def iterate(
@@ -178,15 +180,18 @@ class AsyncEngine:
         from metastudio.lists import paginator
 
         operation, checked = endpoint.operation, _checked(endpoint.operation, arguments)
-        return paginator.async_iterate_pages(operation, self._fetch(endpoint, None), checked, self._executor(), options)
+        return paginator.async_iterate_pages(operation, self._fetch(endpoint), checked, self._executor(), options)
 
-    async def find(
+    async def find(self, endpoint: Endpoint[R, T], parameter: str, identity: str) -> T | None:
+        """As `Engine.find`."""
+        _checked(endpoint.operation, {parameter: identity})
+        return await self._find(endpoint, parameter, identity)
+
+    async def _find(
         self, endpoint: Endpoint[R, T], parameter: str, identity: str, deadline: float | None = None
     ) -> T | None:
-        """As `Engine.find`."""
         from metastudio.lists import paginator
 
-        _checked(endpoint.operation, {parameter: identity})
         return await paginator.async_find(endpoint.operation, self._fetch(endpoint, deadline), parameter, identity)
 
     async def wait(self, endpoint: Endpoint[R, T], parameter: str, identity: str, options: WaitOptions) -> T:
@@ -196,7 +201,7 @@ class AsyncEngine:
         _checked(endpoint.operation, {parameter: identity})
 
         async def poll(deadline: float) -> T | None:
-            return await self.find(endpoint, parameter, identity, deadline)
+            return await self._find(endpoint, parameter, identity, deadline)
 
         return await waiter.async_wait(endpoint.operation, poll, identity, options)
 
@@ -222,7 +227,7 @@ class AsyncEngine:
             self._iterations = AsyncExecutor()
         return self._iterations
 
-    def _fetch(self, endpoint: Endpoint[R, T], deadline: float | None) -> AsyncFetch[T]:
+    def _fetch(self, endpoint: Endpoint[R, T], deadline: float | None = None) -> AsyncFetch[T]:
         async def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
             return _fetched(endpoint, *await self._send(endpoint, arguments, deadline, throttle))
 
@@ -232,8 +237,8 @@ class AsyncEngine:
         self,
         endpoint: Endpoint[R, T],
         arguments: Mapping[str, Any],
-        deadline: float | None,
-        throttle: Throttle | None,
+        deadline: float | None = None,
+        throttle: Throttle | None = None,
     ) -> tuple[httpx.Response, R]:
         project_id = await self.project_id() if _needs_project(endpoint, arguments) else None
         request = _request(self._session, endpoint, arguments, project_id)
@@ -269,4 +274,4 @@ def _fetched(endpoint: Endpoint[R, T], response: httpx.Response, result: R) -> F
     assert rules is not None
     items: list[T] = pointer_getter(rules.items)(result) or []
     total = pointer_getter(rules.total)(result) if rules.total else None
-    return FetchedPage(items, total, response.headers.get("X-Request-Id"))
+    return FetchedPage(items, total, error_mapping.request_id(response))

@@ -137,6 +137,7 @@ BROKEN = {
         "/batchname is no property of an item; did you mean /batch_name?",
         "/batchname",
     ),
+    "range of success statuses": ("        '200':", "        '2XX':", "declare each success status by its number", "'2XX'"),
     "x-list names an unknown list": ("items: /jobs", "items: /job", "/job is no array in the response", "items: /job\n"),
     "x-list names an unknown total": ("total: /count", "total: /cnt", "no property /cnt", "total: /cnt"),
     "x-list pages by an unknown parameter": (

@@ -40,7 +40,7 @@ def test_other_statuses_are_not_retried(status: int) -> None:
 
 
 def test_lasting_failures_are_not_retried() -> None:
-    assert decided(Failure("GET", passing=False)) == Stop()
+    assert decided(Failure("GET", transient=False)) == Stop()
 
 
 @pytest.mark.parametrize(("retries", "attempts", "again"), [(0, 1, False), (2, 2, True), (2, 3, False), (5, 5, True)])

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import reference_page
 from fault_server import FaultServer, respond, stall
 from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio import errors
@@ -185,10 +189,10 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("body", "place", "says"),
         [
-            (b"[]", "", "there is an array where an object is promised"),
+            (b"[]", "", "expected an object, got an array"),
             (b"null", "", "there is null"),
             (b"{}", "", "'count' is missing"),
-            (b'{"count": 0, "jobs": {}}', "/jobs", "at /jobs, there is an object where an array is promised"),
+            (b'{"count": 0, "jobs": {}}', "/jobs", "at /jobs, expected an array, got an object"),
             (b'{"count": 0, "jobs": [null]}', "/jobs/0", "at /jobs/0"),
             (b'{"count": 0, "jobs": [', "", "cut short"),
             (b"<!DOCTYPE html><title>Log in</title>", "", "an HTML or XML page"),
@@ -458,6 +462,65 @@ assert os.waitpid(child, 0)[1] == 0
 assert session.get("/").json()["count"] == 1
 session.close()
 """
+
+
+FORKING_IN_AN_ITERATION = """
+import json, os, sys
+from metastudio import Credentials, MetaStudio, errors
+options = {"base_url": sys.argv[1], "credentials": Credentials("AK", "SK"), "project_id": "p"}
+with MetaStudio(**options) as studio:
+    pages = studio.training_jobs.iterate_pages(page_size=1, concurrency=4)
+    next(pages)
+    if (child := os.fork()) == 0:
+        try:
+            list(pages)
+        except errors.ConfigurationError as error:
+            os._exit(0 if "fork" in str(error) else 2)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(list(pages)) == 19
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_an_iteration_cannot_continue_in_a_forked_child() -> None:
+    job = reference_page.examples()[0]["jobs"][0]
+
+    def answer(request: ReceivedRequest) -> CannedResponse:
+        offset = int(parse_qs(urlsplit(request.target).query)["offset"][0])
+        page = {"count": 20, "jobs": [{**job, "job_id": str(offset)}]}
+        return CannedResponse(200, json.dumps(page).encode())
+
+    with serve(answer) as server:
+        run_script(FORKING_IN_AN_ITERATION, server.url)
+
+
+LOOKUP_AND_FORK = """
+import os, sys, threading
+from metastudio import Credentials, MetaStudio, errors
+options = {"base_url": sys.argv[1], "credentials": Credentials("AK", "SK"), "max_retries": 0}
+os.environ["HUAWEICLOUD_SDK_IAM_ENDPOINT"] = sys.argv[1]
+studio = MetaStudio(**options)
+threading.Thread(target=studio.training_jobs.list, daemon=True).start()
+sys.stdin.readline()  # the lookup is under way
+if (child := os.fork()) == 0:
+    try:
+        studio.training_jobs.list()
+    except errors.ConfigurationError as error:
+        os._exit(0 if "fork" in str(error) else 2)
+    os._exit(1)
+assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_forked_during_the_project_lookup_does_not_hang() -> None:
+    with FaultServer([stall()]) as server:
+        process = subprocess.Popen([sys.executable, "-c", LOOKUP_AND_FORK, server.url], stdin=subprocess.PIPE)
+        server.wait_for_request()
+        process.communicate(b"\n", timeout=30)
+        assert process.returncode == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -294,6 +294,12 @@ def test_settings_that_cannot_work(cls: Any, settings: dict[str, Any]) -> None:
     assert "pa55word" not in str(caught.value)
 
 
+def test_a_bad_ca_file_in_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+        Session()
+
+
 @pytest.mark.parametrize("module", ["h2", "socksio"])
 def test_what_is_not_installed(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, module, None)

@@ -1,7 +1,7 @@
 """Checks keyword arguments against the contract before anything is sent.
 
-Refused is only what would break the request, or mean something else than it says. Whether a value is too long or too
-large is left to the server, because those bounds are choices of this contract, not promises of the service.
+Rejects only values that would break the request or change its meaning. Upper bounds are left to the server, because
+this contract chose them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ def check_arguments(
     """Return the arguments for the generated function.
 
     Args:
-        operation: the operation to call.
-        arguments: keyword arguments; one that is None counts as absent.
-        optional: required arguments that the caller fills in later.
+        operation: The operation to call.
+        arguments: Keyword arguments; one that is None counts as absent.
+        optional: Required arguments that the caller fills in later.
 
     Raises:
-        TypeError: an argument is unknown, missing, or of the wrong type.
-        ValueError: a value cannot be sent as what it is meant to be.
+        TypeError: An argument is unknown, missing, or of the wrong type.
+        ValueError: A value cannot be sent as what it is meant to be.
     """
     known = operation.by_python_name
     for name in arguments:
@@ -51,8 +51,8 @@ def check_time(name: str, value: Any) -> datetime:
     """Return `value` if it is a time with a zone.
 
     Raises:
-        TypeError: it is no datetime.
-        ValueError: it has no time zone.
+        TypeError: It is not a datetime.
+        ValueError: It has no time zone.
     """
     if not isinstance(value, datetime):
         raise TypeError(f"{name} must be a datetime with a time zone, not {type(value).__name__} {value!r}")
@@ -117,11 +117,8 @@ def _text(parameter: Parameter, name: str, value: Any) -> str:
             f"{name} is sent as the header {parameter.name}, so it must be printable ASCII "
             f"without line breaks or blanks at its ends, not {value!a}"
         )
-    if parameter.location == "path" and not _fits_path(parameter, value):
-        raise ValueError(f"{name} must match {parameter.schema.get('pattern')} to fit into a URL, not {value!a}")
+    if parameter.location == "path":
+        pattern = parameter.schema.get("pattern", r"^[^/?#\x00-\x20\x7f]+$")
+        if value in (".", "..") or value.endswith("\n") or not re.search(pattern, value):
+            raise ValueError(f"{name} must match {pattern} to fit into a URL, not {value!a}")
     return value
-
-
-def _fits_path(parameter: Parameter, value: str) -> bool:
-    pattern = parameter.schema.get("pattern", r"^[^/?#\x00-\x20\x7f]+$")
-    return value not in (".", "..") and re.search(pattern, value) is not None and not value.endswith("\n")

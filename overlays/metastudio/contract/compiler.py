@@ -1,4 +1,4 @@
-"""Compiles a checked contract into typed constants: what the generator's templates cannot see.
+"""Compiles a checked contract into `Operation` objects.
 
 `./generate.sh` writes them to `metastudio_client.contract`; sandbox and contract tester compile a contract file when
 they start.
@@ -30,7 +30,7 @@ class Contract:
 
 
 def compile_contract(document: Document) -> Contract:
-    """Compile a document that `check` found no mistake in."""
+    """Compile a document that passed `check`."""
     info = document.data["info"]
     server = document.data.get("servers", [{"url": "/"}])[0]
     variables = {name: str(each["default"]) for name, each in server.get("variables", {}).items()}
@@ -114,7 +114,7 @@ def _step(document: Document, pointer: str, token: str) -> str | None:
 
 def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operation:
     rules = raw.get("x-list")
-    parsed = [_parameter(document, at, each) for at, each in parameters(document, pointer)]
+    by_name = {each["name"]: _parameter(document, at, each) for at, each in parameters(document, pointer)}
     fields: dict[str, Any] = {}
     response_class = item_class = None
     body = success_schema(document, pointer)
@@ -135,13 +135,13 @@ def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operati
         description=raw.get("description", ""),
         response_class=response_class,
         item_class=item_class,
-        parameters={each.name: each for each in parsed},
+        parameters=by_name,
         success={
             int(status): response_structure(document, f"{pointer}/responses/{status}")
             for status in raw["responses"]
             if status.startswith("2")
         },
-        list_rules=_list_rules(rules, {each.name: each for each in parsed}) if rules else None,
+        list_rules=_list_rules(rules, by_name) if rules else None,
         fields=fields,
         state_property=state_property,
         states={name: State(each["phase"], each["at_rest"], each.get("ended")) for name, each in states.items()},
@@ -193,7 +193,7 @@ def _list_rules(raw: Mapping[str, Any], known: Mapping[str, Parameter]) -> ListR
 
 
 def _source(raw: Mapping[str, Any], keyword: str) -> str:
-    """Who says `keyword`: `x-source` is one word for everything beside it, or a map from keyword to word."""
+    """Return the `x-source` of a keyword: it is one word for everything beside it, or a map from keyword to word."""
     source = raw.get("x-source", "page")
     return source if isinstance(source, str) else source.get(keyword, "page")
 

@@ -30,15 +30,15 @@ class Parameter(NamedTuple):
     """A parameter of an operation.
 
     Attributes:
-        name: its name on the wire.
-        python_name: the keyword argument of the generated function.
+        name: The name on the wire.
+        python_name: The keyword argument of the generated function.
         location: `path`, `query` or `header`.
-        required: whether a request must have it.
-        description: what it means, for people.
-        schema: its JSON schema without references and prose.
-        values: the values that the contract lists.
-        closed: whether no other value is allowed.
-        joined: whether an array is sent as one comma-joined value, not as a repeated key.
+        required: Whether a request must have it.
+        description: Its meaning, for users.
+        schema: The JSON schema without references and prose.
+        values: The values that the contract lists.
+        closed: Whether no other value is allowed.
+        joined: Whether an array is sent as one comma-joined value, not as a repeated key.
     """
 
     name: str
@@ -63,14 +63,14 @@ class Parameter(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """Which items a filter parameter keeps: those whose `property` compares by `op` with the given value.
+    """A filter parameter: it matches items whose `property` compares by `op` with the given value.
 
     Attributes:
-        parameter: the parameter's name on the wire.
-        property: a JSON pointer into an item (`*` is any element), or None where the contract states none.
+        parameter: The parameter's name on the wire.
+        property: A JSON pointer into an item (`*` is any element), or None if the contract states none.
         op: eq, ne, ge, gt, le, lt, substring, prefix, exists or unstated.
-        sandbox: how the sandbox compares where `op` is unstated.
-        source: `page`, `decision` or `unstated`: who says so.
+        sandbox: How the sandbox compares if `op` is unstated.
+        source: The origin of the rule (`x-source`): `page`, `decision` or `unstated`.
     """
 
     parameter: str
@@ -84,12 +84,12 @@ class Order(NamedTuple):
     """How a list is ordered.
 
     Attributes:
-        parameter: the parameter that takes the order key.
-        keys: order key to JSON pointer into an item.
-        direction: the parameter that takes the direction, or None.
-        asc, desc: its two values; `default` names the one that holds without it.
-        without_key: the order of a list without a key.
-        source: who says so.
+        parameter: The parameter that takes the order key.
+        keys: Maps each order key to a JSON pointer into an item.
+        direction: The parameter that takes the direction, or None.
+        asc, desc: Its two values; `default` names the one that holds without it.
+        without_key: The order of a list without a key.
+        source: The origin of the rule (`x-source`).
     """
 
     parameter: str
@@ -103,16 +103,16 @@ class Order(NamedTuple):
 
 
 class ListRules(NamedTuple):
-    """What a list operation means (`x-list`).
+    """The rules of a list operation (`x-list`).
 
     Attributes:
         items, total: JSON pointers into the response body.
         identity: JSON pointer into an item.
-        scope: path parameter to the JSON pointer into an item that must equal it.
-        offset, limit: the paging parameters; `max_limit` is the largest page that the contract allows.
-        order: how the list is ordered, or None.
-        filters: the filter parameters by name.
-        sources: who says so, for the keys `items`, `total`, `identity`, `scope` and `page`.
+        scope: Maps a path parameter to the JSON pointer into an item that must equal it.
+        offset, limit: The paging parameters; `max_limit` is the largest page that the contract allows.
+        order: How the list is ordered, or None.
+        filters: The filter parameters by name.
+        sources: The origin (`x-source`) of the keys `items`, `total`, `identity`, `scope` and `page`.
     """
 
     items: str
@@ -140,12 +140,12 @@ class Operation:
     """One operation of the contract.
 
     Attributes:
-        id, tag, method, path, summary, description: as in the contract.
-        response_class, item_class: names of the generated model classes, None where there is none.
-        parameters: the parameters by their name on the wire.
-        success: each declared success status, with the structure of its JSON body (None: no JSON is declared).
-        list_rules: what the list means, None for an operation that is no list.
-        fields: description, type, format and known values of each property of a list's items.
+        id, tag, method, path, summary, description: As in the contract.
+        response_class, item_class: Names of the generated model classes, or None.
+        parameters: The parameters by their name on the wire.
+        success: Maps each declared success status to the structure of its JSON body (None: no JSON is declared).
+        list_rules: The rules of the list, None if the operation is not a list.
+        fields: Description, type, format and known values of each property of a list's items.
         state_property: JSON pointer to the state of an item, or None; `states` are the known states.
     """
 
@@ -183,9 +183,9 @@ class Endpoint(Generic[R, T]):
     `R` is the type of a response, `T` that of a list's items.
 
     Attributes:
-        operation: the operation of the contract.
-        request: the generated function that turns checked arguments into keyword arguments of `build_request`.
-        response: makes the response object from checked JSON.
+        operation: The operation of the contract.
+        request: The generated function that turns checked arguments into keyword arguments of `build_request`.
+        response: Makes the response object from checked JSON.
     """
 
     operation: Operation

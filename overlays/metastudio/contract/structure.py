@@ -1,7 +1,7 @@
-"""Checks that JSON has the objects, arrays and required members that the contract promises.
+"""Checks that JSON has the objects, arrays and required members that the contract declares.
 
 Only the structure is checked. That is what the generated models need to parse a response without crashing, and
-without taking `[]` or `{"jobs": {}}` for an empty list. Values are not checked, because a server may grow.
+without taking `[]` or `{"jobs": {}}` for an empty list. Values are not checked, because servers add values.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ class JsonArray:
 Structure: TypeAlias = JsonObject | JsonArray
 
 
-def _wrong_type(value: Any, promised: str, *, nullable: bool) -> Mismatch | None:
+def _wrong_type(value: Any, expected: str, *, nullable: bool) -> Mismatch | None:
     if value is None and nullable:
         return None
-    return Mismatch("", f"there is {_JSON_TYPES[type(value)]} where {promised} is promised")
+    return Mismatch("", f"expected {expected}, got {_JSON_TYPES[type(value)]}")
 
 
 _JSON_TYPES: dict[type, str] = {

@@ -151,6 +151,10 @@ def _check_operation(document: Document, pointer: str, operation: dict[str, Any]
     for at, parameter in parameters(document, pointer):
         if parameter["in"] == "cookie":
             raise document.error(at, f"the cookie {parameter['name']} would not be signed; use a query parameter")
+    for status in operation["responses"]:
+        if status.startswith("2") and not status.isdigit():
+            message = f"declare each success status by its number, not as {status}"
+            raise document.error(f"{pointer}/responses/{status}", message)
     if success_schema(document, pointer) is None and "204" not in operation["responses"]:
         raise document.error(f"{pointer}/responses", "declare a success with an application/json schema, or a 204")
 

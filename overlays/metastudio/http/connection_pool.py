@@ -1,7 +1,7 @@
 """A connection pool for many requests at once: an `httpx.BaseTransport` given to httpx by its public `transport=`.
 
-httpx's own pool searches all its connections, asking the system about each, and all waiting requests, whenever a
-request comes or goes. docs/decisions/0005-connection-pool.md says what was measured. Here a request takes the
+httpx's own pool searches all its connections, with a system call for each, and all waiting requests, whenever a request
+comes or goes. docs/decisions/0005-connection-pool.md says what was measured. Here a request takes the
 connection used last, or waits in line. Each connection is a transport of httpx's with room for one, so TLS, HTTP and
 expiry remain httpx's business.
 """
@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from queue import Empty, SimpleQueue
 from sys import maxsize
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -26,7 +27,7 @@ T = TypeVar("T")
 class _Connections(Generic[T]):
     """The connections of a pool: idle ones with the time of their last use, and those in use.
 
-    Takes no lock: each step is one operation of a deque or a set, which Python makes atomic.
+    The lock covers bookkeeping only: connections are made and closed outside it.
     """
 
     def __init__(self, make: Callable[..., T], limits: httpx.Limits) -> None:
@@ -41,49 +42,60 @@ class _Connections(Generic[T]):
         self._expiry = limits.keepalive_expiry
         self._idle = deque[tuple[T, float]]()
         self._used = set[T]()
+        self._lock = threading.RLock()  # a finaliser may release a connection while this thread holds it
         self.max_connections = maxsize if limits.max_connections is None else limits.max_connections
 
     def take(self) -> T:
         """Return the connection that was used last, or a new one."""
-        try:
-            connection, _ = self._idle.pop()
-        except IndexError:
-            connection = self._make(limits=self._limits)
-        self._used.add(connection)
+        with self._lock:
+            if self._idle:
+                connection, _ = self._idle.pop()
+                self._used.add(connection)
+                return connection
+        connection = self._make(limits=self._limits)
+        with self._lock:
+            self._used.add(connection)
         return connection
 
     def release(self, connection: T, *, reusable: bool) -> list[T]:
         """End the use of a connection. Return the connections to close: this one, or idle ones that have expired."""
         now = time.monotonic()
-        in_pool = connection in self._used  # not after the pool was closed
-        self._used.discard(connection)
-        if not (reusable and in_pool and len(self._idle) < self._max_idle):
-            return [connection]
-        self._idle.append((connection, now))
-        expired: list[T] = []
-        while self._expiry is not None and self._idle and self._idle[0][1] + self._expiry < now:
-            expired.append(self._idle.popleft()[0])
-        return expired
+        with self._lock:
+            in_pool = connection in self._used  # not after the pool was closed
+            self._used.discard(connection)
+            if not (reusable and in_pool and len(self._idle) < self._max_idle):
+                return [connection]
+            self._idle.append((connection, now))
+            expired: list[T] = []
+            while self._expiry is not None and self._idle and self._idle[0][1] + self._expiry < now:
+                expired.append(self._idle.popleft()[0])
+            return expired
 
     def clear(self) -> list[T]:
         """Return all connections, to be closed."""
-        all_connections = [*self._used, *(connection for connection, _ in self._idle)]
-        self._used.clear()
-        self._idle.clear()
-        return all_connections
+        with self._lock:
+            all_connections = [*self._used, *(connection for connection, _ in self._idle)]
+            self._used.clear()
+            self._idle.clear()
+            return all_connections
 
 
 class ConnectionPool(httpx.BaseTransport):
-    """For threads.
+    """A connection pool for `httpx.Client`. Thread-safe.
 
     Args:
-        make: makes an httpx transport with the given `limits`.
-        limits: of the whole pool.
+        make: Makes an httpx transport with the given `limits`.
+        limits: The limits of the whole pool.
     """
 
     def __init__(self, make: Callable[..., httpx.BaseTransport], limits: httpx.Limits) -> None:
         self._connections = _Connections(make, limits)
-        self._slots = threading.Semaphore(self._connections.max_connections)
+        # A queue of free slots and not a semaphore, because a finaliser may put into it at any point.
+        self._slots: SimpleQueue[None] | None = None
+        if self._connections.max_connections < maxsize:
+            self._slots = SimpleQueue()
+            for _ in range(self._connections.max_connections):
+                self._slots.put(None)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request. Its connection is in use until the response is closed.
@@ -91,8 +103,11 @@ class ConnectionPool(httpx.BaseTransport):
         Raises:
             httpx.PoolTimeout: no connection became free in the time that the request allows.
         """
-        if not self._slots.acquire(timeout=_pool_timeout(request)):
-            raise httpx.PoolTimeout(_POOL_TIMEOUT)
+        if self._slots is not None:
+            try:
+                self._slots.get(timeout=_pool_timeout(request))
+            except Empty:
+                raise httpx.PoolTimeout(_POOL_TIMEOUT) from None
         connection = self._connections.take()
         try:
             response = connection.handle_request(request)
@@ -107,7 +122,8 @@ class ConnectionPool(httpx.BaseTransport):
             for each in self._connections.release(connection, reusable=reusable):
                 each.close()
         finally:
-            self._slots.release()
+            if self._slots is not None:
+                self._slots.put(None)
 
     def close(self) -> None:
         """Close all connections, also those in use."""
@@ -116,7 +132,7 @@ class ConnectionPool(httpx.BaseTransport):
 
 
 class AsyncConnectionPool(httpx.AsyncBaseTransport):
-    """For tasks of asyncio; see `ConnectionPool`."""
+    """A connection pool for `httpx.AsyncClient`; see `ConnectionPool`."""
 
     def __init__(self, make: Callable[..., httpx.AsyncBaseTransport], limits: httpx.Limits) -> None:
         self._connections = _Connections(make, limits)
@@ -216,7 +232,7 @@ class _AsyncPooledBody(httpx.AsyncByteStream):
                 await release(whole)
 
 
-_POOL_TIMEOUT = "no connection became free in the time allowed"
+_POOL_TIMEOUT = "all connections are in use"
 
 
 def _pool_timeout(request: httpx.Request) -> float | None:

@@ -18,7 +18,7 @@ import httpx
 from metastudio import errors
 from metastudio.http import error_mapping
 from metastudio.http.logs import logger
-from metastudio.http.response import TimedBody, read_promised
+from metastudio.http.response import DeadlineStream, parse_success
 from metastudio.http.retry import Failure, RetryPolicy, Wait, decide
 from metastudio.http.transport_errors import connection_failure
 
@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 
 class ExchangeRules(NamedTuple):
-    """What all calls of a session have in common: the retry policy, a monotonic clock in seconds, random numbers."""
+    """Settings shared by all calls of a session.
+
+    Attributes:
+        retry: When to try again.
+        clock: Returns monotonic seconds.
+        random: Returns numbers from 0 to below 1.
+        process: ID of the process that made the session.
+    """
 
     retry: RetryPolicy
     clock: Callable[[], float]
@@ -41,15 +48,15 @@ class Exchange:
     """One call through a session.
 
     Args:
-        rules: of the session.
-        client: the session.
-        request: the request, unsigned.
-        operation: the operation that it is for. Without one, a success is not checked.
-        deadline: seconds for all attempts and waits together, where the retry policy does not allow less.
-        throttle: of the iteration that the request belongs to.
+        rules: The settings of the session.
+        client: The session.
+        request: The request, unsigned.
+        operation: The operation that it calls. Without one, a success is not checked.
+        deadline: Seconds for all attempts and waits together, unless the retry policy allows less.
+        throttle: The throttle of the iteration that the request belongs to.
 
     Attributes:
-        value: the checked JSON of the response, once `received` has returned None.
+        value: The checked JSON of the response, once `received` has returned None.
     """
 
     def __init__(
@@ -78,8 +85,7 @@ class Exchange:
         """Prepare an attempt: the request as it was before it was signed, with the time that is left."""
         if self._client.is_closed:
             raise errors.ConfigurationError("this client is closed; make a new one")
-        if self._rules.process != getpid():
-            raise errors.ConfigurationError("this client was made before the process forked; make one after the fork")
+        check_process(self._rules.process)
         if self._attempts:
             if self._throttle is not None and self._throttle.over():
                 raise errors.ConfigurationError("the iteration that this request belongs to has ended")
@@ -88,42 +94,47 @@ class Exchange:
         self._attempts += 1
         self.request.extensions["timeout"] = self._timeouts_left()
 
-    def watch(self, response: httpx.Response) -> TimedBody:
+    def watch(self, response: httpx.Response) -> DeadlineStream:
         """Make reading the response end at the deadline."""
-        body = TimedBody(response, self._overdue)
+        body = DeadlineStream(response, self._overdue)
         response.stream = body
         return body
 
     def failed(self, error: httpx.RequestError | errors.ApiError) -> float:
-        """Take in that no whole response arrived, or that the auth flow raised an error.
+        """Handle a request error, or an ApiError that the auth flow raised.
 
         Returns:
             The seconds to wait before the next attempt.
 
         Raises:
-            MetaStudioError: there is no next attempt.
+            MetaStudioError: There is no next attempt.
         """
         if isinstance(error, errors.ApiError):
             error.retries = self._attempts - 1
             return self._wait_or_raise(self._failure(error), error, error.__cause__)
         failure = connection_failure(error, self.request, retries=self._attempts - 1)
-        outcome = Failure(self.request.method, passing=failure.passing)
+        outcome = Failure(self.request.method, transient=failure.transient)
         return self._wait_or_raise(outcome, failure.error, failure.cause)
 
-    def received(self, response: httpx.Response, body: TimedBody, *, decodable: bool) -> float | None:
-        """Take in a response that has been read; `decodable` tells whether its content encoding was right.
+    def received(self, response: httpx.Response, body: DeadlineStream, *, decodable: bool) -> float | None:
+        """Check a response that has been read.
+
+        Args:
+            response: The response.
+            body: Its body, from `watch`.
+            decodable: Whether its content encoding could be decoded.
 
         Returns:
-            None when it is as promised, else the seconds to wait before the next attempt.
+            None if it is a success that matches the contract, else the seconds to wait before the next attempt.
 
         Raises:
-            MetaStudioError: it is not, and there is no next attempt.
+            MetaStudioError: It is not, and there is no next attempt.
         """
         if response.is_success:
             if self._operation is not None:
-                self.value, wrong = read_promised(response, self._operation, decodable=decodable)
-                if wrong:
-                    raise self._format_error(response, wrong)
+                self.value, mismatch = parse_success(response, self._operation, decodable=decodable)
+                if mismatch:
+                    raise self._format_error(response, mismatch)
             self._log(str(response.status_code), error_mapping.request_id(response))
             return None
         raw = None if decodable else bytes(body.received)
@@ -147,17 +158,17 @@ class Exchange:
         self._log(result, getattr(error, "request_id", None))
         raise error from cause
 
-    def _format_error(self, response: httpx.Response, wrong: Mismatch) -> errors.ResponseFormatError:
+    def _format_error(self, response: httpx.Response, mismatch: Mismatch) -> errors.ResponseFormatError:
         status, request_id = response.status_code, error_mapping.request_id(response)
-        self._log(f"{status} (not as promised)", request_id)
+        self._log(f"{status} (does not match the contract)", request_id)
         asked = errors.RequestSummary.of(self.request)
-        place = f"at {wrong.place}, " if wrong.place else ""
+        place = f"at {mismatch.place}, " if mismatch.place else ""
         return errors.ResponseFormatError(
-            f"{asked.url} answered {status}, but {place}{wrong.problem}",
+            f"{asked.url} answered {status}, but {place}{mismatch.problem}",
             status_code=status,
             request_id=request_id,
             content_type=response.headers.get("Content-Type"),
-            place=wrong.place,
+            place=mismatch.place,
             request=asked,
             retries=self._attempts - 1,
         )
@@ -186,6 +197,16 @@ class Exchange:
                 self._attempts,
                 self._retry.max_retries + 1,
             )
+
+
+def check_process(made_in: int) -> None:
+    """Refuse to work in a forked child, which shares the sockets and TLS state of its parent: both would break.
+
+    Raises:
+        ConfigurationError: The current process is not the one that made the client.
+    """
+    if made_in != getpid():
+        raise errors.ConfigurationError("this client was made before the process forked; make one after the fork")
 
 
 def _bounded(retry: RetryPolicy, deadline: float | None) -> RetryPolicy:

@@ -1,4 +1,4 @@
-"""Reads a response: its body under the call's deadline, and the JSON that the contract promises."""
+"""Reads a response: its body under the deadline of the call, and its JSON as the contract declares it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ if TYPE_CHECKING:
     from metastudio.contract.operation import Operation
 
 
-class TimedBody(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The body of a response, which times out at the call's deadline, however slowly the server drips.
+class DeadlineStream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a response. Reading it times out at the deadline of the call, however slowly the server drips.
 
     Attributes:
-        received: the bytes of an error response as they were on the wire, because a broken content encoding must
-            not hide what the server said.
+        received: The bytes of an error response as they were on the wire, because a broken content encoding must not
+            hide the error message.
     """
 
     def __init__(self, response: httpx.Response, overdue: Callable[[], bool]) -> None:
         self._stream: Any = response.stream
-        self._chunks: Any = None
         self._overdue = overdue
         self._keep = not response.is_success
         self.received = bytearray()
@@ -54,20 +53,20 @@ class TimedBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
-def read_promised(response: httpx.Response, operation: Operation, *, decodable: bool) -> tuple[Any, Mismatch | None]:
-    """Read the JSON of a successful response and check the structure that the contract promises.
+def parse_success(response: httpx.Response, operation: Operation, *, decodable: bool) -> tuple[Any, Mismatch | None]:
+    """Parse a successful response and check it against the contract.
 
     Args:
-        response: a successful response that has been read.
-        operation: the operation that it answers.
-        decodable: whether its content encoding could be decoded.
+        response: A successful response that has been read.
+        operation: The operation that was called.
+        decodable: Whether its content encoding could be decoded.
 
     Returns:
-        The parsed body (None where the contract promises no JSON for this status), and what is wrong with it.
+        The parsed body (None if the contract declares no JSON for this status), and where it does not match.
     """
     status = response.status_code
     if status not in operation.success:
-        return None, Mismatch("", f"the contract promises status {', '.join(map(str, operation.success))}")
+        return None, Mismatch("", f"the contract declares only status {', '.join(map(str, operation.success))}")
     structure = operation.success[status]
     if structure is None:
         return None, None
@@ -76,17 +75,17 @@ def read_promised(response: httpx.Response, operation: Operation, *, decodable: 
     try:
         value = json.loads(response.content)
     except (ValueError, RecursionError):
-        return None, Mismatch("", f"the body is {_kind(response.content)} where JSON is promised")
+        return None, Mismatch("", f"expected JSON, got {_kind(response.content)}")
     return value, structure.mismatch(value)
 
 
 def _kind(body: bytes) -> str:
     if not body:
-        return "empty"
+        return "an empty body"
     if body.lstrip()[:1] == b"<":
         return "an HTML or XML page (a proxy, a login page, a wrong base URL?)"
     try:
         body.decode()
     except UnicodeDecodeError:
-        return "not UTF-8 text"
+        return "bytes that are not UTF-8 text"
     return "text that is not JSON, or cut short"

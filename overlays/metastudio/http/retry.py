@@ -77,7 +77,7 @@ class Failure(NamedTuple):
     method: str
     status: int | None = None  # None if no complete response arrived
     retry_after: float | None = None  # seconds
-    passing: bool = True  # transient, so that a retry may succeed
+    transient: bool = True
 
 
 class Wait(NamedTuple):
@@ -104,7 +104,7 @@ def decide(
         elapsed: Seconds since the call began.
         random: Returns a number from 0 to below 1.
     """
-    if failure.method not in SAFE_METHODS or not failure.passing or attempts > policy.max_retries:
+    if failure.method not in SAFE_METHODS or not failure.transient or attempts > policy.max_retries:
         return Stop()
     if failure.status is not None and failure.status not in RETRIED_STATUSES:
         return Stop()

@@ -1,7 +1,7 @@
 """The httpx clients behind every call: retried, checked, logged, with typed errors.
 
 All this happens above `httpx.Client.send`. A retry inside a transport would resend an old signature, an event hook
-that raises breaks a token refresh inside an auth flow, and generated parsing crashes on what is not the promised JSON.
+that raises breaks a token refresh inside an auth flow, and generated parsing crashes on any other JSON than it expects.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from metastudio.contract.operation import Operation, find_operation
 from metastudio.errors import ApiError, ConfigurationError
 from metastudio.http import logs, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
-from metastudio.http.exchange import Exchange, ExchangeRules
+from metastudio.http.exchange import Exchange, ExchangeRules, check_process
 from metastudio.http.retry import RetryPolicy
 from metastudio.http.tls import ssl_context
 
@@ -36,13 +36,9 @@ DEFAULT_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32, 
 """Enough for the 10 to 20 requests a second that docs/service-notes.md#limits-and-throttling states."""
 
 
-class SessionOptions(TypedDict, total=False):
-    """Keyword arguments passed on to httpx. `verify` and `cert` also take paths."""
+class TransportOptions(TypedDict, total=False):
+    """Options of the connections, as for `httpx.Client`. `verify` and `cert` also take paths."""
 
-    auth: httpx.Auth | None
-    base_url: httpx.URL | str
-    headers: Mapping[str, str] | None
-    timeout: httpx.Timeout | float | None
     verify: bool | str | ssl.SSLContext
     cert: str | tuple[str, str] | tuple[str, str, str] | None
     proxy: httpx.Proxy | httpx.URL | str | None
@@ -53,21 +49,30 @@ class SessionOptions(TypedDict, total=False):
     event_hooks: Mapping[str, list[Callable[..., Any]]] | None
 
 
+class SessionOptions(TransportOptions, total=False):
+    """Keyword arguments of a session that are passed on to httpx."""
+
+    auth: httpx.Auth | None
+    base_url: httpx.URL | str
+    headers: Mapping[str, str] | None
+    timeout: httpx.Timeout | float | None
+
+
 class Session(httpx.Client):
     """An `httpx.Client` for this API: it retries, checks and logs, follows no redirects and ignores Set-Cookie.
 
     Threads may share it. A forked child must make its own. Closing it breaks the calls of other threads.
 
     Args:
-        retry: when to try again.
-        operations: the operations of the contract, for requests that come through `send` (the generated functions).
+        retry: When to try again.
+        operations: The operations of the contract, for requests that come through `send` (the generated functions).
             Their successful responses are checked; other requests only get typed errors.
-        clock, sleep, random: monotonic seconds, waiting, and numbers from 0 to below 1; replaced by tests.
-        options: as for `httpx.Client`; see `SessionOptions`.
+        clock, sleep, random: Monotonic seconds, waiting, and numbers from 0 to below 1; replaced by tests.
+        options: As for `httpx.Client`; see `SessionOptions`.
 
     Raises:
-        ConfigurationError: options that cannot work; in a call, a closed session or an impossible URL.
-        ApiError, ResponseFormatError, ApiConnectionError: in a call; see `metastudio.errors`.
+        ConfigurationError: An option is invalid; in a call: the session is closed, or the URL is invalid.
+        ApiError, ResponseFormatError, ApiConnectionError: In a call; see `metastudio.errors`.
     """
 
     def __init__(
@@ -86,6 +91,10 @@ class Session(httpx.Client):
         self._sleep = sleep
         _build(super().__init__, ConnectionPool, httpx.HTTPTransport, _hide_location, options)
 
+    def check_process(self) -> None:
+        """Raise ConfigurationError in a forked child, before it waits for a lock of its parent."""
+        check_process(self._rules.process)
+
     def call(
         self,
         operation: Operation,
@@ -97,13 +106,13 @@ class Session(httpx.Client):
         """Send the request of an operation until it succeeds or the retry policy ends.
 
         Args:
-            operation: the operation of the contract.
-            request: its request, from `build_request`.
-            deadline: seconds for the whole call, where the retry policy does not allow less.
-            throttle: of the iteration that the request belongs to.
+            operation: The operation of the contract.
+            request: Its request, from `build_request`.
+            deadline: Seconds for the whole call, unless the retry policy allows less.
+            throttle: The throttle of the iteration that the request belongs to.
 
         Returns:
-            The response, and its checked JSON (None where the contract promises none).
+            The response, and its checked JSON (None if the contract declares none).
         """
         exchange = Exchange(self._rules, self, request, operation, deadline=deadline, throttle=throttle)
         return self._run(exchange), exchange.value
@@ -141,10 +150,9 @@ class Session(httpx.Client):
             except (httpx.RequestError, ApiError) as error:
                 pause = exchange.failed(error)
             else:
-                retry_after = exchange.received(response, body, decodable=decodable)
-                if retry_after is None:
+                if (wait := exchange.received(response, body, decodable=decodable)) is None:
                     return response
-                pause = retry_after
+                pause = wait
             self._sleep(pause)
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
@@ -162,7 +170,7 @@ async def _asyncio_sleep(seconds: float) -> None:
 
 
 class AsyncSession(httpx.AsyncClient):
-    """An `httpx.AsyncClient` for this API; all that is said of `Session` holds for it.
+    """The asynchronous counterpart of `Session`.
 
     Tasks of one event loop (asyncio) may share it. A cancelled call leaves no connection behind.
     """
@@ -182,6 +190,10 @@ class AsyncSession(httpx.AsyncClient):
         self._operations = operations
         self._sleep = sleep
         _build(super().__init__, AsyncConnectionPool, httpx.AsyncHTTPTransport, _async_hide_location, options)
+
+    def check_process(self) -> None:
+        """As `Session.check_process`."""
+        check_process(self._rules.process)
 
     async def call(
         self,
@@ -227,10 +239,9 @@ class AsyncSession(httpx.AsyncClient):
             except (httpx.RequestError, ApiError) as error:
                 pause = exchange.failed(error)
             else:
-                retry_after = exchange.received(response, body, decodable=decodable)
-                if retry_after is None:
+                if (wait := exchange.received(response, body, decodable=decodable)) is None:
                     return response
-                pause = retry_after
+                pause = wait
             await self._sleep(pause)
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
@@ -241,7 +252,7 @@ class AsyncSession(httpx.AsyncClient):
             raise _unsendable(error) from None
 
 
-class _RefusesCookies(DefaultCookiePolicy):
+class _RejectCookies(DefaultCookiePolicy):
     """Sends the cookies that the caller sets and accepts none of a server, because calls are independent."""
 
     def set_ok(self, cookie: Any, request: Any) -> bool:
@@ -249,7 +260,7 @@ class _RefusesCookies(DefaultCookiePolicy):
 
 
 def _hide_location(response: httpx.Response) -> None:
-    """Hide where a redirect leads from httpx, which fails on a Location that is no URL before the status is read."""
+    """Move the Location out of the way of httpx, which raises on an invalid one before the status can be read."""
     if response.has_redirect_location:
         response.extensions["location"] = response.headers.pop("Location")
 
@@ -266,7 +277,7 @@ def _build(
     http2, trust_env = given.get("http2", False), given.get("trust_env", True)
     given["verify"] = ssl_context(given.pop("verify", True), given.pop("cert", None), http2=http2, trust_env=trust_env)
     given["limits"] = given.get("limits") or DEFAULT_LIMITS
-    given["cookies"] = CookieJar(_RefusesCookies())
+    given["cookies"] = CookieJar(_RejectCookies())
     hooks = given.get("event_hooks") or {}
     given["event_hooks"] = {**hooks, "response": [*hooks.get("response", ()), hide_location]}
     given.setdefault("timeout", DEFAULT_TIMEOUT)
@@ -310,7 +321,7 @@ def _with_json(response: httpx.Response, exchange: Exchange) -> httpx.Response:
 
 
 def _unsendable(error: httpx.InvalidURL | UnicodeEncodeError) -> ConfigurationError:
-    """The error for what cannot be put on the wire. Quotes nothing of it, because it may hold a password."""
+    """Return the error for an invalid URL or header. It quotes neither, because they may hold a password."""
     if isinstance(error, UnicodeEncodeError):
         return ConfigurationError("a header value holds characters that are not ASCII")
     return ConfigurationError(f"not a valid URL: {str(error).partition(':')[0]}")

@@ -104,7 +104,7 @@ class Throttle:
             decision: What the retry policy says.
         """
         if status == THROTTLED or self.over():
-            return Stop("")
+            return Stop()
         if isinstance(decision, Stop):
             return decision
         with self._lock:

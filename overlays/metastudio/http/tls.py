@@ -1,4 +1,4 @@
-"""TLS contexts, made once a process and handed to httpx by its public `verify=`.
+"""TLS contexts, created once per process and handed to httpx by its public `verify=`.
 
 httpx builds a context for each client, at 30 ms and more, because it reads a file of CA certificates each time.
 """
@@ -21,24 +21,24 @@ def ssl_context(
     http2: bool = False,
     trust_env: bool = True,
 ) -> ssl.SSLContext:
-    """Return the context for these settings, shared where they are the standard ones.
+    """Return a TLS context. The default one is cached per process.
 
     Args:
-        verify: True, False, a file or folder of CA certificates, or a context of the caller's.
-        cert: a client certificate: the file, or file and key, or file, key and password.
-        http2: whether the connections speak HTTP/2. They get a context of their own, because httpx writes the
-            protocols on offer into it.
-        trust_env: whether `SSL_CERT_FILE` and `SSL_CERT_DIR` count.
+        verify: True, False, a file or folder of CA certificates, or a context.
+        cert: A client certificate: the file, or file and key, or file, key and password.
+        http2: Whether the connections use HTTP/2. They get a context of their own, because httpx writes the protocols on
+            offer into it.
+        trust_env: Whether `SSL_CERT_FILE` and `SSL_CERT_DIR` count.
 
     Raises:
-        ConfigurationError: a CA or certificate file cannot be used.
+        ConfigurationError: A CA or certificate file cannot be used.
     """
     if isinstance(verify, ssl.SSLContext) and not cert:
         return verify
-    if verify is True and not cert:
-        places = (environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR")) if trust_env else (None, None)
-        return _shared(http2, *places)
     try:
+        if verify is True and not cert:
+            paths = (environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR")) if trust_env else (None, None)
+            return _default(http2, *paths)
         if isinstance(verify, str):
             context = _with_ca(verify)
         elif isinstance(verify, ssl.SSLContext):
@@ -48,16 +48,18 @@ def ssl_context(
         if cert:
             context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
     except OSError as error:  # ssl.SSLError is one
-        raise ConfigurationError(f"the CA or client certificate given cannot be used: {error}") from None
+        raise ConfigurationError(
+            f"the CA or client certificate (verify, cert, SSL_CERT_FILE) cannot be used: {error}"
+        ) from None
     return context
 
 
 @cache
-def _shared(_http2: bool, ca_file: str | None, ca_folder: str | None) -> ssl.SSLContext:
-    place = ca_file or ca_folder
-    return _with_ca(place) if place else httpx.create_ssl_context(trust_env=False)
+def _default(_http2: bool, ca_file: str | None, ca_folder: str | None) -> ssl.SSLContext:  # _http2 is part of the key
+    ca_path = ca_file or ca_folder
+    return _with_ca(ca_path) if ca_path else httpx.create_ssl_context(trust_env=False)
 
 
-def _with_ca(place: str) -> ssl.SSLContext:
-    folder = path.isdir(place)
-    return ssl.create_default_context(cafile=None if folder else place, capath=place if folder else None)
+def _with_ca(ca_path: str) -> ssl.SSLContext:
+    folder = path.isdir(ca_path)
+    return ssl.create_default_context(cafile=None if folder else ca_path, capath=ca_path if folder else None)

@@ -20,7 +20,7 @@ class ConnectionFailure(NamedTuple):
 
     error: errors.MetaStudioError  # to be raised
     cause: BaseException | None  # its `__cause__`, or None if the original exception must not be shown
-    passing: bool  # transient, so that a retry may succeed
+    transient: bool
 
 
 def connection_failure(failed: httpx.RequestError, request: httpx.Request, *, retries: int) -> ConnectionFailure:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
+from os import getpid
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,6 +55,7 @@ class Executor:
 
     def __init__(self) -> None:
         self._closed = False
+        self._process = getpid()
         self._lock = threading.Lock()  # guards the making of the pool only
         self._pool: ThreadPoolExecutor | None = None
         self._running = set[StopSignal]()  # a set adds, discards and copies in one step
@@ -89,6 +91,16 @@ class Executor:
             if self._closed:
                 raise ConfigurationError(CLOSED) from None
             raise
+
+    def result(self, future: Future[T]) -> T:
+        """Wait for the result of a call.
+
+        Raises:
+            ConfigurationError: This is a forked child, which has none of the threads.
+        """
+        if self._process != getpid():
+            raise ConfigurationError("an iteration cannot continue in a forked process; begin another one there")
+        return future.result()
 
     def close(self) -> None:
         """Stop all iterations, and wait for their requests in flight. Their readers get a ConfigurationError."""

@@ -119,7 +119,7 @@ def pages(
     try:
         while not paginator.done and (due := queue.pop()):
             request, future = due
-            page = paginator.receive(request, send(request) if future is None else future.result())
+            page = paginator.receive(request, send(request) if future is None else executor.result(future))
             queue.fill()
             if page is not None:
                 yield page
