@@ -2,7 +2,7 @@ from enum import StrEnum
 
 
 class ModelVersion(StrEnum):
-    """Version of a model. V2 and V3 are the page's options; V3.2 stands in six of its ten examples."""
+    """Version of a model. Servers may send other versions than these."""
 
     V2 = "V2"
     V3 = "V3"

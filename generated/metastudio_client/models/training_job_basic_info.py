@@ -18,30 +18,27 @@ T = TypeVar("T", bound="TrainingJobBasicInfo")
 
 @_attrs_define
 class TrainingJobBasicInfo:
-    """A training task. The page does not say which properties are always there; required are those that all ten of its
-    examples have, and the others may be absent or null (decided, so that neither breaks a reader).
+    """A training task. Properties that are not required may be absent or null.
 
-        Attributes:
-            job_id (str): ID of the task.
-            name (str): Name of the model; the asset library shows it under this name.
-            state (str | TrainingJobState): Where the task stands.
-            project_id (str): ID of the project that owns the model. Without a pattern, as the page's example masks it
-                (decided).
-            create_time (datetime.datetime): When the task was created. RFC 3339.
-            asset_id (None | str | Unset): ID of the model as an asset. Failed tasks can have one too.
-            cover_download_url (None | str | Unset): Where to download the thumbnail. Valid for 24 hours and secret while it
-                is.
-            last_update_time (datetime.datetime | None | Unset): When a user last changed the task, by creating or
-                resubmitting it; a change of state does not move it. RFC 3339.
-            contact (None | str | Unset): How to reach the task's creator, a phone number or an email address, perhaps
-                masked. Personal data.
-            batch_name (None | str | Unset): Name of the batch that the task belongs to.
-            tags (list[str] | None | Unset): Tags of the task.
-            model_version (ModelVersion | None | str | Unset): Version of the model. V3 by default.
-            matting_type (MattingType | None | str | Unset): How the background is cut out. AI by default.
-            model_resolution (ModelResolution | None | str | Unset): Resolution of the model. 1080P by default (decided; the
-                page writes the default 1080p).
-            app_user_id (None | str | Unset): The X-App-UserId with which the task was created.
+    Attributes:
+        job_id (str): ID of the task.
+        name (str): Name of the model; the asset library shows it under this name.
+        state (str | TrainingJobState): Where the task stands.
+        project_id (str): ID of the project that owns the model. It may be masked.
+        create_time (datetime.datetime): When the task was created. RFC 3339.
+        asset_id (None | str | Unset): ID of the model as an asset. Failed tasks can have one too.
+        cover_download_url (None | str | Unset): Where to download the thumbnail. Valid for 24 hours and secret while it
+            is.
+        last_update_time (datetime.datetime | None | Unset): When a user last changed the task, by creating or
+            resubmitting it; a change of state does not move it. RFC 3339.
+        contact (None | str | Unset): How to reach the task's creator, a phone number or an email address, perhaps
+            masked. Personal data.
+        batch_name (None | str | Unset): Name of the batch that the task belongs to.
+        tags (list[str] | None | Unset): Tags of the task.
+        model_version (ModelVersion | None | str | Unset): Version of the model. V3 by default.
+        matting_type (MattingType | None | str | Unset): How the background is cut out. AI by default.
+        model_resolution (ModelResolution | None | str | Unset): Resolution of the model, 1080P by default.
+        app_user_id (None | str | Unset): The X-App-UserId with which the task was created.
     """
 
     job_id: str

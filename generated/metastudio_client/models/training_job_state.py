@@ -2,8 +2,7 @@ from enum import StrEnum
 
 
 class TrainingJobState(StrEnum):
-    """State of a training task. The list is that of the page; servers know more, so that wherever a state is used an
-    unlisted one is allowed beside these.
+    """State of a training task. Servers may send other states than these.
 
     - WAIT_FILE_UPLOAD: the files are still to be uploaded.
     - AUTO_VERIFYING: the automatic review runs.

@@ -71,22 +71,21 @@ class TrainingJobs:
         Args:
             offset: Number of tasks to skip, counted from 0.
             limit: Number of tasks on a page.
-            sort_key: Property to order by. The page supports only `create_time`; newer servers know more, so that
-                the set is open.
+            sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
             sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
             state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
                 commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query, as the page says without telling whether it names a project or an
-                account, or how it relates to the project of the path.
+            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
+                account ID.
             batch_name: Keep tasks of the batch with this name.
-            tag: Keep tasks that carry this tag. One whole tag is compared (decided; the page does not say).
+            tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
-            name: Keep tasks whose model has this name. The page does not say whether part of a name is enough.
+            name: Keep tasks whose model has this name. Servers may also match part of a name.
             model_resolution: Keep tasks whose model has this resolution.
-            x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates. No
-                Chinese characters (decided: visible ASCII characters, blanks only inside).
+            x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates.
+                Printable ASCII without blanks at its ends.
         """
         return self._engine.call(_list_training_jobs, arguments)
 
@@ -211,22 +210,21 @@ class AsyncTrainingJobs:
         Args:
             offset: Number of tasks to skip, counted from 0.
             limit: Number of tasks on a page.
-            sort_key: Property to order by. The page supports only `create_time`; newer servers know more, so that
-                the set is open.
+            sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
             sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
             state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
                 commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query, as the page says without telling whether it names a project or an
-                account, or how it relates to the project of the path.
+            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
+                account ID.
             batch_name: Keep tasks of the batch with this name.
-            tag: Keep tasks that carry this tag. One whole tag is compared (decided; the page does not say).
+            tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
-            name: Keep tasks whose model has this name. The page does not say whether part of a name is enough.
+            name: Keep tasks whose model has this name. Servers may also match part of a name.
             model_resolution: Keep tasks whose model has this resolution.
-            x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates. No
-                Chinese characters (decided: visible ASCII characters, blanks only inside).
+            x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates.
+                Printable ASCII without blanks at its ends.
         """
         return await self._engine.call(_list_training_jobs, arguments)
 

@@ -194,8 +194,8 @@ def sync_detailed(
         project_id (str): ID of the project whose tasks are listed.
         offset (int | Unset): Number of tasks to skip, counted from 0.
         limit (int | Unset): Number of tasks on a page.
-        sort_key (str | TrainingJobSortKey | Unset): Property to order by. The page supports only
-            `create_time`; newer servers know more, so that the set is open.
+        sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
+            documented; other keys are passed on.
         sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
             asc by default.
         create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
@@ -211,8 +211,7 @@ def sync_detailed(
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
-            tasks this user creates. No Chinese characters (decided: visible ASCII characters, blanks
-            only inside).
+            tasks this user creates. Printable ASCII without blanks at its ends.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -275,8 +274,8 @@ def sync(
         project_id (str): ID of the project whose tasks are listed.
         offset (int | Unset): Number of tasks to skip, counted from 0.
         limit (int | Unset): Number of tasks on a page.
-        sort_key (str | TrainingJobSortKey | Unset): Property to order by. The page supports only
-            `create_time`; newer servers know more, so that the set is open.
+        sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
+            documented; other keys are passed on.
         sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
             asc by default.
         create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
@@ -292,8 +291,7 @@ def sync(
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
-            tasks this user creates. No Chinese characters (decided: visible ASCII characters, blanks
-            only inside).
+            tasks this user creates. Printable ASCII without blanks at its ends.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -351,8 +349,8 @@ async def asyncio_detailed(
         project_id (str): ID of the project whose tasks are listed.
         offset (int | Unset): Number of tasks to skip, counted from 0.
         limit (int | Unset): Number of tasks on a page.
-        sort_key (str | TrainingJobSortKey | Unset): Property to order by. The page supports only
-            `create_time`; newer servers know more, so that the set is open.
+        sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
+            documented; other keys are passed on.
         sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
             asc by default.
         create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
@@ -368,8 +366,7 @@ async def asyncio_detailed(
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
-            tasks this user creates. No Chinese characters (decided: visible ASCII characters, blanks
-            only inside).
+            tasks this user creates. Printable ASCII without blanks at its ends.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -430,8 +427,8 @@ async def asyncio(
         project_id (str): ID of the project whose tasks are listed.
         offset (int | Unset): Number of tasks to skip, counted from 0.
         limit (int | Unset): Number of tasks on a page.
-        sort_key (str | TrainingJobSortKey | Unset): Property to order by. The page supports only
-            `create_time`; newer servers know more, so that the set is open.
+        sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
+            documented; other keys are passed on.
         sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
             asc by default.
         create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
@@ -447,8 +444,7 @@ async def asyncio(
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
-            tasks this user creates. No Chinese characters (decided: visible ASCII characters, blanks
-            only inside).
+            tasks this user creates. Printable ASCII without blanks at its ends.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
