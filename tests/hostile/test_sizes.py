@@ -128,8 +128,9 @@ def test_the_option_of_the_client() -> None:
         with MetaStudio(**options, max_response_size=10) as studio, pytest.raises(errors.ResponseFormatError):
             studio.training_jobs.list()
     for invalid in (0, -1, 1.5, "64", True):
+        options["max_response_size"] = invalid
         with pytest.raises(errors.ConfigurationError, match="max_response_size must be"):
-            MetaStudio(**options | {"max_response_size": invalid})
+            MetaStudio(**options)
 
 
 def endless(status: int) -> SocketFault:

@@ -257,8 +257,9 @@ class AsyncSession(httpx.AsyncClient):
         import asyncio
 
         left = exchange.time_left()
+        timer = asyncio.timeout(None if left is None else left + _GRACE)
         try:
-            async with asyncio.timeout(None if left is None else left + _GRACE) as timer:
+            async with timer:
                 response = await super().send(exchange.request, stream=True, auth=auth, follow_redirects=False)
                 if stream and response.is_success:
                     return _unlimited(response), None
