@@ -38,6 +38,7 @@ class Options(TransportOptions, total=False):
         timeout: Seconds for each wait of an attempt, or an `httpx.Timeout`. By default 30 s, and 10 s to connect.
         max_retries: Retries after a transient failure. By default 2.
         allow_http: Send credentials over plain http to another machine.
+        max_response_size: Bytes that a response may have after decoding; None for no limit. By default 64 MiB.
         proxy, verify, cert, limits, event_hooks, transport, trust_env, http2: As for `httpx.Client`.
     """
 

@@ -17,7 +17,6 @@ from fault_server import (
     FaultServer,
     SocketFault,
     broken_gzip,
-    drip,
     full_backlog,
     gzipped,
     raw,
@@ -198,27 +197,6 @@ class TestWaiting:
             result = call(kind, "http://127.0.0.1", time=time, event_hooks=elsewhere.hooks(kind))
         assert result.response is not None
         assert time.slept == [0.25]
-
-    def test_a_dripping_body_ends_at_the_deadline(self, kind: Kind) -> None:
-        time = FakeTime()
-
-        def tick() -> None:
-            time.now += 1.0
-
-        with FaultServer([drip(HEAD % 1_000_000, tick)]) as server:
-            error = call(kind, server.url, time=time, retry=RetryPolicy(deadline=20.0)).raised(ApiTimeoutError)
-            server.wait_until_closed()
-        assert error.retries == 0
-        assert error.__notes__ == ["Not retried: the deadline of 20 s would pass before another attempt."]
-
-    def test_an_abandoned_response_leaves_no_connection(self, kind: Kind) -> None:
-        time = FakeTime()
-
-        def tick() -> None:
-            time.now += 1.0
-
-        with FaultServer([drip(HEAD % 1_000_000, tick)]) as server:
-            call(kind, server.url, time=time, retry=RetryPolicy(deadline=20.0), before_closing=server.wait_until_closed)
 
     def test_no_attempt_starts_after_the_deadline(self, kind: Kind) -> None:
         with FaultServer([throttled("8")]) as server:

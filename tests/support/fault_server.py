@@ -15,6 +15,7 @@ import gzip
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
@@ -154,14 +155,14 @@ def stall(after: bytes = b"") -> SocketFault:
     return fault
 
 
-def drip(head: bytes, tick: Callable[[], None]) -> SocketFault:
-    """Send `head`, then single blanks without end, calling `tick` before each."""
+def drip(start: bytes, again: bytes, pause: float = 0.02) -> SocketFault:
+    """Send `start`, then `again` every `pause` seconds without end."""
 
     def fault(connection: socket.socket) -> bool:
-        connection.sendall(head)
+        connection.sendall(start)
         while True:
-            tick()
-            connection.sendall(b" ")
+            time.sleep(pause)
+            connection.sendall(again)
 
     return fault
 

@@ -26,18 +26,17 @@ _CODE_NAMES = ("error_code", "errorCode", "code")
 _MESSAGE_NAMES = ("error_msg", "errorMsg", "message")
 
 
-def api_error(response: httpx.Response, *, body: bytes | None = None, retries: int = 0) -> errors.ApiError:
+def api_error(response: httpx.Response, *, retries: int = 0) -> errors.ApiError:
     """Return the exception for a response other than success.
 
     Args:
         response: The response, already read, with its request.
-        body: The undecoded body of a response whose content encoding is broken; by default `response.content`.
         retries: Number of retries made before this response.
     """
     status = response.status_code
     default = errors.ServerError if 500 <= status <= 599 else errors.ApiError
     secrets = redaction.secrets_of(response.request)
-    text = _decode(response.content if body is None else body, response.charset_encoding)
+    text = _decode(response.content, response.charset_encoding)
     parsed = _ErrorBody.parse(text)
     code = redaction.mask(parsed.code, secrets) if parsed.code else None
     masked = redaction.mask(text, secrets)

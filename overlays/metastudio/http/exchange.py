@@ -16,15 +16,15 @@ import attrs
 import httpx
 
 from metastudio import errors
+from metastudio.contract.structure import Mismatch
 from metastudio.http import error_mapping
 from metastudio.http.logs import logger
-from metastudio.http.response import DeadlineStream, parse_success
+from metastudio.http.response import parse_success
 from metastudio.http.retry import Failure, RetryPolicy, Wait, decide
 from metastudio.http.transport_errors import connection_failure
 
 if TYPE_CHECKING:
     from metastudio.contract.operation import Operation
-    from metastudio.contract.structure import Mismatch
     from metastudio.http.throttle import Throttle
 
 
@@ -94,14 +94,11 @@ class Exchange:
         self._attempts += 1
         self.request.extensions["timeout"] = self._timeouts_left()
 
-    def watch(self, response: httpx.Response) -> DeadlineStream:
-        """Make reading the response end at the deadline."""
-        # No reference to this object: httpx makes response and stream a cycle, which would keep the JSON until the
-        # garbage collector runs.
-        deadline = self._retry.deadline
-        body = DeadlineStream(response, self._rules.clock, None if deadline is None else self._started + deadline)
-        response.stream = body
-        return body
+    def time_left(self) -> float | None:
+        """Return the seconds that the call may still take, or None if there is no limit."""
+        if self._retry.deadline is None:
+            return None
+        return max(0.001, self._retry.deadline - self._elapsed())  # httpx takes 0 for "do not block"
 
     def failed(self, error: httpx.RequestError | errors.ApiError) -> float:
         """Handle a request error, or an ApiError that the auth flow raised.
@@ -119,13 +116,12 @@ class Exchange:
         outcome = Failure(self.request.method, transient=failure.transient)
         return self._wait_or_raise(outcome, failure.error, failure.cause)
 
-    def received(self, response: httpx.Response, body: DeadlineStream, *, decodable: bool) -> float | None:
+    def received(self, response: httpx.Response, problem: str | None = None) -> float | None:
         """Check a response that has been read.
 
         Args:
             response: The response.
-            body: Its body, from `watch`.
-            decodable: Whether its content encoding could be decoded.
+            problem: Why the body of a success could not be read.
 
         Returns:
             None if it is a success that matches the contract, else the seconds to wait before the next attempt.
@@ -134,14 +130,14 @@ class Exchange:
             MetaStudioError: It is not, and there is no next attempt.
         """
         if response.is_success:
-            if self._operation is not None:
-                self.value, mismatch = parse_success(response, self._operation, decodable=decodable)
-                if mismatch:
-                    raise self._format_error(response, mismatch)
+            mismatch = None if problem is None else Mismatch("", problem)
+            if self._operation is not None and mismatch is None:
+                self.value, mismatch = parse_success(response, self._operation)
+            if mismatch:
+                raise self._format_error(response, mismatch)
             self._log(str(response.status_code), error_mapping.request_id(response))
             return None
-        raw = None if decodable else bytes(body.received)
-        error = error_mapping.api_error(response, body=raw, retries=self._attempts - 1)
+        error = error_mapping.api_error(response, retries=self._attempts - 1)
         return self._wait_or_raise(self._failure(error), error, None)
 
     def _failure(self, error: errors.ApiError) -> Failure:
@@ -180,9 +176,9 @@ class Exchange:
         return self._rules.clock() - self._started
 
     def _timeouts_left(self) -> dict[str, float | None]:
-        if self._retry.deadline is None:
+        left = self.time_left()
+        if left is None:
             return dict(self._timeouts)
-        left = max(0.001, self._retry.deadline - self._elapsed())  # httpx takes 0 for "do not block"
         return {name: left if wait is None or wait > left else wait for name, wait in self._timeouts.items()}
 
     def _log(self, result: str, request_id: str | None) -> None:

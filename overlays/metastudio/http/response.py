@@ -1,54 +1,74 @@
-"""Reads a response: its body under the deadline of the call, and its JSON as the contract declares it."""
+"""Reads a response: its body in bounded memory, and its JSON as the contract declares it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+import zlib
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from metastudio import redaction
 from metastudio.contract.structure import Mismatch
+from metastudio.http.deadline import time_left
 
 if TYPE_CHECKING:
     from metastudio.contract.operation import Operation
 
+MAX_RESPONSE_SIZE = 64 * 2**20
+"""Default limit of a decoded body in bytes: far above any page of a list, and harmless to a small machine."""
+ERROR_LIMIT = 4 * redaction.TEXT_LIMIT
+"""Bytes that are read of an error. Its text is cut at `TEXT_LIMIT` characters, of at most 4 bytes each."""
+ACCEPT_ENCODING = "gzip"
 
-class DeadlineStream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The body of a response. Reading it times out at the deadline of the call, however slowly the server drips.
+_ZLIB_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_DETECT_FORMAT = zlib.MAX_WBITS | 32  # of gzip and zlib
+_PIECE = 256 * 1024
+_BROKEN = "its content encoding is broken"
+_NOT_ASKED_FOR = f"its content encoding is not {ACCEPT_ENCODING}"
+
+
+class ResponseBody(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a response, decoded in pieces, so that a small response cannot fill the memory.
+
+    The body of a success ends with an `httpx.DecodingError` at the limit, or if its content encoding is broken. The
+    body of an error is cut instead, and is left undecoded if that fails, because it must not hide the error message.
 
     Args:
-        response: The response, not yet read.
-        clock: Returns monotonic seconds.
-        deadline: When the call ends on that clock, or None.
-
-    Attributes:
-        received: The bytes of an error response as they were on the wire, because a broken content encoding must not
-            hide the error message.
+        response: The response. Its `Content-Encoding` is moved out of the way of httpx, which decodes without limits.
+        limit: Decoded bytes that a success may have; None for no limit.
     """
 
-    def __init__(self, response: httpx.Response, clock: Callable[[], float], deadline: float | None) -> None:
+    def __init__(self, response: httpx.Response, limit: int | None) -> None:
+        self.limit = limit
         self._stream: Any = response.stream
-        self._clock = clock
-        self._deadline = deadline
-        self._keep = not response.is_success
-        self.received = bytearray()
+        self._is_error = not response.is_success
+        self._encoding = response.headers.pop("Content-Encoding", "identity").strip().lower()
+        if self._encoding != "identity":
+            response.extensions["content_encoding"] = self._encoding
 
     def __iter__(self) -> Iterator[bytes]:
+        decode = self._decoder()
         for chunk in self._stream:
-            self._check(chunk)
-            yield chunk
+            time_left()
+            yield from decode(chunk)
+            if decode.full:
+                return
+        yield from decode.end()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        decode = self._decoder()
         async for chunk in self._stream:
-            self._check(chunk)
-            yield chunk
+            for piece in decode(chunk):
+                yield piece
+            if decode.full:
+                return
+        for piece in decode.end():
+            yield piece
 
-    def _check(self, chunk: bytes) -> None:
-        if self._keep:
-            self.received += chunk
-        if self._deadline is not None and self._clock() > self._deadline:
-            raise httpx.ReadTimeout("the time allowed for the call is used up")
+    def _decoder(self) -> _Decoder | _ErrorDecoder:
+        return _ErrorDecoder(self._encoding) if self._is_error else _Decoder(self._encoding, self.limit)
 
     def close(self) -> None:
         """Release the connection."""
@@ -59,13 +79,85 @@ class DeadlineStream(httpx.SyncByteStream, httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
-def parse_success(response: httpx.Response, operation: Operation, *, decodable: bool) -> tuple[Any, Mismatch | None]:
+class _Decoder:
+    """Decodes the body of a success.
+
+    Attributes:
+        full: Whether the rest of the body is not wanted.
+    """
+
+    full = False
+
+    def __init__(self, encoding: str, limit: int | None) -> None:
+        self._limit = limit
+        self._size = 0
+        self._zlib: Any = None
+        if encoding in _ZLIB_ENCODINGS:
+            self._zlib = zlib.decompressobj(_DETECT_FORMAT)
+        elif encoding != "identity":
+            several = "," in encoding
+            raise httpx.DecodingError("it has several content encodings" if several else _NOT_ASKED_FOR)
+
+    def __call__(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the content of a chunk."""
+        if self._zlib is None:
+            yield self._counted(chunk)
+            return
+        while chunk and not self._zlib.eof:
+            try:
+                piece = self._zlib.decompress(chunk, _PIECE)
+            except zlib.error:
+                raise httpx.DecodingError(_BROKEN) from None
+            chunk = self._zlib.unconsumed_tail
+            yield self._counted(piece)
+
+    def end(self) -> Iterator[bytes]:
+        """Yield what is left at the end of the body."""
+        if self._zlib is not None and not self._zlib.eof:
+            raise httpx.DecodingError(_BROKEN)
+        return iter(())
+
+    def _counted(self, piece: bytes) -> bytes:
+        self._size += len(piece)
+        if self._limit is not None and self._size > self._limit:
+            raise httpx.DecodingError(f"its body is longer than max_response_size, {self._limit} bytes")
+        return piece
+
+
+class _ErrorDecoder:
+    """Decodes the beginning of the body of an error, in one piece."""
+
+    def __init__(self, encoding: str) -> None:
+        self.full = False
+        self._encoding = encoding
+        self._raw = bytearray()
+
+    def __call__(self, chunk: bytes) -> Iterator[bytes]:
+        """Keep a chunk."""
+        self._raw += chunk[: ERROR_LIMIT - len(self._raw)]
+        self.full = len(self._raw) >= ERROR_LIMIT
+        return self.end() if self.full else iter(())
+
+    def end(self) -> Iterator[bytes]:
+        """Yield what was kept."""
+        yield self._decoded()
+
+    def _decoded(self) -> bytes:
+        raw = bytes(self._raw)
+        if self._encoding not in _ZLIB_ENCODINGS:
+            return raw
+        try:
+            return zlib.decompressobj(_DETECT_FORMAT).decompress(raw, ERROR_LIMIT)
+        except zlib.error:
+            return raw
+
+
+def parse_success(response: httpx.Response, operation: Operation) -> tuple[Any, Mismatch | None]:
     """Parse a successful response and check it against the contract.
 
     Args:
         response: A successful response that has been read.
         operation: The operation that was called.
-        decodable: Whether its content encoding could be decoded.
 
     Returns:
         The parsed body (None if the contract declares no JSON for this status), and where it does not match.
@@ -76,8 +168,6 @@ def parse_success(response: httpx.Response, operation: Operation, *, decodable: 
     structure = operation.success[status]
     if structure is None:
         return None, None
-    if not decodable:
-        return None, Mismatch("", "the body's content encoding is broken")
     try:
         value = json.loads(response.content)
     except (ValueError, RecursionError):

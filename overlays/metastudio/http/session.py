@@ -22,7 +22,9 @@ from metastudio.contract.operation import Operation, find_operation
 from metastudio.errors import ApiError, ConfigurationError
 from metastudio.http import logs, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
+from metastudio.http.deadline import DEADLINE_PASSED, deadline, limit_connections
 from metastudio.http.exchange import Exchange, ExchangeRules, check_process
+from metastudio.http.response import ACCEPT_ENCODING, MAX_RESPONSE_SIZE, ResponseBody
 from metastudio.http.retry import RetryPolicy
 from metastudio.http.tls import ssl_context
 
@@ -32,12 +34,18 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=None)
 """Seconds for each wait of an attempt. Waiting for a free connection is bounded by the call's deadline only."""
 
+_GRACE = 0.05
+"""Seconds after the deadline until a task is cancelled, so that a timeout of httpx, which says more, comes first."""
+
 DEFAULT_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=30.0)
 """Enough for the 10 to 20 requests a second that docs/service-notes.md#limits-and-throttling states."""
 
 
 class TransportOptions(TypedDict, total=False):
-    """Options of the connections, as for `httpx.Client`. `verify` and `cert` also take paths."""
+    """Options of the connections, as for `httpx.Client`. `verify` and `cert` also take paths.
+
+    `max_response_size` limits the bytes of a response after decoding, 64 MiB by default; None means no limit.
+    """
 
     verify: bool | str | ssl.SSLContext
     cert: str | tuple[str, str] | tuple[str, str, str] | None
@@ -47,6 +55,7 @@ class TransportOptions(TypedDict, total=False):
     limits: httpx.Limits | None
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
     event_hooks: Mapping[str, list[Callable[..., Any]]] | None
+    max_response_size: int | None
 
 
 class SessionOptions(TransportOptions, total=False):
@@ -89,7 +98,7 @@ class Session(httpx.Client):
         self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
         self._operations = operations
         self._sleep = sleep
-        _build(super().__init__, ConnectionPool, httpx.HTTPTransport, _hide_location, options)
+        _build(super().__init__, ConnectionPool, httpx.HTTPTransport, _hooks, options)
 
     def check_process(self) -> None:
         """Raise ConfigurationError in a forked child, before it waits for a lock of its parent."""
@@ -137,23 +146,30 @@ class Session(httpx.Client):
         while True:
             exchange.begin()
             try:
-                response = super().send(exchange.request, stream=True, auth=auth, follow_redirects=False)
-                if stream and response.is_success:
-                    return response
-                body, decodable = exchange.watch(response), True
-                try:
-                    response.read()
-                except httpx.DecodingError:
-                    decodable = False
-                finally:
-                    response.close()
+                response, problem = self._attempt(exchange, stream=stream, auth=auth)
             except (httpx.RequestError, ApiError) as error:
                 pause = exchange.failed(error)
             else:
-                if (wait := exchange.received(response, body, decodable=decodable)) is None:
+                if stream and response.is_success:
+                    return response
+                if (wait := exchange.received(response, problem)) is None:
                     return response
                 pause = wait
             self._sleep(pause)
+
+    def _attempt(self, exchange: Exchange, *, stream: bool, auth: Any) -> tuple[httpx.Response, str | None]:
+        """Send the request once. Return the response, and why its body could not be read."""
+        with deadline(exchange.time_left()):
+            response = super().send(exchange.request, stream=True, auth=auth, follow_redirects=False)
+            if stream and response.is_success:
+                return _unlimited(response), None
+            try:
+                response.read()
+            except httpx.DecodingError as error:
+                return response, str(error)
+            finally:
+                response.close()
+            return response, None
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
         """Build a request as httpx does; a URL or header that cannot be sent is a ConfigurationError."""
@@ -189,7 +205,7 @@ class AsyncSession(httpx.AsyncClient):
         self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
         self._operations = operations
         self._sleep = sleep
-        _build(super().__init__, AsyncConnectionPool, httpx.AsyncHTTPTransport, _async_hide_location, options)
+        _build(super().__init__, AsyncConnectionPool, httpx.AsyncHTTPTransport, _async_hooks, options)
 
     def check_process(self) -> None:
         """As `Session.check_process`."""
@@ -226,23 +242,38 @@ class AsyncSession(httpx.AsyncClient):
         while True:
             exchange.begin()
             try:
-                response = await super().send(exchange.request, stream=True, auth=auth, follow_redirects=False)
-                if stream and response.is_success:
-                    return response
-                body, decodable = exchange.watch(response), True
-                try:
-                    await response.aread()
-                except httpx.DecodingError:
-                    decodable = False
-                finally:
-                    await response.aclose()
+                response, problem = await self._attempt(exchange, stream=stream, auth=auth)
             except (httpx.RequestError, ApiError) as error:
                 pause = exchange.failed(error)
             else:
-                if (wait := exchange.received(response, body, decodable=decodable)) is None:
+                if stream and response.is_success:
+                    return response
+                if (wait := exchange.received(response, problem)) is None:
                     return response
                 pause = wait
             await self._sleep(pause)
+
+    async def _attempt(self, exchange: Exchange, *, stream: bool, auth: Any) -> tuple[httpx.Response, str | None]:
+        import asyncio
+
+        left = exchange.time_left()
+        timer = asyncio.timeout(None if left is None else left + _GRACE)
+        try:
+            async with timer:
+                response = await super().send(exchange.request, stream=True, auth=auth, follow_redirects=False)
+                if stream and response.is_success:
+                    return _unlimited(response), None
+                try:
+                    await response.aread()
+                except httpx.DecodingError as error:
+                    return response, str(error)
+                finally:
+                    await response.aclose()
+                return response, None
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise httpx.ReadTimeout(DEADLINE_PASSED, request=exchange.request) from None
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
         """As `Session.build_request`."""
@@ -259,18 +290,45 @@ class _RejectCookies(DefaultCookiePolicy):
         return False
 
 
+def _limit_body(limit: int | None, response: httpx.Response) -> None:
+    response.stream = ResponseBody(response, limit)
+
+
+def _unlimited(response: httpx.Response) -> httpx.Response:
+    """Leave the size of a body to a caller who reads it as a stream."""
+    if isinstance(response.stream, ResponseBody):
+        response.stream.limit = None
+    return response
+
+
 def _hide_location(response: httpx.Response) -> None:
     """Move the Location out of the way of httpx, which raises on an invalid one before the status can be read."""
     if response.has_redirect_location:
         response.extensions["location"] = response.headers.pop("Location")
 
 
-async def _async_hide_location(response: httpx.Response) -> None:
-    _hide_location(response)
+def _hooks(given: Mapping[str, list[Callable[..., Any]]], limit: int | None) -> dict[str, list[Callable[..., Any]]]:
+    """Return the event hooks of a session. They also run for what an auth flow sends and receives."""
+    return {
+        "request": [*given.get("request", ()), limit_connections],
+        "response": [partial(_limit_body, limit), *given.get("response", ()), _hide_location],
+    }
+
+
+def _async_hooks(
+    given: Mapping[str, list[Callable[..., Any]]], limit: int | None
+) -> dict[str, list[Callable[..., Any]]]:
+    async def limit_body(response: httpx.Response) -> None:
+        _limit_body(limit, response)
+
+    async def hide_location(response: httpx.Response) -> None:
+        _hide_location(response)
+
+    return {**given, "response": [limit_body, *given.get("response", ()), hide_location]}
 
 
 def _build(
-    construct: Callable[..., None], pool: Any, transport: Any, hide_location: Any, options: SessionOptions
+    construct: Callable[..., None], pool: Any, transport: Any, hooks: Callable[..., Any], options: SessionOptions
 ) -> None:
     """Call httpx's constructor. What it refuses becomes a ConfigurationError."""
     given: dict[str, Any] = dict(options)
@@ -278,10 +336,12 @@ def _build(
     given["verify"] = ssl_context(given.pop("verify", True), given.pop("cert", None), http2=http2, trust_env=trust_env)
     given["limits"] = given.get("limits") or DEFAULT_LIMITS
     given["cookies"] = CookieJar(_RejectCookies())
-    hooks = given.get("event_hooks") or {}
-    given["event_hooks"] = {**hooks, "response": [*hooks.get("response", ()), hide_location]}
+    limit = _size_limit(given.pop("max_response_size", MAX_RESPONSE_SIZE))
+    given["event_hooks"] = hooks(given.get("event_hooks") or {}, limit)
     given.setdefault("timeout", DEFAULT_TIMEOUT)
     try:
+        given["headers"] = headers = httpx.Headers(given.get("headers"))
+        headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
         # HTTP/2 carries many requests on one connection, and proxies are httpx's to choose.
         if not (given.get("transport") or http2 or given.get("proxy") or (trust_env and _environment_proxies())):
             given["transport"] = pool(partial(transport, verify=given["verify"]), given["limits"])
@@ -290,6 +350,12 @@ def _build(
         raise _unsendable(error) from None
     except (ImportError, TypeError, ValueError) as error:
         raise ConfigurationError(f"the connection cannot be set up with these options: {error}") from None
+
+
+def _size_limit(given: Any) -> int | None:
+    if given is not None and (type(given) is not int or given <= 0):
+        raise ConfigurationError(f"max_response_size must be a number of bytes above 0, or None, not {given!r}")
+    return given
 
 
 def _environment_proxies() -> bool:

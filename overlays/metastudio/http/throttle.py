@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from metastudio.errors import RateLimitError
+from metastudio.errors import AuthenticationError, RateLimitError
 from metastudio.http.logs import logger
 from metastudio.http.retry import THROTTLED, Stop, Wait
 
@@ -47,6 +47,7 @@ class Throttle:
         self._next_start = float("-inf")
         self._pauses = 0
         self._pauses_in_a_row = 0
+        self._stopped_by: AuthenticationError | None = None
 
     def start(self) -> tuple[float, int]:
         """Ask to start a request.
@@ -54,7 +55,12 @@ class Throttle:
         Returns:
             The seconds to wait before asking again, and a ticket. If they are 0, the request must start now and report
             its result with the ticket.
+
+        Raises:
+            AuthenticationError: A request of this iteration was refused with it.
         """
+        if self._stopped_by is not None:
+            raise self._stopped_by
         with self._lock:
             now = self._clock()
             if now < self._next_start:
@@ -67,6 +73,10 @@ class Throttle:
         with self._lock:
             if ticket == self._pauses:
                 self._pauses_in_a_row = 0
+
+    def stop(self, error: AuthenticationError) -> None:
+        """Report that a request was refused with a 401: no other starts, because refused signatures lock the key."""
+        self._stopped_by = error
 
     def refused(self, ticket: int, error: RateLimitError) -> None:
         """Report that a request was refused with a 429: no request starts before a pause is over.

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from metastudio.errors import ConfigurationError, RateLimitError
+from metastudio.errors import AuthenticationError, ConfigurationError, RateLimitError
 from metastudio.http.throttle import Throttle
 from metastudio.lists.base import AsyncFetch, Fetch, FetchedPage, PageRequest, Paginator
 from metastudio.lists.executor import CLOSED, AsyncExecutor, Executor, StopSignal, cancel
@@ -103,6 +103,9 @@ def pages(
                 fetched = fetch(request.arguments, throttle)
             except RateLimitError as error:
                 throttle.refused(ticket, error)
+            except AuthenticationError as error:
+                throttle.stop(error)
+                raise
             except Exception as error:
                 if stop.is_set():
                     raise ConfigurationError(CLOSED) from error
@@ -156,6 +159,9 @@ async def async_pages(
                 fetched = await fetch(request.arguments, throttle)
             except RateLimitError as error:
                 throttle.refused(ticket, error)
+            except AuthenticationError as error:
+                throttle.stop(error)
+                raise
             else:
                 throttle.succeeded(ticket)
                 return fetched
