@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from metastudio.auth.flow import Action
 from metastudio.errors import ConfigurationError
+from metastudio.http.proxies import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Origin = tuple[str, str, int]
 _PORTS = {"http": 80, "https": 443}
+_CONNECTING = ("connection.", "proxy.", "socks.")  # events of httpcore that have no request
 
 
 def origin(url: httpx.URL) -> Origin:
     """Return scheme, host and port of a URL. The host is in ASCII, as it is sent."""
     return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS.get(url.scheme, 0)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host, without brackets, is this machine: localhost or a name below it, 127.0.0.0/8 or ::1."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def require_https(url: httpx.URL | str, *, name: str = "URL", allow_http: bool = False) -> httpx.URL:
@@ -114,7 +105,11 @@ class OriginGuard:
     """A ``trace`` extension that raises ConfigurationError before a request is sent to another origin."""
 
     def __init__(self, allowed: Origin, trace: Callable[[str, Any], Any] | None) -> None:
-        self._allowed = allowed
+        scheme, host, port = allowed
+        self._allowed = {f"{scheme}://{host}:{port}"} | (
+            {f"{scheme}://{host}"} if port == _PORTS.get(scheme) else set()
+        )
+        self._seen: Any = None
         self._trace = trace
 
     def __call__(self, event: str, info: Any) -> Any:
@@ -123,19 +118,27 @@ class OriginGuard:
         return self._trace(event, info) if self._trace else None
 
     def _check(self, event: str, info: Any) -> None:
-        if not event.endswith(".send_request_headers.started"):
+        sent = info.get("request")
+        if sent is None:  # while connecting, and after the headers were sent
+            if not (self._seen or event.startswith(_CONNECTING)):
+                raise ConfigurationError(
+                    f"credentials are not sent: this version of httpcore does not show its requests ({event})"
+                )
             return
-        sent = info["request"]
+        if sent is self._seen:
+            return
+        self._seen = sent
         if sent.method == b"CONNECT":  # opens a proxy tunnel and has none of the request's headers
             return
         url = sent.url
         if url.target.startswith(b"/"):
-            target = (url.scheme.decode("ascii"), url.host.decode("ascii"), url.origin.port)
-        else:  # a proxy without a tunnel gets the whole URL
-            target = origin(httpx.URL(url.target.decode("ascii")))
-        if target != self._allowed:
+            target = f"{url.scheme.decode('ascii')}://{url.host.decode('ascii')}:{url.origin.port}"
+        else:  # a proxy without a tunnel gets the whole URL; httpcore writes IPv6 addresses there without brackets
+            scheme, _, rest = url.target.decode("ascii").partition("://")
+            target = f"{scheme}://{rest.partition('/')[0]}"
+        if target not in self._allowed:
             raise ConfigurationError(
-                f"the server redirects to {target[0]}://{target[1]}, another origin, where the credentials are not "
+                f"the server redirects to {target}, another origin, where the credentials are not "
                 "sent; do not follow redirects, and check the base URL"
             )
 

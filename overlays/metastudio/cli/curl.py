@@ -85,7 +85,8 @@ def _request(config: Config, url: str, headers: Sequence[str], allowed: Sequence
     import httpx
 
     from metastudio.auth.aksk import AkSkAuth
-    from metastudio.auth.origin_policy import is_loopback, require_https
+    from metastudio.auth.origin_policy import require_https
+    from metastudio.http.proxies import is_loopback
 
     if PROJECT in url:
         if config.project_id is None:
@@ -131,10 +132,11 @@ def _send(config: Config, request: httpx.Request, *, include: bool, timeout: flo
     import httpx
 
     from metastudio.http.error_mapping import api_error
+    from metastudio.http.proxies import plain_client
     from metastudio.http.session import DEFAULT_TIMEOUT
     from metastudio.http.transport_errors import connection_failure
 
-    with httpx.Client(auth=config.auth, timeout=timeout or DEFAULT_TIMEOUT) as client:
+    with plain_client(auth=config.auth, timeout=timeout or DEFAULT_TIMEOUT) as client:
         request.headers = httpx.Headers({**client.headers, **request.headers})
         try:
             response = client.send(request)

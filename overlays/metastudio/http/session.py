@@ -14,7 +14,6 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from os import getpid
 from random import random as random_number
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
-from urllib.request import getproxies
 
 import httpx
 
@@ -23,6 +22,7 @@ from metastudio.errors import ApiError, ConfigurationError
 from metastudio.http import logs, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
 from metastudio.http.exchange import Exchange, ExchangeRules, check_process
+from metastudio.http.proxies import AsyncLoopbackBypass, LoopbackBypass, bypass_mounts, environment_proxies
 from metastudio.http.retry import RetryPolicy
 from metastudio.http.tls import ssl_context
 
@@ -282,18 +282,20 @@ def _build(
     given["event_hooks"] = {**hooks, "response": [*hooks.get("response", ()), hide_location]}
     given.setdefault("timeout", DEFAULT_TIMEOUT)
     try:
-        # HTTP/2 carries many requests on one connection, and proxies are httpx's to choose.
-        if not (given.get("transport") or http2 or given.get("proxy") or (trust_env and _environment_proxies())):
-            given["transport"] = pool(partial(transport, verify=given["verify"]), given["limits"])
+        if not (given.get("transport") or given.get("proxy")):
+            make = partial(transport, verify=given["verify"], http2=http2)
+            # HTTP/2 carries many requests on one connection, so httpx's own pool serves it as well.
+            direct = make(limits=given["limits"]) if http2 else pool(make, given["limits"])
+            if proxies := environment_proxies() if trust_env else {}:
+                bypass = LoopbackBypass if pool is ConnectionPool else AsyncLoopbackBypass
+                given["mounts"] = bypass_mounts(proxies, bypass, direct, partial(make, limits=given["limits"]))
+            else:
+                given["transport"] = direct
         construct(**given)
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise _unsendable(error) from None
     except (ImportError, TypeError, ValueError) as error:
         raise ConfigurationError(f"the connection cannot be set up with these options: {error}") from None
-
-
-def _environment_proxies() -> bool:
-    return bool(getproxies().keys() & {"all", "http", "https"})
 
 
 def _operation_of(
