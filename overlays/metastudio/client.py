@@ -17,7 +17,7 @@ from metastudio.auth.token import TokenFlow
 from metastudio.config import Config
 from metastudio.engine import AsyncEngine, Engine
 from metastudio.errors import ConfigurationError
-from metastudio.http.retry import RetryPolicy
+from metastudio.http.retry import RetryPolicy, check_timeouts
 from metastudio.http.session import DEFAULT_TIMEOUT, AsyncSession, Session, TransportOptions
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class ConnectedClient(Client):
         return self._async_client
 
     def _arguments(self) -> dict[str, Any]:
-        timeout = self._timeout or DEFAULT_TIMEOUT
+        timeout = _timeout(self._timeout or DEFAULT_TIMEOUT)
         return {
             **self._session_arguments,
             "operations": OPERATIONS.values(),
@@ -228,10 +228,10 @@ def _iam_url(found: Config) -> str:
 
 def _timeout(given: float | httpx.Timeout) -> httpx.Timeout:
     if isinstance(given, httpx.Timeout):
-        return given
+        return check_timeouts(given)
     if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
         raise ConfigurationError(f"timeout must be a number of seconds above 0, or an httpx.Timeout, not {given!r}")
-    return httpx.Timeout(given, pool=None)
+    return check_timeouts(httpx.Timeout(given, pool=None))
 
 
 def _app_user(app_user_id: str | None) -> dict[str, str]:

@@ -38,18 +38,25 @@ _SIGNED = {
 }
 
 
+def is_project_id(value: object) -> bool:
+    """Return whether a value has the form of a project ID: 1 to 64 ASCII letters, digits, ``-`` and ``_``."""
+    return isinstance(value, str) and bool(re.fullmatch(r"[\w-]{1,64}", value, re.ASCII))
+
+
 def check_project_id(project_id: str, source: str) -> None:
-    """Check the characters of a project ID.
+    """Check the form of a project ID.
 
     Args:
         project_id: The ID.
         source: Where it comes from, for the message.
 
     Raises:
-        ConfigurationError: It has other characters than ASCII letters, digits, ``-`` and ``_``, or none.
+        ConfigurationError: It is malformed; see `is_project_id`.
     """
-    if not re.fullmatch(r"[\w-]+", project_id, re.ASCII):
-        raise ConfigurationError(f"project ID {project_id!a} ({source}) may contain only letters, digits, - and _")
+    if not is_project_id(project_id):
+        raise ConfigurationError(
+            f"project ID {project_id!a} ({source}) may contain only letters, digits, - and _, and at most 64 of them"
+        )
 
 
 class _SigningKey(NamedTuple):

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from metastudio import errors, redaction
 from metastudio.auth import flow
+from metastudio.auth.aksk import is_project_id
 from metastudio.auth.chain import IAM_ENDPOINT
 from metastudio.auth.clock import parse_time
 from metastudio.auth.credentials import require_visible_ascii
 from metastudio.auth.origin_policy import require_https, stay_at_origin
+from metastudio.auth.refresh import MAX_LIFETIME
 from metastudio.auth.token import TokenFlow
 from metastudio.errors import ConfigurationError, CredentialsError
-from metastudio.http import error_mapping
+from metastudio.http import error_mapping, untrusted_json
+from metastudio.http.untrusted_json import member
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -105,7 +109,7 @@ class IamTokenAuth(TokenFlow):
         login = self.login_request(timeout=request.extensions.get("timeout"))
         yield stay_at_origin(login)
         response = yield login
-        yield flow.read(response)
+        yield flow.read_start(response, untrusted_json.LIMIT)
         return self._read_token(response)
 
     def login_request(self, *, timeout: Any = None) -> httpx.Request:
@@ -124,6 +128,7 @@ class IamTokenAuth(TokenFlow):
                     "scope": {"project": {"name": self.project}},
                 }
             },
+            headers={"Accept-Encoding": "identity"},  # because the body is read as it is on the wire
             extensions={"timeout": timeout} if timeout else {},
         )
 
@@ -164,22 +169,26 @@ class IamTokenAuth(TokenFlow):
             raise self.login_error(error_mapping.api_error(response))
         try:
             token = require_visible_ascii("token", response.headers.get("X-Subject-Token"))
-            details = response.json()["token"]
+            details = member(untrusted_json.parse(response.content), "token", dict)
             issued_at, expires_at = (
-                parse_time(details[key]) if key in details else None for key in ("issued_at", "expires_at")
+                parse_time(text) if (text := member(details, name, str)) else None
+                for name in ("issued_at", "expires_at")
             )
-            self.project_id = details.get("project", {}).get("id")
-        except (CredentialsError, ValueError, LookupError, TypeError, AttributeError):
+            project_id = member(member(details, "project", dict) or {}, "id", str)
+            if not (project_id is None or is_project_id(project_id)):
+                raise ValueError("the project ID is malformed")
+        except (CredentialsError, ValueError):
             raise errors.ResponseFormatError(
-                f"IAM at {self.iam} responded with success but without a token",
+                f"IAM at {self.iam} responded with success but without a token, or with a malformed one",
                 status_code=response.status_code,
                 request_id=error_mapping.request_id(response),
                 content_type=response.headers.get("Content-Type"),
                 request=errors.RequestSummary.of(response.request),
             ) from None
+        self.project_id = project_id
         if expires_at is not None and issued_at is not None:
             # Our clock may be wrong, so only the lifetime of the token is taken from IAM's times.
-            expires_at = self.clock.now() + (expires_at - issued_at)
+            expires_at = self.clock.now() + min(max(expires_at - issued_at, timedelta(0)), MAX_LIFETIME)
         return token, expires_at
 
     def __repr__(self) -> str:

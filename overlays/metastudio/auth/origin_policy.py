@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Origin = tuple[str, str, int]
 _PORTS = {"http": 80, "https": 443}
+_HIGHEST_PORT = 65535
 _CONNECTING = ("connection.", "proxy.", "socks.")  # events of httpcore that have no request
 
 
@@ -24,28 +25,40 @@ def origin(url: httpx.URL) -> Origin:
     return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS.get(url.scheme, 0)
 
 
-def require_https(url: httpx.URL | str, *, name: str = "URL", allow_http: bool = False) -> httpx.URL:
+def require_https(
+    url: httpx.URL | str, *, name: str = "URL", allow_http: bool = False, query: bool = False
+) -> httpx.URL:
     """Parse the URL of a server that gets credentials.
 
     Args:
         url: The URL.
         name: What the URL is, for messages.
         allow_http: Accept plain http to another machine than this one.
+        query: Accept a query and a fragment. A base URL must have neither, because paths are added to it.
 
     Raises:
-        ConfigurationError: It is not an absolute http or https URL, contains a user name or password, or is plain
-            http without `allow_http`.
+        ConfigurationError: It is not an absolute http or https URL, its host or port cannot exist, it contains a user
+            name or password, it has a query without `query`, or it is plain http without `allow_http`.
     """
     try:
         parsed = httpx.URL(url)
+        host = parsed.host
     except httpx.InvalidURL as error:
         raise ConfigurationError(f"{name} is not a URL: {error}") from None
+    except UnicodeError:  # httpx decodes international names
+        raise ConfigurationError(f"{name} has a malformed host name; check its spelling") from None
     shown = f"{name} {_safe(parsed)!r}"
-    if parsed.scheme not in _PORTS or not parsed.host:
+    if parsed.scheme not in _PORTS or not host:
         raise ConfigurationError(f"{shown} is not the URL of a server; write https://host")
+    if not _is_host(parsed.raw_host.decode("ascii")):
+        raise ConfigurationError(f"{shown} has a malformed host name; check its spelling")
+    if parsed.port is not None and not 1 <= parsed.port <= _HIGHEST_PORT:
+        raise ConfigurationError(f"{shown} has a port that does not exist; ports are 1 to {_HIGHEST_PORT}")
+    if not query and (b"?" in parsed.raw_path or parsed.fragment):
+        raise ConfigurationError(f"{shown} is a base URL and must have no query or fragment; remove it")
     if parsed.userinfo:
         raise ConfigurationError(f"{shown} contains a user name or password; remove it")
-    if parsed.scheme == "http" and not allow_http and not is_loopback(parsed.host):
+    if parsed.scheme == "http" and not allow_http and not is_loopback(host):
         raise ConfigurationError(
             f"{shown} would send credentials in clear text; use https, or pass allow_http=True if the network path is "
             "trusted"
@@ -151,6 +164,12 @@ class AsyncOriginGuard(OriginGuard):
         self._check(event, info)
         if self._trace:
             await self._trace(event, info)
+
+
+def _is_host(host: str) -> bool:
+    """Return whether a host in ASCII is an IPv6 address, or a name or IPv4 address whose labels DNS accepts."""
+    labels = host.removesuffix(".").split(".")
+    return ":" in host or (len(host) <= 254 and all(1 <= len(label) <= 63 for label in labels))
 
 
 def _safe(url: httpx.URL) -> str:

@@ -28,6 +28,8 @@ _log = logging.getLogger("metastudio")
 
 BACKOFF = timedelta(minutes=1)
 """The shortest time between two refreshes of a value that has not expired."""
+MAX_LIFETIME = timedelta(days=366)
+"""The longest time to expiration that is believed, so that no sum of times overflows."""
 LEADER_TIMEOUT = 60.0
 """Seconds to wait for another caller's refresh, which may be a task of the very event loop that this call blocks."""
 _MAX_LEADERS = 3
@@ -123,7 +125,9 @@ class RefreshableValue(Generic[T]):
         if expires_at is None:
             self._state = _ValueState(value)
         else:
-            refresh_at = max(expires_at - self._advisory, self._now() + BACKOFF)
+            now = self._now()
+            expires_at = min(max(expires_at, now), now + MAX_LIFETIME)
+            refresh_at = max(expires_at - self._advisory, now + BACKOFF)
             self._state = _ValueState(value, min(refresh_at, expires_at), expires_at)
 
     def _lead(
