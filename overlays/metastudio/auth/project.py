@@ -33,6 +33,8 @@ def find_project_id(client: httpx.Client, auth: httpx.Auth, *, region: str, iam:
         ApiError: IAM refuses the request; the class follows from the HTTP status.
         ResponseFormatError: IAM's response is not a list of projects.
     """
+    if isinstance(auth, IamTokenAuth) and auth.project_id is not None:
+        return auth.project_id
     request, used = _request(auth, region, iam)
     try:
         response = client.send(request, auth=used, follow_redirects=False)
@@ -45,6 +47,8 @@ def find_project_id(client: httpx.Client, auth: httpx.Auth, *, region: str, iam:
 
 async def afind_project_id(client: httpx.AsyncClient, auth: httpx.Auth, *, region: str, iam: str) -> str:
     """Return the ID of the project that has the name of the region; see `find_project_id`."""
+    if isinstance(auth, IamTokenAuth) and auth.project_id is not None:
+        return auth.project_id
     request, used = _request(auth, region, iam)
     try:
         response = await client.send(request, auth=used, follow_redirects=False)

@@ -76,6 +76,10 @@ class RefreshableValue(Generic[T]):
         value, refresh_at, _ = self._state
         return value if refresh_at is None or self._now() < refresh_at else None
 
+    def expires_at(self) -> datetime | None:
+        """Return when the value expires, None if it does not or if there is none."""
+        return self._state.expires_at
+
     def get(
         self,
         refresh: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
