@@ -88,7 +88,7 @@ class MetaStudio(Api):
         self.close()
 
     def __repr__(self) -> str:
-        return _shown(self, self.config)
+        return _shown(self)
 
 
 class AsyncMetaStudio(AsyncApi):
@@ -128,7 +128,7 @@ class AsyncMetaStudio(AsyncApi):
         await self.aclose()
 
     def __repr__(self) -> str:
-        return _shown(self, self.config)
+        return _shown(self)
 
 
 def connect(**options: Unpack[Options]) -> Client:
@@ -190,7 +190,7 @@ class ConnectedClient(Client):
         }
 
     def __repr__(self) -> str:
-        return _shown(self, self.config)
+        return _shown(self)
 
 
 def _configure(options: Options) -> tuple[Config, dict[str, Any]]:
@@ -244,5 +244,8 @@ def _app_user(app_user_id: str | None) -> dict[str, str]:
     return {"X-App-UserId": app_user_id}
 
 
-def _shown(client: object, found: Config) -> str:
+def _shown(client: object) -> str:
+    found: Config | None = getattr(client, "config", None)
+    if found is None:  # the constructor has failed
+        return f"<{type(client).__name__}>"
     return f"<{type(client).__name__} {found.base_url} project={found.project_id} auth={found.auth!r}>"

@@ -136,7 +136,7 @@ class AkSkAuth(AuthFlow):
             body = request.content
         except httpx.RequestNotRead:
             body = yield flow.read(request)
-        key = self._key.current() or (yield from self._key.get(self._refresh))
+        key = self._key.current() or (yield from self._key.get(self._refresh, timeout=flow.read_timeout(request)))
         date = self._sign(request, body, key)
         if key.credentials.security_token is not None:
             yield stay_at_origin(request)
@@ -164,7 +164,7 @@ class AkSkAuth(AuthFlow):
         if self._provider is None:
             return None
         try:
-            new_key = yield from self._key.get(self._refresh, refused=key)
+            new_key = yield from self._key.get(self._refresh, refused=key, timeout=flow.read_timeout(response.request))
         except Exception as error:  # noqa: BLE001 - whatever the provider raises, the 401 tells the user more
             _log.warning("the server refused the access key, and it could not be refreshed: %s", error)
             return None
@@ -202,7 +202,7 @@ class AkSkAuth(AuthFlow):
         return now
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(project_id={self.project_id!r}, keys=***)"
+        return f"{type(self).__name__}(project_id={vars(self).get('project_id')!r}, keys=***)"
 
 
 def _headers_to_sign(request: httpx.Request, added: dict[str, str], body: bytes) -> dict[str, str]:

@@ -46,11 +46,11 @@ class AuthFlow(httpx.Auth, ABC):
                     step = steps.send((yield step))
                     continue
                 try:
-                    result = step.run()
+                    results = [step.run()]  # popped, because tools that report errors show local variables
                 except BaseException as error:  # noqa: BLE001 - the steps handle it
                     step = steps.throw(error)
                 else:
-                    step = steps.send(result)
+                    step = steps.send(results.pop())
         except StopIteration:
             return
         finally:
@@ -66,11 +66,11 @@ class AuthFlow(httpx.Auth, ABC):
                     step = steps.send((yield step))
                     continue
                 try:
-                    result = await step.arun()
+                    results = [await step.arun()]
                 except BaseException as error:  # noqa: BLE001 - the steps handle it
                     step = steps.throw(error)
                 else:
-                    step = steps.send(result)
+                    step = steps.send(results.pop())
         except StopIteration:
             return
         finally:
@@ -78,6 +78,12 @@ class AuthFlow(httpx.Auth, ABC):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an auth object holds secrets and cannot be pickled or copied; create one in each process")
+
+
+def read_timeout(request: httpx.Request) -> float | None:
+    """Return the seconds that a request may wait for data, or None if it may wait without limit."""
+    seconds: float | None = request.extensions.get("timeout", {}).get("read")
+    return seconds
 
 
 def read(message: httpx.Request | httpx.Response) -> Action:

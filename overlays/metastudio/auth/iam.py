@@ -195,7 +195,6 @@ class IamTokenAuth(TokenFlow):
         if not response.is_success:
             raise self.login_error(error_mapping.api_error(response))
         try:
-            token = require_visible_ascii("token", response.headers.get("X-Subject-Token"))
             details = member(untrusted_json.parse(response.content), "token", dict)
             issued_at, expires_at = (
                 parse_time(text) if (text := member(details, name, str)) else None
@@ -204,6 +203,7 @@ class IamTokenAuth(TokenFlow):
             project_id = member(member(details, "project", dict) or {}, "id", str)
             if not (project_id is None or is_project_id(project_id)):
                 raise ValueError("the project ID is malformed")
+            token = require_visible_ascii("token", response.headers.get("X-Subject-Token"))
         except (CredentialsError, ValueError):
             raise errors.ResponseFormatError(
                 f"IAM at {self.iam} responded with success but without a token, or with a malformed one",
@@ -220,9 +220,10 @@ class IamTokenAuth(TokenFlow):
         return token, expires_at
 
     def __repr__(self) -> str:
+        shown = vars(self).get  # also after the constructor has failed
         return (
-            f"{type(self).__name__}(user={self.user!r}, password=***, account={self.account!r}, "
-            f"project={self.project!r}, iam_endpoint={self.iam!r})"
+            f"{type(self).__name__}(user={shown('user')!r}, password=***, account={shown('account')!r}, "
+            f"project={shown('project')!r}, iam_endpoint={shown('iam')!r})"
         )
 
 

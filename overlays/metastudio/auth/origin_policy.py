@@ -133,7 +133,8 @@ class OriginGuard:
     def _check(self, event: str, info: Any) -> None:
         sent = info.get("request")
         if sent is None:  # while connecting, and after the headers were sent
-            if not (self._seen or event.startswith(_CONNECTING)):
+            closing = "response_closed" in event  # must go on, because it closes the connection after an error
+            if not (self._seen or closing or event.startswith(_CONNECTING)):
                 raise ConfigurationError(
                     f"credentials are not sent: this version of httpcore does not show its requests ({event})"
                 )
