@@ -73,12 +73,12 @@ def list_jobs(kind: Kind, base_url: str, **options: Any) -> int:
 class TestClient:
     @pytest.mark.parametrize("way", ["key", "token", "login"])
     def test_call_and_project_lookup(self, kind: Kind, way: str, target: LoopbackServer, proxy: LoopbackServer) -> None:
-        options: dict[str, Any] = {
+        ways: dict[str, dict[str, Any]] = {
             "key": {"credentials": Credentials("AKMADEUP", "SKMADEUP")},
             "token": {"auth": TokenAuth("TKMADEUP")},
             "login": {"auth": IamTokenAuth("me", "PWMADEUP", "acme", region=REGION, iam_endpoint=target.url)},
-        }[way]
-        assert list_jobs(kind, target.url, **options) == 0
+        }
+        assert list_jobs(kind, target.url, **ways[way]) == 0
         assert len(target.received) == 2
         assert not proxy.received
 
@@ -139,10 +139,9 @@ class TestClient:
 
 
 @pytest.mark.parametrize("arguments", [["curl", "/v1/x"], ["whoami"], ["jobs"]], ids=lambda arguments: arguments[0])
-@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
-def test_command(arguments: list[str], host: str, proxy: LoopbackServer) -> None:
+def test_command(arguments: list[str], proxy: LoopbackServer) -> None:
     environment = dict.fromkeys(VARIABLES, proxy.url) | {"METASTUDIO_TOKEN": "TKMADEUP"}
-    with serve(answer, host=host) as server:
+    with serve(answer, host="::1") as server:
         done = run(*arguments, "--base-url", server.url, "--project-id", "p1", env=environment)
         assert done.code == 0, done.err
         assert server.received
@@ -160,7 +159,7 @@ def test_command_with_a_malformed_variable() -> None:
 def test_contract_test(proxy: LoopbackServer) -> None:
     """Its own requests are sent by httpx, generated ones by requests."""
     with Sandbox() as sandbox:
-        given = {**credentials_of(sandbox), "only": ["shapes"], "max_time": 1}
+        given: dict[str, Any] = {**credentials_of(sandbox), "only": ["shapes"], "max_time": 1}
         report = prove(sandbox.url, **given)
     assert report.requests
     assert [request.target for request in proxy.received] == []

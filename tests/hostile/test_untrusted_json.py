@@ -27,7 +27,7 @@ from session_calls import KINDS, Kind, call
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 REGION = "cn-north-4"
 FLOOD = b"x" * 65536
@@ -216,7 +216,7 @@ class TestSizeOfALogin:
 
 class TestMetadataService:
     @contextmanager
-    def serving(self, keys: bytes, *, token: bytes = b"TK", status: int = 200) -> Iterator[InstanceMetadata]:
+    def serving(self, keys: bytes, *, token: bytes = b"TK", status: int = 200) -> Generator[InstanceMetadata]:
         def handler(request: ReceivedRequest) -> CannedResponse:
             return CannedResponse(200, token) if request.method == "PUT" else CannedResponse(status, keys)
 
@@ -266,7 +266,11 @@ class TestMetadataService:
         monkeypatch.setattr(metadata, "TIMEOUT", 0.2)
         over = threading.Event()
         started = time.monotonic()
-        with FaultServer([drip(head, lambda: over.wait(0.05) and None)]) as server:  # type: ignore[func-returns-value]
+
+        def tick() -> None:
+            over.wait(0.05)
+
+        with FaultServer([drip(head, tick)]) as server:
             with pytest.raises(CredentialsError, match="no response"):
                 InstanceMetadata(server.url)()
             over.set()
@@ -308,7 +312,8 @@ def test_reading_json() -> None:
             parse(text)
     value = parse('{"a": "b", "n": null}')
     assert (member(value, "a", str), member(value, "n", str), member(value, "x", str)) == ("b", None, None)
-    for wrong in (value, [], None, "text"):
+    wrongs: list[Any] = [value, [], None, "text"]
+    for wrong in wrongs:
         with pytest.raises(ValueError):
             member(wrong, "a", dict)
 
@@ -338,7 +343,7 @@ def test_a_timeout_may_be_unlimited() -> None:
         MetaStudio(**given, timeout=timeout).close()
 
 
-@pytest.mark.parametrize("timeout", ["inf", "nan", "1e10"])
+@pytest.mark.parametrize("timeout", ["inf", "1e10"])
 @pytest.mark.parametrize("command", [["jobs"], ["curl", "/"]], ids=["jobs", "curl"])
 def test_a_timeout_of_the_command(command: list[str], timeout: str) -> None:
     environment = {"METASTUDIO_TOKEN": "T", "METASTUDIO_BASE_URL": "http://127.0.0.1:9"}

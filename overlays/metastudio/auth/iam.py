@@ -112,7 +112,7 @@ class IamTokenAuth(TokenFlow):
         self.iam = endpoint(region or _region_of(project), iam_endpoint, allow_http=allow_http)
         self.project_id: str | None = None
         self._password = password
-        self._refusal: _Refusal | None = None
+        self._refusal: _RefusedLogin | None = None
 
     def refresh(self, request: httpx.Request) -> Generator[Step, Any, tuple[str, datetime | None]]:
         """Log in, with the timeout of the request that needs the token."""
@@ -188,7 +188,7 @@ class IamTokenAuth(TokenFlow):
         until = now + pause
         if (expires_at := self._token.expires_at()) is not None:  # the old token may be good until then
             until = max(until, min(expires_at, now + ADVISORY_WINDOW))
-        self._refusal = _Refusal(error, pause, until)
+        self._refusal = _RefusedLogin(error, pause, until)
 
     def _read_token(self, response: httpx.Response) -> tuple[str, datetime | None]:
         """Return the token in IAM's response and the time it expires by our clock."""
@@ -227,7 +227,7 @@ class IamTokenAuth(TokenFlow):
         )
 
 
-class _Refusal(NamedTuple):
+class _RefusedLogin(NamedTuple):
     """The last login, which IAM refused, and when the next one may be sent."""
 
     error: errors.ApiError

@@ -124,13 +124,13 @@ class _DeadlineSocket(socket.socket):
         super().__init__(connected.family, connected.type, connected.proto, connected.detach())
         self._deadline = deadline
 
-    def recv_into(self, *args: Any) -> int:
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Receive data."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         self.settimeout(left)
-        return super().recv_into(*args)
+        return super().recv_into(buffer, nbytes, flags)
 
 
 def _first(fields: Any, *names: str) -> str | None:
