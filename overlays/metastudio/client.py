@@ -17,7 +17,7 @@ from metastudio.auth.token import TokenFlow
 from metastudio.config import Config
 from metastudio.engine import AsyncEngine, Engine
 from metastudio.errors import ConfigurationError
-from metastudio.http.retry import RetryPolicy
+from metastudio.http.retry import RetryPolicy, check_timeouts
 from metastudio.http.session import DEFAULT_TIMEOUT, AsyncSession, Session, TransportOptions
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class MetaStudio(Api):
         self.close()
 
     def __repr__(self) -> str:
-        return _shown(self, self.config)
+        return _shown(self)
 
 
 class AsyncMetaStudio(AsyncApi):
@@ -129,7 +129,7 @@ class AsyncMetaStudio(AsyncApi):
         await self.aclose()
 
     def __repr__(self) -> str:
-        return _shown(self, self.config)
+        return _shown(self)
 
 
 def connect(**options: Unpack[Options]) -> Client:
@@ -180,7 +180,7 @@ class ConnectedClient(Client):
         return self._async_client
 
     def _arguments(self) -> dict[str, Any]:
-        timeout = self._timeout or DEFAULT_TIMEOUT
+        timeout = _timeout(self._timeout or DEFAULT_TIMEOUT)
         return {
             **self._session_arguments,
             "operations": OPERATIONS.values(),
@@ -191,7 +191,7 @@ class ConnectedClient(Client):
         }
 
     def __repr__(self) -> str:
-        return _shown(self, self.config)
+        return _shown(self)
 
 
 def _configure(options: Options) -> tuple[Config, dict[str, Any]]:
@@ -229,10 +229,10 @@ def _iam_url(found: Config) -> str:
 
 def _timeout(given: float | httpx.Timeout) -> httpx.Timeout:
     if isinstance(given, httpx.Timeout):
-        return given
+        return check_timeouts(given)
     if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
         raise ConfigurationError(f"timeout must be a number of seconds above 0, or an httpx.Timeout, not {given!r}")
-    return httpx.Timeout(given, pool=None)
+    return check_timeouts(httpx.Timeout(given, pool=None))
 
 
 def _app_user(app_user_id: str | None) -> dict[str, str]:
@@ -245,5 +245,8 @@ def _app_user(app_user_id: str | None) -> dict[str, str]:
     return {"X-App-UserId": app_user_id}
 
 
-def _shown(client: object, found: Config) -> str:
+def _shown(client: object) -> str:
+    found: Config | None = getattr(client, "config", None)
+    if found is None:  # the constructor has failed
+        return f"<{type(client).__name__}>"
     return f"<{type(client).__name__} {found.base_url} project={found.project_id} auth={found.auth!r}>"

@@ -310,9 +310,9 @@ def test_many_requests_with_a_wrong_password_log_in_once(
 
     wait_for = refresh.wait_for
 
-    def counted_wait_for(pending: Future[Any]) -> Action:
+    def counted_wait_for(pending: Future[Any], seconds: float) -> Action:
         waiting.release()
-        return wait_for(pending)
+        return wait_for(pending, seconds)
 
     monkeypatch.setattr(refresh, "wait_for", counted_wait_for)
     cloud.login_answer = CannedResponse(401, NESTED)

@@ -91,7 +91,7 @@ def test_rejects_none_or_several(
         (CannedResponse(307, headers={"Location": "http://127.0.0.1:9/"}), errors.ApiError),
         (CannedResponse(200, b"<html>"), ResponseFormatError),
         (CannedResponse(200, b"[]"), ResponseFormatError),
-        (CannedResponse(200, b'{"projects": {}}'), ConfigurationError),
+        (CannedResponse(200, b'{"projects": {}}'), ResponseFormatError),
         (CannedResponse(200, b'{"projects": [{"name": "cn-north-4"}]}'), ResponseFormatError),
         (CannedResponse(200, b'{"projects": [null]}'), ResponseFormatError),
     ],

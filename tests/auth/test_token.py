@@ -12,6 +12,7 @@ import pytest
 from concurrent_requests import BOTH, Send, by_tasks, by_threads
 from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio.auth import TokenAuth
+from metastudio.auth.origin_policy import OriginGuard
 from metastudio.errors import ConfigurationError, CredentialsError
 
 if TYPE_CHECKING:
@@ -280,6 +281,24 @@ def test_guard_checks_requests_through_a_proxy() -> None:
             with pytest.raises(ConfigurationError, match="is not sent"):
                 client.get("http://b.test/")
         assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("renamed", [("http11", "h11"), ("send_request_headers", "write_head"), ("request", "message")])
+@both
+def test_guard_works_or_fails_closed_if_httpcore_renames_its_events(
+    send: Send, renamed: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = renamed
+    check = OriginGuard._check  # pyright: ignore[reportPrivateUsage]
+
+    def renaming(guard: OriginGuard, event: str, info: Any) -> None:
+        check(guard, event.replace(old, new), {name.replace(old, new): value for name, value in info.items()})
+
+    monkeypatch.setattr(OriginGuard, "_check", renaming)
+    with serve(accepts("T")) as other, serve(lambda _: CannedResponse(307, headers={"Location": other.url})) as server:
+        with pytest.raises(ConfigurationError, match=r"another origin|this version of httpcore"):
+            send(TokenAuth("T"), server.url, follow=True)
+        assert not other.received
 
 
 # Secrets

@@ -38,18 +38,25 @@ _SIGNED = {
 }
 
 
+def is_project_id(value: object) -> bool:
+    """Return whether a value has the form of a project ID: 1 to 64 ASCII letters, digits, ``-`` and ``_``."""
+    return isinstance(value, str) and bool(re.fullmatch(r"[\w-]{1,64}", value, re.ASCII))
+
+
 def check_project_id(project_id: str, source: str) -> None:
-    """Check the characters of a project ID.
+    """Check the form of a project ID.
 
     Args:
         project_id: The ID.
         source: Where it comes from, for the message.
 
     Raises:
-        ConfigurationError: It has other characters than ASCII letters, digits, ``-`` and ``_``, or none.
+        ConfigurationError: It is malformed; see `is_project_id`.
     """
-    if not re.fullmatch(r"[\w-]+", project_id, re.ASCII):
-        raise ConfigurationError(f"project ID {project_id!a} ({source}) may contain only letters, digits, - and _")
+    if not is_project_id(project_id):
+        raise ConfigurationError(
+            f"project ID {project_id!a} ({source}) may contain only letters, digits, - and _, and at most 64 of them"
+        )
 
 
 class _SigningKey(NamedTuple):
@@ -129,7 +136,7 @@ class AkSkAuth(AuthFlow):
             body = request.content
         except httpx.RequestNotRead:
             body = yield flow.read(request)
-        key = self._key.current() or (yield from self._key.get(self._refresh))
+        key = self._key.current() or (yield from self._key.get(self._refresh, timeout=flow.read_timeout(request)))
         date = self._sign(request, body, key)
         if key.credentials.security_token is not None:
             yield stay_at_origin(request)
@@ -157,7 +164,7 @@ class AkSkAuth(AuthFlow):
         if self._provider is None:
             return None
         try:
-            new_key = yield from self._key.get(self._refresh, refused=key)
+            new_key = yield from self._key.get(self._refresh, refused=key, timeout=flow.read_timeout(response.request))
         except Exception as error:  # noqa: BLE001 - whatever the provider raises, the 401 tells the user more
             _log.warning("the server refused the access key, and it could not be refreshed: %s", error)
             return None
@@ -195,7 +202,7 @@ class AkSkAuth(AuthFlow):
         return now
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(project_id={self.project_id!r}, keys=***)"
+        return f"{type(self).__name__}(project_id={vars(self).get('project_id')!r}, keys=***)"
 
 
 def _headers_to_sign(request: httpx.Request, added: dict[str, str], body: bytes) -> dict[str, str]:

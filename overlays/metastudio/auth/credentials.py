@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NoReturn
+from datetime import datetime
+from typing import NoReturn
 
 import attrs
 
 from metastudio.errors import CredentialsError
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 def require_visible_ascii(name: str, value: object) -> str:
@@ -21,6 +19,7 @@ def require_visible_ascii(name: str, value: object) -> str:
             message has the name but not the value.
     """
     if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
+        del value  # tools that report errors show local variables
         raise CredentialsError(
             f"{name} must be visible ASCII characters, not empty and without blanks or line breaks; copy it again"
         )
@@ -29,6 +28,11 @@ def require_visible_ascii(name: str, value: object) -> str:
 
 def _validate(_: Credentials, attribute: attrs.Attribute[str], value: object) -> None:
     require_visible_ascii(attribute.name, value)
+
+
+def _validate_time(_: Credentials, attribute: attrs.Attribute[datetime | None], value: object) -> None:
+    if value is not None and not (isinstance(value, datetime) and value.utcoffset() is not None):
+        raise CredentialsError(f"{attribute.name} must be a datetime with a time zone, such as datetime.now(UTC)")
 
 
 def _show_start(access_key: str) -> str:
@@ -53,13 +57,14 @@ class Credentials:
             unknown.
 
     Raises:
-        CredentialsError: A value is empty, or has blanks, line breaks or non-ASCII characters.
+        CredentialsError: A value is empty, or has blanks, line breaks or non-ASCII characters, or `expires_at` has no
+            time zone.
     """
 
     access_key: str = attrs.field(validator=_validate, repr=_show_start)
     secret_key: str = attrs.field(validator=_validate, repr=_hide)
     security_token: str | None = attrs.field(default=None, validator=attrs.validators.optional(_validate), repr=_hide)
-    expires_at: datetime | None = attrs.field(default=None, kw_only=True)
+    expires_at: datetime | None = attrs.field(default=None, kw_only=True, validator=_validate_time)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("credentials cannot be pickled or copied; look them up again in the other process")

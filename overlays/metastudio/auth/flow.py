@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 
 
 class Action(NamedTuple):
@@ -46,11 +46,11 @@ class AuthFlow(httpx.Auth, ABC):
                     step = steps.send((yield step))
                     continue
                 try:
-                    result = step.run()
+                    results = [step.run()]  # popped, because tools that report errors show local variables
                 except BaseException as error:  # noqa: BLE001 - the steps handle it
                     step = steps.throw(error)
                 else:
-                    step = steps.send(result)
+                    step = steps.send(results.pop())
         except StopIteration:
             return
         finally:
@@ -66,11 +66,11 @@ class AuthFlow(httpx.Auth, ABC):
                     step = steps.send((yield step))
                     continue
                 try:
-                    result = await step.arun()
+                    results = [await step.arun()]
                 except BaseException as error:  # noqa: BLE001 - the steps handle it
                     step = steps.throw(error)
                 else:
-                    step = steps.send(result)
+                    step = steps.send(results.pop())
         except StopIteration:
             return
         finally:
@@ -80,9 +80,50 @@ class AuthFlow(httpx.Auth, ABC):
         raise TypeError("an auth object holds secrets and cannot be pickled or copied; create one in each process")
 
 
+def read_timeout(request: httpx.Request) -> float | None:
+    """Return the seconds that a request may wait for data, or None if it may wait without limit."""
+    seconds: float | None = request.extensions.get("timeout", {}).get("read")
+    return seconds
+
+
 def read(message: httpx.Request | httpx.Response) -> Action:
     """Read the body of a request or response. A stream is kept in memory, so that it can be read again."""
     return Action(message.read, message.aread)
+
+
+def read_start(response: httpx.Response, limit: int) -> Action:
+    """Read the body without decoding it. Of a body longer than `limit`, only its start is read, at least that long."""
+    response.headers.pop("Content-Encoding", None)
+    response.stream = _StartOfStream(response.stream, limit)
+    return read(response)
+
+
+class _StartOfStream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A stream that ends at the first chunk that exceeds the limit."""
+
+    def __init__(self, stream: Any, limit: int) -> None:
+        self._stream = stream
+        self._left = limit
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._stream:
+            yield chunk
+            self._left -= len(chunk)
+            if self._left < 0:
+                return
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            yield chunk
+            self._left -= len(chunk)
+            if self._left < 0:
+                return
+
+    def close(self) -> None:
+        self._stream.close()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 def call(function: Callable[[], Any]) -> Action:

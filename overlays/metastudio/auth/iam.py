@@ -5,28 +5,38 @@ See docs/service-notes.md#iam-tokens. The cloud recommends access keys instead.
 
 from __future__ import annotations
 
+import copy
+import math
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
 from metastudio import errors, redaction
 from metastudio.auth import flow
+from metastudio.auth.aksk import is_project_id
 from metastudio.auth.chain import IAM_ENDPOINT
 from metastudio.auth.clock import parse_time
 from metastudio.auth.credentials import require_visible_ascii
 from metastudio.auth.origin_policy import require_https, stay_at_origin
-from metastudio.auth.token import TokenFlow
+from metastudio.auth.refresh import MAX_LIFETIME
+from metastudio.auth.token import ADVISORY_WINDOW, TokenFlow
 from metastudio.errors import ConfigurationError, CredentialsError
-from metastudio.http import error_mapping
+from metastudio.http import error_mapping, untrusted_json
+from metastudio.http.untrusted_json import member
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from datetime import datetime
 
     from metastudio.auth.clock import Clock
     from metastudio.auth.flow import Step
+
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=1)
+"""Time without a login after a refused one. It doubles with each further refusal, because repeated wrong passwords lock
+the account for 15 minutes (docs/service-notes.md#iam-tokens)."""
 
 
 def endpoint(region: str | None = None, given: str | None = None, *, allow_http: bool = False) -> str:
@@ -54,6 +64,9 @@ class IamTokenAuth(TokenFlow):
 
     The login is part of the request that needs it and has the same timeout. The token is kept until shortly before it
     expires, after 24 hours, and is refreshed once when a server refuses it.
+
+    After a refused login, the old token is used while it is valid. Then requests fail with the same error, and the next
+    login is sent after 5 minutes, then 10, up to an hour, because repeated wrong passwords lock the account.
 
     Args:
         user: The name of the IAM user.
@@ -99,13 +112,14 @@ class IamTokenAuth(TokenFlow):
         self.iam = endpoint(region or _region_of(project), iam_endpoint, allow_http=allow_http)
         self.project_id: str | None = None
         self._password = password
+        self._refusal: _RefusedLogin | None = None
 
     def refresh(self, request: httpx.Request) -> Generator[Step, Any, tuple[str, datetime | None]]:
         """Log in, with the timeout of the request that needs the token."""
         login = self.login_request(timeout=request.extensions.get("timeout"))
         yield stay_at_origin(login)
         response = yield login
-        yield flow.read(response)
+        yield flow.read_start(response, untrusted_json.LIMIT)
         return self._read_token(response)
 
     def login_request(self, *, timeout: Any = None) -> httpx.Request:
@@ -113,7 +127,12 @@ class IamTokenAuth(TokenFlow):
 
         Args:
             timeout: The ``timeout`` extension of the request; without it, httpx waits without limit.
+
+        Raises:
+            AuthenticationError: IAM refused a login a short time ago.
         """
+        if self._refusal is not None and (left := self._refusal.until - self.clock.now()) > timedelta(0):
+            raise self._refusal.repeated(left)
         user = {"name": self.user, "password": self._password, "domain": {"name": self.account}}
         return httpx.Request(
             "POST",
@@ -124,6 +143,7 @@ class IamTokenAuth(TokenFlow):
                     "scope": {"project": {"name": self.project}},
                 }
             },
+            headers={"Accept-Encoding": "identity"},  # because the body is read as it is on the wire
             extensions={"timeout": timeout} if timeout else {},
         )
 
@@ -138,14 +158,15 @@ class IamTokenAuth(TokenFlow):
     def login_error(self, error: errors.ApiError) -> errors.ApiError:
         """Turn an error response to `login_request` into the error for the user, without the password.
 
-        Any 4xx becomes an AuthenticationError, because IAM refuses logins with several statuses.
+        Any 4xx but 408 and 429 becomes an AuthenticationError, because IAM refuses logins with several statuses, and
+        holds the next login back.
         """
-        refused = 400 <= error.status_code < 500 and error.status_code != 429
+        refused = 400 <= error.status_code < 500 and error.status_code not in (408, 429)
         context = (
             f"{self.iam} was asked for a token for user {self.user!r} of account {self.account!r} and project "
             f"{self.project!r}" + ("; repeated wrong passwords lock the account for 15 minutes." if refused else ".")
         )
-        return (errors.AuthenticationError if refused else type(error))(
+        explained = (errors.AuthenticationError if refused else type(error))(
             error.status_code,
             error.error_code,
             error.error_msg and redaction.mask(error.error_msg, [self._password]),
@@ -157,36 +178,68 @@ class IamTokenAuth(TokenFlow):
             hint=" ".join(filter(None, (error.hint, context))),
             encoded_authorization_message=error.encoded_authorization_message,
         )
+        if refused:
+            self._hold_back(explained)
+        return explained
+
+    def _hold_back(self, error: errors.ApiError) -> None:
+        now = self.clock.now()
+        pause = min(self._refusal.pause * 2, LONGEST_PAUSE) if self._refusal else FIRST_PAUSE
+        until = now + pause
+        if (expires_at := self._token.expires_at()) is not None:  # the old token may be good until then
+            until = max(until, min(expires_at, now + ADVISORY_WINDOW))
+        self._refusal = _RefusedLogin(error, pause, until)
 
     def _read_token(self, response: httpx.Response) -> tuple[str, datetime | None]:
         """Return the token in IAM's response and the time it expires by our clock."""
         if not response.is_success:
             raise self.login_error(error_mapping.api_error(response))
         try:
-            token = require_visible_ascii("token", response.headers.get("X-Subject-Token"))
-            details = response.json()["token"]
+            details = member(untrusted_json.parse(response.content), "token", dict)
             issued_at, expires_at = (
-                parse_time(details[key]) if key in details else None for key in ("issued_at", "expires_at")
+                parse_time(text) if (text := member(details, name, str)) else None
+                for name in ("issued_at", "expires_at")
             )
-            self.project_id = details.get("project", {}).get("id")
-        except (CredentialsError, ValueError, LookupError, TypeError, AttributeError):
+            project_id = member(member(details, "project", dict) or {}, "id", str)
+            if not (project_id is None or is_project_id(project_id)):
+                raise ValueError("the project ID is malformed")
+            token = require_visible_ascii("token", response.headers.get("X-Subject-Token"))
+        except (CredentialsError, ValueError):
             raise errors.ResponseFormatError(
-                f"IAM at {self.iam} responded with success but without a token",
+                f"IAM at {self.iam} responded with success but without a token, or with a malformed one",
                 status_code=response.status_code,
                 request_id=error_mapping.request_id(response),
                 content_type=response.headers.get("Content-Type"),
                 request=errors.RequestSummary.of(response.request),
             ) from None
+        self.project_id = project_id
+        self._refusal = None
         if expires_at is not None and issued_at is not None:
             # Our clock may be wrong, so only the lifetime of the token is taken from IAM's times.
-            expires_at = self.clock.now() + (expires_at - issued_at)
+            expires_at = self.clock.now() + min(max(expires_at - issued_at, timedelta(0)), MAX_LIFETIME)
         return token, expires_at
 
     def __repr__(self) -> str:
+        shown = vars(self).get  # also after the constructor has failed
         return (
-            f"{type(self).__name__}(user={self.user!r}, password=***, account={self.account!r}, "
-            f"project={self.project!r}, iam_endpoint={self.iam!r})"
+            f"{type(self).__name__}(user={shown('user')!r}, password=***, account={shown('account')!r}, "
+            f"project={shown('project')!r}, iam_endpoint={shown('iam')!r})"
         )
+
+
+class _RefusedLogin(NamedTuple):
+    """The last login, which IAM refused, and when the next one may be sent."""
+
+    error: errors.ApiError
+    pause: timedelta
+    until: datetime
+
+    def repeated(self, left: timedelta) -> errors.ApiError:
+        """Return the error once more. Each caller gets its own, because an exception collects tracebacks."""
+        error = copy.copy(self.error)
+        minutes = math.ceil(left.total_seconds() / 60)
+        error.hint = f"{error.hint} To avoid that, no login is sent for another {minutes} minutes."
+        return error
 
 
 def _region_of(project: str | None) -> str | None:

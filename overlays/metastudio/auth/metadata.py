@@ -7,17 +7,20 @@ The protocol is that of the vendor's SDK: get a metadata token if the service is
 from __future__ import annotations
 
 import http.client
-import json
-from typing import Any, cast
+import socket
+import time
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 from metastudio.auth.clock import parse_time
-from metastudio.auth.credentials import Credentials
+from metastudio.auth.credentials import Credentials, require_visible_ascii
 from metastudio.errors import CredentialsError
+from metastudio.http import untrusted_json
 
 ADDRESS = "http://169.254.169.254"
 TIMEOUT = 3.0
-"""Seconds for connecting, and for each read of the response."""
+"""Seconds for each request, from connecting to the end of the response."""
 
 _TOKEN_PATH = "/meta-data/latest/api/token"  # noqa: S105 - a path
 _TOKEN_TTL = 6 * 3600
@@ -60,7 +63,10 @@ class InstanceMetadata:
         # A service without tokens responds with 404, 405 or 503, in CCE pods with 400. Any error is tolerated here,
         # because the second request fails if a token is needed.
         status, body = self._request("PUT", _TOKEN_PATH, {"X-Metadata-Token-Ttl-Seconds": str(_TOKEN_TTL)})
-        self._token = body.decode("latin-1").strip() if status == http.client.OK else None
+        self._token = None
+        if status == http.client.OK:
+            with suppress(CredentialsError):
+                self._token = require_visible_ascii("metadata token", body.decode("latin-1").strip())
         return status
 
     def _get_credentials(self) -> tuple[int, bytes]:
@@ -68,26 +74,34 @@ class InstanceMetadata:
 
     def _request(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(urlsplit(self._address).netloc, timeout=TIMEOUT)
+        deadline = time.monotonic() + TIMEOUT
         try:
+            connection.connect()
+            connection.sock = _DeadlineSocket(connection.sock, deadline)
             connection.request(method, path, headers=headers)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except (OSError, http.client.HTTPException) as error:
+            with connection.getresponse() as response:
+                body = response.read(untrusted_json.LIMIT + 1)
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._error(f"no response ({type(error).__name__})") from None
         finally:
             connection.close()
+        if len(body) > untrusted_json.LIMIT:
+            raise self._error("the response is longer than 64 KB")
+        return response.status, body
 
     def _parse(self, body: bytes) -> Credentials:
         try:
-            value = json.loads(body)
+            value = untrusted_json.parse(body)
         except ValueError:
             raise self._error("the response is not JSON") from None
-        value = value.get("credential") or value.get("credentials") or value if isinstance(value, dict) else {}
-        fields = cast("dict[str, Any]", value if isinstance(value, dict) else {})
-        access_key = _first(fields, "access", "accessKeyId", "access_key_id")
-        secret_key = _first(fields, "secret", "secretAccessKey", "secret_access_key")
-        security_token = _first(fields, "securitytoken", "securityToken", "security_token")
-        expiration = _first(fields, "expires_at", "expiration")
+        fields = value.get("credential") or value.get("credentials") or value if isinstance(value, dict) else {}
+        try:
+            access_key = _first(fields, "access", "accessKeyId", "access_key_id")
+            secret_key = _first(fields, "secret", "secretAccessKey", "secret_access_key")
+            security_token = _first(fields, "securitytoken", "securityToken", "security_token")
+            expiration = _first(fields, "expires_at", "expiration")
+        except ValueError:
+            access_key = secret_key = security_token = expiration = None
         if not (access_key and secret_key):
             raise self._error("the response has no access key and secret key")
         try:
@@ -103,6 +117,21 @@ class InstanceMetadata:
         return f"{type(self).__name__}({self._address!r})"
 
 
-def _first(fields: dict[str, Any], *names: str) -> str | None:
-    value = next((fields[name] for name in names if fields.get(name)), None)
-    return None if value is None else str(value)
+class _DeadlineSocket(socket.socket):
+    """A connected socket that times out at a deadline, however slowly the other side drips."""
+
+    def __init__(self, connected: socket.socket, deadline: float) -> None:
+        super().__init__(connected.family, connected.type, connected.proto, connected.detach())
+        self._deadline = deadline
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive data."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.settimeout(left)
+        return super().recv_into(buffer, nbytes, flags)
+
+
+def _first(fields: Any, *names: str) -> str | None:
+    return next((value for name in names if (value := untrusted_json.member(fields, name, str))), None)

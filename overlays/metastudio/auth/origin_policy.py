@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from metastudio.auth.flow import Action
 from metastudio.errors import ConfigurationError
+from metastudio.http.proxies import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Origin = tuple[str, str, int]
 _PORTS = {"http": 80, "https": 443}
+_HIGHEST_PORT = 65535
+_CONNECTING = ("connection.", "proxy.", "socks.")  # events of httpcore that have no request
 
 
 def origin(url: httpx.URL) -> Origin:
@@ -23,38 +25,40 @@ def origin(url: httpx.URL) -> Origin:
     return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS.get(url.scheme, 0)
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host, without brackets, is this machine: localhost or a name below it, 127.0.0.0/8 or ::1."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def require_https(url: httpx.URL | str, *, name: str = "URL", allow_http: bool = False) -> httpx.URL:
+def require_https(
+    url: httpx.URL | str, *, name: str = "URL", allow_http: bool = False, query: bool = False
+) -> httpx.URL:
     """Parse the URL of a server that gets credentials.
 
     Args:
         url: The URL.
         name: What the URL is, for messages.
         allow_http: Accept plain http to another machine than this one.
+        query: Accept a query and a fragment. A base URL must have neither, because paths are added to it.
 
     Raises:
-        ConfigurationError: It is not an absolute http or https URL, contains a user name or password, or is plain
-            http without `allow_http`.
+        ConfigurationError: It is not an absolute http or https URL, its host or port cannot exist, it contains a user
+            name or password, it has a query without `query`, or it is plain http without `allow_http`.
     """
     try:
         parsed = httpx.URL(url)
+        host = parsed.host
     except httpx.InvalidURL as error:
         raise ConfigurationError(f"{name} is not a URL: {error}") from None
+    except UnicodeError:  # httpx decodes international names
+        raise ConfigurationError(f"{name} has a malformed host name; check its spelling") from None
     shown = f"{name} {_safe(parsed)!r}"
-    if parsed.scheme not in _PORTS or not parsed.host:
+    if parsed.scheme not in _PORTS or not host:
         raise ConfigurationError(f"{shown} is not the URL of a server; write https://host")
+    if not _is_host(parsed.raw_host.decode("ascii")):
+        raise ConfigurationError(f"{shown} has a malformed host name; check its spelling")
+    if parsed.port is not None and not 1 <= parsed.port <= _HIGHEST_PORT:
+        raise ConfigurationError(f"{shown} has a port that does not exist; ports are 1 to {_HIGHEST_PORT}")
+    if not query and (b"?" in parsed.raw_path or parsed.fragment):
+        raise ConfigurationError(f"{shown} is a base URL and must have no query or fragment; remove it")
     if parsed.userinfo:
         raise ConfigurationError(f"{shown} contains a user name or password; remove it")
-    if parsed.scheme == "http" and not allow_http and not is_loopback(parsed.host):
+    if parsed.scheme == "http" and not allow_http and not is_loopback(host):
         raise ConfigurationError(
             f"{shown} would send credentials in clear text; use https, or pass allow_http=True if the network path is "
             "trusted"
@@ -114,7 +118,11 @@ class OriginGuard:
     """A ``trace`` extension that raises ConfigurationError before a request is sent to another origin."""
 
     def __init__(self, allowed: Origin, trace: Callable[[str, Any], Any] | None) -> None:
-        self._allowed = allowed
+        scheme, host, port = allowed
+        self._allowed = {f"{scheme}://{host}:{port}"} | (
+            {f"{scheme}://{host}"} if port == _PORTS.get(scheme) else set()
+        )
+        self._seen: Any = None
         self._trace = trace
 
     def __call__(self, event: str, info: Any) -> Any:
@@ -123,19 +131,28 @@ class OriginGuard:
         return self._trace(event, info) if self._trace else None
 
     def _check(self, event: str, info: Any) -> None:
-        if not event.endswith(".send_request_headers.started"):
+        sent = info.get("request")
+        if sent is None:  # while connecting, and after the headers were sent
+            closing = "response_closed" in event  # must go on, because it closes the connection after an error
+            if not (self._seen or closing or event.startswith(_CONNECTING)):
+                raise ConfigurationError(
+                    f"credentials are not sent: this version of httpcore does not show its requests ({event})"
+                )
             return
-        sent = info["request"]
+        if sent is self._seen:
+            return
+        self._seen = sent
         if sent.method == b"CONNECT":  # opens a proxy tunnel and has none of the request's headers
             return
         url = sent.url
         if url.target.startswith(b"/"):
-            target = (url.scheme.decode("ascii"), url.host.decode("ascii"), url.origin.port)
-        else:  # a proxy without a tunnel gets the whole URL
-            target = origin(httpx.URL(url.target.decode("ascii")))
-        if target != self._allowed:
+            target = f"{url.scheme.decode('ascii')}://{url.host.decode('ascii')}:{url.origin.port}"
+        else:  # a proxy without a tunnel gets the whole URL; httpcore writes IPv6 addresses there without brackets
+            scheme, _, rest = url.target.decode("ascii").partition("://")
+            target = f"{scheme}://{rest.partition('/')[0]}"
+        if target not in self._allowed:
             raise ConfigurationError(
-                f"the server redirects to {target[0]}://{target[1]}, another origin, where the credentials are not "
+                f"the server redirects to {target}, another origin, where the credentials are not "
                 "sent; do not follow redirects, and check the base URL"
             )
 
@@ -148,6 +165,12 @@ class AsyncOriginGuard(OriginGuard):
         self._check(event, info)
         if self._trace:
             await self._trace(event, info)
+
+
+def _is_host(host: str) -> bool:
+    """Return whether a host in ASCII is an IPv6 address, or a name or IPv4 address whose labels DNS accepts."""
+    labels = host.removesuffix(".").split(".")
+    return ":" in host or (len(host) <= 254 and all(1 <= len(label) <= 63 for label in labels))
 
 
 def _safe(url: httpx.URL) -> str:

@@ -5,15 +5,16 @@ A token from `IamTokenAuth` is for one project and names it, so a login is enoug
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import httpx
 
 from metastudio import errors
+from metastudio.auth.aksk import is_project_id
 from metastudio.auth.iam import IamTokenAuth
 from metastudio.auth.token import TokenFlow
 from metastudio.errors import ConfigurationError
-from metastudio.http import error_mapping
+from metastudio.http import error_mapping, untrusted_json
 
 _REMEDY = "set HUAWEICLOUD_SDK_PROJECT_ID or project_id="
 
@@ -32,6 +33,8 @@ def find_project_id(client: httpx.Client, auth: httpx.Auth, *, region: str, iam:
         ApiError: IAM refuses the request; the class follows from the HTTP status.
         ResponseFormatError: IAM's response is not a list of projects.
     """
+    if isinstance(auth, IamTokenAuth) and auth.project_id is not None:
+        return auth.project_id
     request, used = _request(auth, region, iam)
     try:
         response = client.send(request, auth=used, follow_redirects=False)
@@ -44,6 +47,8 @@ def find_project_id(client: httpx.Client, auth: httpx.Auth, *, region: str, iam:
 
 async def afind_project_id(client: httpx.AsyncClient, auth: httpx.Auth, *, region: str, iam: str) -> str:
     """Return the ID of the project that has the name of the region; see `find_project_id`."""
+    if isinstance(auth, IamTokenAuth) and auth.project_id is not None:
+        return auth.project_id
     request, used = _request(auth, region, iam)
     try:
         response = await client.send(request, auth=used, follow_redirects=False)
@@ -78,9 +83,8 @@ def _project_id(response: httpx.Response, auth: httpx.Auth, region: str, iam: st
             raise ConfigurationError(f"the token of {iam} is for no project; {_REMEDY}")
         return auth.project_id
     try:
-        projects = [project for project in response.json()["projects"] if project["name"] == region]
-        ids = [cast("str", project["id"]) for project in projects]
-    except (ValueError, LookupError, TypeError):
+        ids = _ids(untrusted_json.parse(response.content), region)
+    except ValueError:
         raise errors.ResponseFormatError(
             f"{iam} responded with success but not with a list of projects; {_REMEDY}",
             status_code=response.status_code,
@@ -94,5 +98,17 @@ def _project_id(response: httpx.Response, auth: httpx.Auth, region: str, iam: st
             f"{iam} finds no project {region!r} for these credentials; check the region, or {_REMEDY}"
         )
     if len(ids) > 1:
-        raise ConfigurationError(f"{iam} finds several projects {region!r}: {', '.join(ids)}; {_REMEDY}")
+        raise ConfigurationError(f"{iam} finds several projects {region!r}: {', '.join(ids[:5])}; {_REMEDY}")
     return ids[0]
+
+
+def _ids(value: Any, region: str) -> list[str]:
+    """Return the IDs of the projects that have the name of the region, or raise ValueError."""
+    projects: list[Any] | None = untrusted_json.member(value, "projects", list)
+    if projects is None:
+        raise ValueError("there is no list of projects")
+    found = [project for project in projects if untrusted_json.member(project, "name", str) == region]
+    ids = [untrusted_json.member(project, "id", str) for project in found]
+    if not all(map(is_project_id, ids)):
+        raise ValueError("a project ID is malformed")
+    return [str(each) for each in ids]

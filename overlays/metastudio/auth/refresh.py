@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from metastudio.auth.flow import Action
-from metastudio.errors import ApiConnectionError
+from metastudio.errors import ApiConnectionError, ApiTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -28,8 +29,10 @@ _log = logging.getLogger("metastudio")
 
 BACKOFF = timedelta(minutes=1)
 """The shortest time between two refreshes of a value that has not expired."""
+MAX_LIFETIME = timedelta(days=366)
+"""The longest time to expiration that is believed, so that no sum of times overflows."""
 LEADER_TIMEOUT = 60.0
-"""Seconds to wait for another caller's refresh, which may be a task of the very event loop that this call blocks."""
+"""Seconds until another caller's refresh is given up. It may be a task of the very event loop that this call blocks."""
 _MAX_LEADERS = 3
 
 
@@ -39,6 +42,13 @@ class _ValueState(NamedTuple, Generic[T]):
     value: T | None
     refresh_at: datetime | None = None
     expires_at: datetime | None = None
+
+
+class _Leader(NamedTuple, Generic[T]):
+    """The caller that refreshes the value: its result to come, and when it started on the monotonic clock."""
+
+    result: Future[T]
+    started: float
 
 
 class RefreshableValue(Generic[T]):
@@ -67,26 +77,33 @@ class RefreshableValue(Generic[T]):
         self._advisory = advisory
         self._mandatory = mandatory
         self._state = _ValueState(value)
-        self._pending: dict[int, Future[T]] = {}  # by process, because a forked child never gets its parent's result
+        self._pending: dict[int, _Leader[T]] = {}  # by process, because a forked child never gets its parent's result
 
     def current(self) -> T | None:
         """Return the value, or None if it has to be refreshed. Nearly every request needs only this."""
         value, refresh_at, _ = self._state
         return value if refresh_at is None or self._now() < refresh_at else None
 
+    def expires_at(self) -> datetime | None:
+        """Return when the value expires, None if it does not or if there is none."""
+        return self._state.expires_at
+
     def get(
         self,
         refresh: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
         *,
         refused: T | None = None,
+        timeout: float | None = None,
     ) -> Generator[Step, Any, T]:
         """Return a value that can be used, refreshing it or waiting for another caller's refresh if necessary.
 
         Args:
             refresh: The steps that return a new value and the time it expires, None if it does not.
             refused: The value that the server refused. The result is another one, or the same if there is no other.
+            timeout: Seconds to wait for another caller's refresh; None waits for `LEADER_TIMEOUT`.
 
         Raises:
+            ApiTimeoutError: Another caller's refresh took longer than `timeout`.
             ApiConnectionError: Several callers in turn started a refresh and did not finish it.
             Exception: The refresh failed, and the old value cannot be used any more.
         """
@@ -101,15 +118,22 @@ class RefreshableValue(Generic[T]):
             usable = value if value != refused and (expires_at is None or now < expires_at) else None
             own = Future[T]()
             own.set_running_or_notify_cancel()  # so that a cancelled follower does not cancel it
-            pending = self._pending.setdefault(os.getpid(), own)  # atomic
-            if pending is own:
-                return (yield from self._lead(own, refresh, refused, usable, expires_at))
+            leader = self._pending.setdefault(os.getpid(), _Leader(own, time.monotonic()))  # atomic
+            if leader.result is own:
+                return (yield from self._lead(leader, refresh, refused, usable, expires_at))
             if usable is not None and (expires_at is None or now < expires_at - self._mandatory):
                 return usable
+            left = max(0.0, leader.started + LEADER_TIMEOUT - time.monotonic())
             try:
-                refreshed: T = yield wait_for(pending)
+                refreshed: T = yield wait_for(leader.result, left if timeout is None else min(left, timeout))
             except LeaderLostError as lost:
-                self._finish(pending, error=lost)
+                if timeout is not None and timeout < left and not leader.result.done():
+                    if usable is not None:
+                        return usable
+                    raise ApiTimeoutError(
+                        "waiting for the credentials, which another request gets, timed out"
+                    ) from None
+                self._finish(leader, error=lost)
             except Exception:  # the leader raises it
                 if usable is None:
                     raise
@@ -123,12 +147,14 @@ class RefreshableValue(Generic[T]):
         if expires_at is None:
             self._state = _ValueState(value)
         else:
-            refresh_at = max(expires_at - self._advisory, self._now() + BACKOFF)
+            now = self._now()
+            expires_at = min(max(expires_at, now), now + MAX_LIFETIME)
+            refresh_at = max(expires_at - self._advisory, now + BACKOFF)
             self._state = _ValueState(value, min(refresh_at, expires_at), expires_at)
 
     def _lead(
         self,
-        pending: Future[T],
+        leader: _Leader[T],
         refresh: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
         refused: T | None,
         usable: T | None,
@@ -143,36 +169,36 @@ class RefreshableValue(Generic[T]):
             if usable is not None:
                 self.set(usable, expires_at)  # to refresh it again after the backoff
             if not isinstance(error, Exception):  # cancelled, or closed by httpx because no response came
-                self._finish(pending, error=LeaderLostError())
+                self._finish(leader, error=LeaderLostError())
                 raise
-            self._finish(pending, error=error)
+            self._finish(leader, error=error)
             if usable is None:
                 raise
             _log.warning("the credentials could not be refreshed; the old ones have not expired: %s", error)
             return usable
-        self._finish(pending, value=value)
+        self._finish(leader, value=value)
         return value
 
-    def _finish(self, pending: Future[T], *, value: T | None = None, error: Exception | None = None) -> None:
+    def _finish(self, leader: _Leader[T], *, value: T | None = None, error: Exception | None = None) -> None:
         """Deliver the result, unless this is a forked child or another caller has given up on the leader."""
         from concurrent.futures import InvalidStateError
 
-        if self._pending.get(os.getpid()) is not pending:
+        if self._pending.get(os.getpid()) is not leader:
             return
         self._pending.pop(os.getpid(), None)
         with suppress(InvalidStateError):  # another caller gave up at this moment
             if value is not None:
-                pending.set_result(value)
+                leader.result.set_result(value)
             else:
-                pending.set_exception(error)
+                leader.result.set_exception(error)
 
 
 class LeaderLostError(Exception):
     """The leader of a refresh did not finish it."""
 
 
-def wait_for(pending: Future[Any]) -> Action:
-    """Wait for the leader's result or its error; raise LeaderLostError after `LEADER_TIMEOUT`."""
+def wait_for(pending: Future[Any], seconds: float) -> Action:
+    """Wait for the leader's result or its error; raise LeaderLostError if there is neither in that time."""
 
     def timed_out() -> BaseException:
         # The leader may have failed with a TimeoutError of its own.
@@ -180,7 +206,7 @@ def wait_for(pending: Future[Any]) -> Action:
 
     def run() -> Any:
         try:
-            return pending.result(LEADER_TIMEOUT)
+            return pending.result(seconds)
         except TimeoutError:
             raise timed_out() from None
 
@@ -188,7 +214,7 @@ def wait_for(pending: Future[Any]) -> Action:
         import asyncio
 
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(pending), LEADER_TIMEOUT)
+            return await asyncio.wait_for(asyncio.wrap_future(pending), seconds)
         except TimeoutError:
             raise timed_out() from None
 

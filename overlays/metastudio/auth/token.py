@@ -56,12 +56,13 @@ class TokenFlow(AuthFlow):
         """Send the request with the token; if the server refuses the token, send it once more with a new one."""
         self._origins.check(request.url)
         refresh = partial(self.refresh, request)
-        token = self._token.current() or (yield from self._token.get(refresh))
+        timeout = flow.read_timeout(request)
+        token = self._token.current() or (yield from self._token.get(refresh, timeout=timeout))
         request.headers["X-Auth-Token"] = token
         yield stay_at_origin(request)
         response = yield request
         if self._refreshable and (yield from _is_token_refused(response)):
-            new_token = yield from self._token.get(refresh, refused=token)
+            new_token = yield from self._token.get(refresh, refused=token, timeout=timeout)
             if new_token != token:
                 request.headers["X-Auth-Token"] = new_token
                 yield request
@@ -91,8 +92,7 @@ class TokenAuth(TokenFlow):
 
     def refresh(self, request: httpx.Request) -> Generator[Step, Any, tuple[str, datetime | None]]:
         """Call the function."""
-        token = yield Action(self._call, self._acall)
-        return require_visible_ascii("token", token), None
+        return require_visible_ascii("token", (yield Action(self._call, self._acall))), None
 
     def _call(self) -> Any:
         result = self._function()
@@ -108,7 +108,7 @@ class TokenAuth(TokenFlow):
         return await result if inspect.isawaitable(result) else result
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({'function' if self._refreshable else '***'})"
+        return f"{type(self).__name__}({'function' if vars(self).get('_refreshable') else '***'})"
 
 
 def _is_token_refused(response: httpx.Response) -> Generator[Step, Any, bool]:

@@ -85,7 +85,8 @@ def _request(config: Config, url: str, headers: Sequence[str], allowed: Sequence
     import httpx
 
     from metastudio.auth.aksk import AkSkAuth
-    from metastudio.auth.origin_policy import is_loopback, require_https
+    from metastudio.auth.origin_policy import require_https
+    from metastudio.http.proxies import is_loopback
 
     if PROJECT in url:
         if config.project_id is None:
@@ -93,7 +94,7 @@ def _request(config: Config, url: str, headers: Sequence[str], allowed: Sequence
         url = url.replace(PROJECT, config.project_id)
     if url.startswith("/"):
         url = str(config.base_url).rstrip("/") + url
-    target = require_https(url, allow_http=config.allow_http)
+    target = require_https(url, allow_http=config.allow_http, query=True)
     cloud = _cloud()
     known = is_loopback(target.host) or target.host.endswith(f".{cloud}") or target.host == config.base_url.host
     if not known and target.host not in allowed:
@@ -131,10 +132,13 @@ def _send(config: Config, request: httpx.Request, *, include: bool, timeout: flo
     import httpx
 
     from metastudio.http.error_mapping import api_error
+    from metastudio.http.proxies import plain_client
+    from metastudio.http.retry import check_timeouts
     from metastudio.http.session import DEFAULT_TIMEOUT
     from metastudio.http.transport_errors import connection_failure
 
-    with httpx.Client(auth=config.auth, timeout=timeout or DEFAULT_TIMEOUT) as client:
+    timeouts = check_timeouts(httpx.Timeout(timeout)) if timeout else DEFAULT_TIMEOUT
+    with plain_client(auth=config.auth, timeout=timeouts) as client:
         request.headers = httpx.Headers({**client.headers, **request.headers})
         try:
             response = client.send(request)

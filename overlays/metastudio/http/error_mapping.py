@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from metastudio import errors, redaction
-from metastudio.http import hints
+from metastudio.http import hints, untrusted_json
 from metastudio.http.retry import retry_after
 
 if TYPE_CHECKING:
@@ -88,15 +88,13 @@ class _ErrorBody(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse a body; every part is None if it is not JSON, nested too deep or longer than `TEXT_LIMIT`.
+        """Parse a body; every part is None if `untrusted_json` refuses it.
 
         A code and its message are searched like in the vendor's SDK: those of an outer object win over inner ones,
         and those of the last sibling win. Objects inside arrays count if no other has both.
         """
-        if len(text) > redaction.TEXT_LIMIT:
-            return cls()
         try:
-            value = json.loads(text)
+            value = untrusted_json.parse(text)
             objects = list(_objects(value, arrays=False))
             if not any(map(_pair, objects)):
                 objects += _objects(value, arrays=True)
@@ -108,7 +106,7 @@ class _ErrorBody(NamedTuple):
                 _valid_request_id(_first(objects, ("request_id", "requestId"))),
                 _as_text(_first(reversed(objects), ("encoded_authorization_message",))),
             )
-        except (ValueError, RecursionError):
+        except ValueError:
             return cls()
 
 

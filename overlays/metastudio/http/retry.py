@@ -26,6 +26,9 @@ RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 DEADLINE = 120.0
 """Default deadline of a call in seconds; longer timeouts extend it."""
 
+LONGEST_TIMEOUT = 24 * 3600.0
+"""Longest timeout in seconds. Sockets refuse more than 24 days."""
+
 THROTTLED = 429
 THROTTLED_PAUSE = 2.0
 """Minimum wait in seconds after a 429 without `Retry-After` (docs/service-notes.md#limits-and-throttling)."""
@@ -69,6 +72,22 @@ class RetryPolicy:
         timeouts = (timeout.connect, timeout.read, timeout.write)
         longest = None if None in timeouts else sum(each for each in timeouts if each is not None)
         return cls(max_retries, deadline=None if longest is None else max(DEADLINE, longest))
+
+
+def check_timeouts(timeout: httpx.Timeout) -> httpx.Timeout:
+    """Return the timeouts of an attempt if sockets accept them.
+
+    Raises:
+        ConfigurationError: One of them is not a number of seconds up to `LONGEST_TIMEOUT`.
+    """
+    for seconds in timeout.as_dict().values():
+        number: object = seconds  # httpx does not check it
+        if number is not None and not (isinstance(number, int | float) and 0 <= number <= LONGEST_TIMEOUT):
+            raise ConfigurationError(
+                f"timeout must be a number of seconds above 0 and up to {LONGEST_TIMEOUT:.0f}, not {number!r}; "
+                "httpx.Timeout(None) waits without limit"
+            )
+    return timeout
 
 
 class Failure(NamedTuple):

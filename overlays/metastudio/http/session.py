@@ -14,7 +14,6 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from os import getpid
 from random import random as random_number
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
-from urllib.request import getproxies
 
 import httpx
 
@@ -24,6 +23,7 @@ from metastudio.http import logs, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
 from metastudio.http.deadline import DEADLINE_PASSED, deadline, limit_connections
 from metastudio.http.exchange import Exchange, ExchangeRules, check_process
+from metastudio.http.proxies import AsyncLoopbackBypass, LoopbackBypass, bypass_mounts, environment_proxies
 from metastudio.http.response import ACCEPT_ENCODING, MAX_RESPONSE_SIZE, ResponseBody
 from metastudio.http.retry import RetryPolicy
 from metastudio.http.tls import ssl_context
@@ -342,9 +342,15 @@ def _build(
     try:
         given["headers"] = headers = httpx.Headers(given.get("headers"))
         headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
-        # HTTP/2 carries many requests on one connection, and proxies are httpx's to choose.
-        if not (given.get("transport") or http2 or given.get("proxy") or (trust_env and _environment_proxies())):
-            given["transport"] = pool(partial(transport, verify=given["verify"]), given["limits"])
+        if not (given.get("transport") or given.get("proxy")):
+            make = partial(transport, verify=given["verify"], http2=http2)
+            # HTTP/2 carries many requests on one connection, so httpx's own pool serves it as well.
+            direct = make(limits=given["limits"]) if http2 else pool(make, given["limits"])
+            if proxies := environment_proxies() if trust_env else {}:
+                bypass = LoopbackBypass if pool is ConnectionPool else AsyncLoopbackBypass
+                given["mounts"] = bypass_mounts(proxies, bypass, direct, partial(make, limits=given["limits"]))
+            else:
+                given["transport"] = direct
         construct(**given)
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise _unsendable(error) from None
@@ -356,10 +362,6 @@ def _size_limit(given: Any) -> int | None:
     if given is not None and (type(given) is not int or given <= 0):
         raise ConfigurationError(f"max_response_size must be a number of bytes above 0, or None, not {given!r}")
     return given
-
-
-def _environment_proxies() -> bool:
-    return bool(getproxies().keys() & {"all", "http", "https"})
 
 
 def _operation_of(

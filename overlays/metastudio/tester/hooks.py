@@ -11,6 +11,7 @@ from typing import Any
 
 import schemathesis
 
+from metastudio.http.proxies import exclude_loopback
 from metastudio.tester.caller import Caller
 from metastudio.tester.http_client import RateLimiter
 from metastudio.tester.options import credentials_from_environment
@@ -28,6 +29,7 @@ def _caller() -> Caller:
     return Caller(project, keys, token)
 
 
+exclude_loopback()
 _CALLER = _caller()
 schemathesis.auth.set_from_requests(SigningAuth(_CALLER, RateLimiter(None)))  # type: ignore[attr-defined]
 

@@ -19,6 +19,7 @@ from requests.auth import AuthBase
 from schemathesis.engine import events, from_schema
 from schemathesis.generation.case import Case
 
+from metastudio.http.proxies import exclude_loopback
 from metastudio.tester import curl
 from metastudio.tester.caller import AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN, Caller, canonical_url
 from metastudio.tester.http_client import RESPONSE_TIMEOUT_FACTOR, HttpResponse, RateLimiter
@@ -100,6 +101,7 @@ def generate(
     Yields:
         Requests with their responses, problems of schemathesis, and None while there is neither.
     """
+    exclude_loopback()
     whole = schemathesis.openapi.from_dict(tested.document.data, config=_config(settings))
     schema = whole.include(operation_id=tested.name)
     if settings.app is not None:

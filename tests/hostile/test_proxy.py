@@ -1,0 +1,165 @@
+"""Requests to this machine never go through a proxy of the environment, which would read their credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cli_runs import run
+from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
+from metastudio import AsyncMetaStudio, Credentials, IamTokenAuth, MetaStudio, TokenAuth, connect
+from metastudio.errors import ApiError, MetaStudioError
+from metastudio.sandbox import Sandbox
+from metastudio.tester import prove
+from metastudio_client.api.training_jobs import list_training_jobs
+from session_calls import KINDS, Kind
+from tester_runs import credentials_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REGION = "cn-north-4"
+SECRETS = ("SKMADEUP", "TKMADEUP", "PWMADEUP")
+VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+
+
+def answer(request: ReceivedRequest) -> CannedResponse:
+    """IAM and the service in one."""
+    if request.target.startswith("/v3/auth/tokens"):
+        token = {"token": {"project": {"id": "p1"}}}
+        return CannedResponse(201, json.dumps(token).encode(), {"X-Subject-Token": "TKMADEUP"})
+    if request.target.startswith("/v3/projects"):
+        return CannedResponse(200, json.dumps({"projects": [{"id": "p1", "name": REGION}]}).encode())
+    return CannedResponse(200, b'{"count": 0, "jobs": []}')
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
+    """A proxy that the environment names for everything, and that refuses everything."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with serve(lambda _: CannedResponse(502, b"proxied")) as server:
+        for name in VARIABLES:
+            monkeypatch.setenv(name, server.url)
+        yield server
+
+
+@pytest.fixture(params=["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
+    name: str = request.param
+    with serve(answer, host="127.0.0.1" if name == "localhost" else name) as server:
+        if name == "localhost":
+            server.url = server.url.replace("127.0.0.1", name)
+        monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.url)
+        yield server
+
+
+def list_jobs(kind: Kind, base_url: str, **options: Any) -> int:
+    settings: Any = {"base_url": base_url, "region": REGION, "max_retries": 0, **options}
+
+    async def main() -> int:
+        async with AsyncMetaStudio(**settings) as studio:
+            return (await studio.training_jobs.list(limit=1)).count
+
+    if kind == "async":
+        return asyncio.run(main())
+    with MetaStudio(**settings) as studio:
+        return studio.training_jobs.list(limit=1).count
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestClient:
+    @pytest.mark.parametrize("way", ["key", "token", "login"])
+    def test_call_and_project_lookup(self, kind: Kind, way: str, target: LoopbackServer, proxy: LoopbackServer) -> None:
+        ways: dict[str, dict[str, Any]] = {
+            "key": {"credentials": Credentials("AKMADEUP", "SKMADEUP")},
+            "token": {"auth": TokenAuth("TKMADEUP")},
+            "login": {"auth": IamTokenAuth("me", "PWMADEUP", "acme", region=REGION, iam_endpoint=target.url)},
+        }
+        assert list_jobs(kind, target.url, **ways[way]) == 0
+        assert len(target.received) == 2
+        assert not proxy.received
+
+    def test_login_within_a_call(self, kind: Kind, target: LoopbackServer, proxy: LoopbackServer) -> None:
+        auth = IamTokenAuth("me", "PWMADEUP", "acme", region=REGION, iam_endpoint=target.url)
+        assert list_jobs(kind, target.url, auth=auth, project_id="p1") == 0
+        assert [request.method for request in target.received] == ["POST", "GET"]
+        assert not proxy.received
+
+    def test_login_of_a_call_to_another_machine(
+        self, kind: Kind, target: LoopbackServer, proxy: LoopbackServer
+    ) -> None:
+        auth = IamTokenAuth("me", "PWMADEUP", "acme", region=REGION, iam_endpoint=target.url)
+        with pytest.raises(ApiError, match="proxied"):
+            list_jobs(kind, "http://service.test", auth=auth, project_id="p1", allow_http=True)
+        assert [request.method for request in target.received] == ["POST"]
+        assert [request.method for request in proxy.received] == ["GET"]
+
+    def test_generated_client(self, kind: Kind, target: LoopbackServer, proxy: LoopbackServer) -> None:
+        client = connect(base_url=target.url, auth=TokenAuth("TKMADEUP"))
+        if kind == "sync":
+            found: Any = list_training_jobs.sync("p1", client=client)
+            client.get_httpx_client().close()
+        else:
+
+            async def main() -> Any:
+                async with client:
+                    return await list_training_jobs.asyncio("p1", client=client)
+
+            found = asyncio.run(main())
+        assert found.count == 0
+        assert not proxy.received
+
+    def test_a_name_below_localhost_is_not_sent_either(self, kind: Kind, proxy: LoopbackServer) -> None:
+        with pytest.raises(MetaStudioError):  # most machines do not know the name
+            list_jobs(kind, "http://api.localhost:9", auth=TokenAuth("TKMADEUP"), project_id="p1")
+        assert not proxy.received
+
+    def test_other_machines_are_reached_through_the_proxy(self, kind: Kind, proxy: LoopbackServer) -> None:
+        with pytest.raises(ApiError, match="proxied"):
+            list_jobs(kind, "http://service.test", auth=TokenAuth("T"), project_id="p1", allow_http=True)
+        assert proxy.received[0].target.startswith("http://service.test/")
+
+    def test_no_proxy_of_the_environment_counts(
+        self, kind: Kind, proxy: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for excluded in ("*", "service.invalid"):
+            monkeypatch.setenv("NO_PROXY", excluded)
+            with pytest.raises(MetaStudioError, match="DNS"):
+                list_jobs(kind, "http://service.invalid", auth=TokenAuth("T"), project_id="p1", allow_http=True)
+        assert not proxy.received
+
+    def test_a_proxy_of_the_caller_is_used(self, kind: Kind, proxy: LoopbackServer) -> None:
+        for name in ("127.0.0.1", "[::1]"):
+            with pytest.raises(ApiError, match="proxied"):
+                list_jobs(kind, f"http://{name}:9", auth=TokenAuth("T"), project_id="p1", proxy=proxy.url)
+        assert len(proxy.received) == 2
+
+
+@pytest.mark.parametrize("arguments", [["curl", "/v1/x"], ["whoami"], ["jobs"]], ids=lambda arguments: arguments[0])
+def test_command(arguments: list[str], proxy: LoopbackServer) -> None:
+    environment = dict.fromkeys(VARIABLES, proxy.url) | {"METASTUDIO_TOKEN": "TKMADEUP"}
+    with serve(answer, host="::1") as server:
+        done = run(*arguments, "--base-url", server.url, "--project-id", "p1", env=environment)
+        assert done.code == 0, done.err
+        assert server.received
+    assert not proxy.received
+
+
+def test_command_with_a_malformed_variable() -> None:
+    environment = {"METASTUDIO_TOKEN": "T", "HTTP_PROXY": "http://user:pa55word@host:port"}
+    done = run("curl", "https://service.invalid/", "--allow-host", "service.invalid", env=environment)
+    assert done.code not in (0, 70)
+    assert "Traceback" not in done.err
+    assert "pa55word" not in done.err
+
+
+def test_contract_test(proxy: LoopbackServer) -> None:
+    """Its own requests are sent by httpx, generated ones by requests."""
+    with Sandbox() as sandbox:
+        given: dict[str, Any] = {**credentials_of(sandbox), "only": ["shapes"], "max_time": 1}
+        report = prove(sandbox.url, **given)
+    assert report.requests
+    assert [request.target for request in proxy.received] == []
