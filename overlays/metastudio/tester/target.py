@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import httpx
 
 from metastudio.errors import ConfigurationError
+from metastudio.tester.http_client import CONTENT_ENCODINGS
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.options import RunOptions
 
@@ -44,6 +45,7 @@ def client_for(options: RunOptions) -> httpx.Client:
 
         transport = InProcessTransport(options.app)
     headers = {"User-Agent": "metastudio-contract", "Accept": "application/json"}
+    headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
     return httpx.Client(
         transport=transport, timeout=options.timeout, verify=options.verify, headers=headers, follow_redirects=False
     )
