@@ -86,7 +86,7 @@ def _item_states(document: Document, pointer: str) -> tuple[str | None, dict[str
     rules, body = (document.at(pointer) or {}).get("x-list"), success_schema(document, pointer)
     item = below(document, body[1], rules["items"] + "/*") if rules and body else None
     for name in (document.at(item) or {}).get("properties", {}) if item else ():
-        if states := _states(document, item + join(["properties", name])):
+        if states := _states(document, f"{item}{join(['properties', name])}"):
             return join([name]), states
     return None, {}
 

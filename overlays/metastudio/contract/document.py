@@ -155,7 +155,7 @@ def _check_syntax(text: str, name: str, loader_type: type[yaml.SafeLoader]) -> N
     try:
         for event in yaml.parse(text, Loader=loader_type):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
+            if depth > MAX_DEPTH and event.start_mark:
                 raise _too_deep(name, event.start_mark.line + 1, event.start_mark.column + 1)
     except yaml.MarkedYAMLError:
         for _ in yaml.parse(text, Loader=_PythonLoader):  # its messages are clearer than those of the parser in C
