@@ -76,6 +76,14 @@ def test_items_control_no_terminal(arguments: str) -> None:
     assert controls_in(text) == []
 
 
+def test_the_live_view_controls_no_terminal() -> None:
+    body = json.dumps({"count": 1, "jobs": [hostile_item()]}).encode()
+    page = CannedResponse(body=body, headers=JSON)
+    text = shown(lambda _: page, "watch", "1", "--timeout", "0.3")
+    assert "timed out" in text
+    assert controls_in(text) == []
+
+
 @pytest.mark.parametrize("arguments", ["jobs", "--debug jobs"])
 def test_errors_control_no_terminal_and_forge_no_line(arguments: str) -> None:
     text = shown(hostile_error, *arguments.split(" "), env={"METASTUDIO_LOG": "debug"})

@@ -19,7 +19,7 @@ EXIT_CODES = """\b
 Exit codes:
   0  no breach; undecided, not exercised and not stated properties do not count
   1  the server breaks the contract
-  2  the run was not possible: server unreachable, not HTTP, credentials refused, invalid options
+  2  the run was not possible: server unreachable, not HTTP, credentials refused, invalid options, unexpected error
   3  no response contained an item, so nothing was tested"""
 
 
