@@ -114,9 +114,11 @@ async def test_connect_async_and_with_another_timeout(sandbox: Sandbox) -> None:
 def test_a_longer_timeout_of_the_generated_client_extends_the_deadline(sandbox: Sandbox) -> None:
     client = connect(**options(sandbox)).with_timeout(httpx.Timeout(300.0))
     seen: list[dict[str, float]] = []
-    session = client.get_httpx_client()
-    session.event_hooks = {"request": [lambda request: seen.append(request.extensions["timeout"])]}
-    assert list_training_jobs.sync(sandbox.project_id, client=client, limit=1)
+    with client:
+        client.get_httpx_client().event_hooks = {
+            "request": [lambda request: seen.append(request.extensions["timeout"])]
+        }
+        assert list_training_jobs.sync(sandbox.project_id, client=client, limit=1)
     assert seen[0]["read"] == 300.0
 
 

@@ -54,7 +54,9 @@ def test_one_line_per_failed_call(log: pytest.LogCaptureFixture) -> None:
 def test_the_line_of_an_invalid_success(log: pytest.LogCaptureFixture) -> None:
     with serve(lambda _: CannedResponse(200, b"[]")) as server:
         call("sync", server.url)
-    assert lines(log, logging.INFO) == [f"GET {PATH} 200 (not as promised) in 0.0 ms, request id -, attempt 1 of 3"]
+    assert lines(log, logging.INFO) == [
+        f"GET {PATH} 200 (does not match the contract) in 0.0 ms, request id -, attempt 1 of 3"
+    ]
 
 
 def test_the_line_of_a_call_without_a_response(log: pytest.LogCaptureFixture) -> None:

@@ -190,7 +190,7 @@ class TestChecks:
         ("body", "place", "says"),
         [
             (b"[]", "", "expected an object, got an array"),
-            (b"null", "", "there is null"),
+            (b"null", "", "got null"),
             (b"{}", "", "'count' is missing"),
             (b'{"count": 0, "jobs": {}}', "/jobs", "at /jobs, expected an array, got an object"),
             (b'{"count": 0, "jobs": [null]}', "/jobs/0", "at /jobs/0"),
@@ -201,7 +201,7 @@ class TestChecks:
             (b"[" * 100_000, "", "not JSON"),
         ],
     )
-    def test_what_is_not_promised(self, kind: Kind, body: bytes, place: str, says: str) -> None:
+    def test_a_success_that_does_not_match_the_contract(self, kind: Kind, body: bytes, place: str, says: str) -> None:
         headers = {"X-Request-Id": "req-1", "Content-Type": "text/x"}
         with serve(lambda _: CannedResponse(200, body, headers)) as server:
             error = call(kind, server.url).raised(ResponseFormatError)

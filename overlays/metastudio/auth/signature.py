@@ -11,7 +11,6 @@ languages disagree about some inputs; docs/signing.md lists them.
 from __future__ import annotations
 
 import hashlib
-import hmac
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -103,13 +102,21 @@ def signature(secret_key: str, text: str) -> str:
 
 
 def keyed_signature(secret_key: str) -> Callable[[str], str]:
-    """Return `signature` for one secret key, which is hashed only once."""
-    keyed = hmac.new(secret_key.encode(), digestmod=hashlib.sha256)
+    """Return `signature` for one secret key, whose part of the HMAC (RFC 2104) is hashed only once.
+
+    Copying the two hashes takes half the time of `hmac.HMAC.copy`.
+    """
+    key = secret_key.encode()
+    if len(key) > 64:
+        key = hashlib.sha256(key).digest()
+    block = key.ljust(64, b"\0")
+    inner, outer = (hashlib.sha256(bytes([byte ^ pad for byte in block])) for pad in (0x36, 0x5C))
 
     def sign(text: str) -> str:
-        mac = keyed.copy()
-        mac.update(text.encode())
-        return mac.hexdigest()
+        inside, outside = inner.copy(), outer.copy()
+        inside.update(text.encode())
+        outside.update(inside.digest())
+        return outside.hexdigest()
 
     return sign
 

@@ -96,7 +96,10 @@ class Exchange:
 
     def watch(self, response: httpx.Response) -> DeadlineStream:
         """Make reading the response end at the deadline."""
-        body = DeadlineStream(response, self._overdue)
+        # No reference to this object: httpx makes response and stream a cycle, which would keep the JSON until the
+        # garbage collector runs.
+        deadline = self._retry.deadline
+        body = DeadlineStream(response, self._rules.clock, None if deadline is None else self._started + deadline)
         response.stream = body
         return body
 
@@ -175,9 +178,6 @@ class Exchange:
 
     def _elapsed(self) -> float:
         return self._rules.clock() - self._started
-
-    def _overdue(self) -> bool:
-        return self._retry.deadline is not None and self._elapsed() > self._retry.deadline
 
     def _timeouts_left(self) -> dict[str, float | None]:
         if self._retry.deadline is None:

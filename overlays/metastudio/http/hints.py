@@ -1,7 +1,7 @@
 """Advice on the likely cause of an API error, one sentence with the next step.
 
-A hint accompanies the exception; no error class and no retry depends on a hint. The gateway spells its codes with two prefixes,
-`APIGW.` and `APIG.`, and its messages may change, so messages only refine a hint (docs/service-notes.md#error-codes).
+A hint accompanies the exception; no error class and no retry depends on it. The gateway spells its codes with two
+prefixes, `APIGW.` and `APIG.`, and its messages may change, so messages only refine a hint (docs/service-notes.md#error-codes).
 """
 
 from __future__ import annotations

@@ -17,14 +17,20 @@ if TYPE_CHECKING:
 class DeadlineStream(httpx.SyncByteStream, httpx.AsyncByteStream):
     """The body of a response. Reading it times out at the deadline of the call, however slowly the server drips.
 
+    Args:
+        response: The response, not yet read.
+        clock: Returns monotonic seconds.
+        deadline: When the call ends on that clock, or None.
+
     Attributes:
         received: The bytes of an error response as they were on the wire, because a broken content encoding must not
             hide the error message.
     """
 
-    def __init__(self, response: httpx.Response, overdue: Callable[[], bool]) -> None:
+    def __init__(self, response: httpx.Response, clock: Callable[[], float], deadline: float | None) -> None:
         self._stream: Any = response.stream
-        self._overdue = overdue
+        self._clock = clock
+        self._deadline = deadline
         self._keep = not response.is_success
         self.received = bytearray()
 
@@ -41,7 +47,7 @@ class DeadlineStream(httpx.SyncByteStream, httpx.AsyncByteStream):
     def _check(self, chunk: bytes) -> None:
         if self._keep:
             self.received += chunk
-        if self._overdue():
+        if self._deadline is not None and self._clock() > self._deadline:
             raise httpx.ReadTimeout("the time allowed for the call is used up")
 
     def close(self) -> None:

@@ -26,8 +26,8 @@ def ssl_context(
     Args:
         verify: True, False, a file or folder of CA certificates, or a context.
         cert: A client certificate: the file, or file and key, or file, key and password.
-        http2: Whether the connections use HTTP/2. They get a context of their own, because httpx writes the protocols on
-            offer into it.
+        http2: Whether the connections use HTTP/2. They get a context of their own, because httpx writes the protocols
+            on offer into it.
         trust_env: Whether `SSL_CERT_FILE` and `SSL_CERT_DIR` count.
 
     Raises:
