@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from metastudio_client.contract import OPERATIONS
 
+from metastudio.cli.columns import printable
 from metastudio.cli.connection import connection_options, current
 from metastudio.cli.exits import CommandError, ExitCode
 from metastudio.cli.sections import Command, Option
@@ -144,17 +145,24 @@ def _send(config: Config, request: httpx.Request, *, include: bool, timeout: flo
             response = client.send(request)
         except httpx.RequestError as error:
             raise connection_failure(error, request, retries=0).error from None
-    out = sys.stdout.buffer
+    head = b""
     if include:
-        out.write(f"{response.http_version} {response.status_code} {response.reason_phrase}\n".encode())
-        out.writelines(name + b": " + value + b"\n" for name, value in response.headers.raw)
-        out.write(b"\n")
-    out.write(response.content)
-    if sys.stdout.isatty() and not response.content.endswith(b"\n"):
-        out.write(b"\n")
-    out.flush()
+        lines = [f"{response.http_version} {response.status_code} {response.reason_phrase}".encode()]
+        lines += [name + b": " + value for name, value in response.headers.raw]
+        head = b"\n".join([*lines, b"", b""])
+    if sys.stdout.isatty():
+        _show(head.decode("latin-1") + response.text)
+    else:
+        sys.stdout.buffer.write(head + response.content)
+        sys.stdout.buffer.flush()
     if not response.is_success:
         raise api_error(response)
+
+
+def _show(text: str) -> None:
+    """Show a response on a terminal, which it must not control."""
+    lines = (printable(line.expandtabs()) for line in text.splitlines())
+    Terminal(sys.stdout).write("".join(f"{line}\n" for line in lines))
 
 
 def _print(signed: httpx.Request) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import click
 
 from metastudio import errors
+from metastudio.redaction import mask, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +72,7 @@ def describe_error(error: Exception) -> ErrorText:
             return _text(error.format_message(), error.exit_code)
         case errors.ApiError():
             denied = isinstance(error, errors.AuthenticationError | errors.PermissionDeniedError)
-            message = str(error).removesuffix(f". {error.hint}")
+            message = str(error).removesuffix(f". {printable(error.hint or '')}")
             return _text(message, ExitCode.DENIED if denied else ExitCode.FAILED, error.hint)
         case errors.CredentialsError():
             return _text(str(error), ExitCode.DENIED, _credentials_hint())
@@ -81,8 +81,6 @@ def describe_error(error: Exception) -> ErrorText:
         case OSError():
             return _text(f"{error.filename or 'a stream'}: {error.strerror or error}", ExitCode.FAILED)
         case _:
-            from metastudio.redaction import mask
-
             message = f"unexpected {type(error).__name__}: {mask(str(error))}"
             return _text(message, ExitCode.FAILED, "this looks like a bug; metastudio --debug shows the traceback")
 
@@ -106,5 +104,9 @@ def _credentials_hint() -> str:
 
 
 def _text(message: str, code: int, hint: str | None = None) -> ErrorText:
-    one_line = re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+", " ", message).strip()
-    return ErrorText(one_line, hint, int(code))
+    return ErrorText(printable_lines(message), hint and printable_lines(hint), int(code))
+
+
+def printable_lines(text: str) -> str:
+    """Make each line of a text safe for a terminal."""
+    return "\n".join(map(printable, text.split("\n")))

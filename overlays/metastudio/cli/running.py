@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from metastudio.cli.connection import ConnectionOptions
-from metastudio.cli.exits import describe_error
+from metastudio.cli.exits import describe_error, printable_lines
 from metastudio.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _report(error: Exception, connection: ConnectionOptions) -> int:
     if connection.debug:
         import traceback
 
-        traceback.print_exception(error)
+        print(printable_lines("".join(traceback.format_exception(error)).rstrip("\n")), file=sys.stderr)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         print(error.format_message(), file=sys.stderr)
         return error.exit_code

@@ -83,8 +83,8 @@ def _clock(response: httpx.Response) -> str:
 
     try:
         server_time = parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
-        return "unknown: the response has no date"
+    except (ValueError, OverflowError):
+        return "unknown: the response has no valid date"
     ahead = (
         datetime.now(UTC) - (server_time if server_time.tzinfo else server_time.replace(tzinfo=UTC))
     ).total_seconds()

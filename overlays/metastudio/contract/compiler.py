@@ -86,7 +86,7 @@ def _item_states(document: Document, pointer: str) -> tuple[str | None, dict[str
     rules, body = (document.at(pointer) or {}).get("x-list"), success_schema(document, pointer)
     item = below(document, body[1], rules["items"] + "/*") if rules and body else None
     for name in (document.at(item) or {}).get("properties", {}) if item else ():
-        if states := _states(document, f"{item}/properties/{name}"):
+        if states := _states(document, f"{item}{join(['properties', name])}"):
             return join([name]), states
     return None, {}
 
@@ -121,7 +121,7 @@ def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operati
     if rules and body:
         item = below(document, body[1], rules["items"] + "/*") or ""
         fields = {
-            name: _field(document, f"{item}/properties/{name}", each)
+            name: _field(document, item + join(["properties", name]), each)
             for name, each in (document.at(item) or {}).get("properties", {}).items()
         }
         response_class, item_class = class_name(document, body[1]), class_name(document, item)

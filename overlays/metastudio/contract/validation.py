@@ -33,18 +33,26 @@ def check(document: Document) -> None:
     if not version.startswith("3.0."):
         raise document.error("/openapi", f"this project reads OpenAPI 3.0.x, not {version or 'nothing'!r}")
     # The checks with the clearer messages come first, then the library, then the checks that rely on both.
-    _check_references(document)
-    _check_values(document)
-    _check_names(document)
-    _check_defaults(document)
-    for failure in OpenAPIV30SpecValidator(document.data).iter_errors():
-        raise document.error(join(failure.absolute_path), _shortened(failure.message))
+    try:
+        _check_references(document)
+        _check_values(document)
+        _check_names(document)
+        _check_defaults(document)
+    except (AttributeError, KeyError, TypeError):  # a value of the wrong type, such as `paths: 3`
+        _check_openapi(document)
+        raise
+    _check_openapi(document)
     _check_extensions(document)
     _check_examples(document)
     for pointer, operation in operations(document):
         _check_operation(document, pointer, operation)
         if "x-list" in operation:
             _check_list(document, pointer, operation["x-list"])
+
+
+def _check_openapi(document: Document) -> None:
+    for failure in OpenAPIV30SpecValidator(document.data).iter_errors():
+        raise document.error(join(failure.absolute_path), _shortened(failure.message))
 
 
 def _check_references(document: Document) -> None:
@@ -98,7 +106,7 @@ def _check_values(document: Document) -> None:
         if isinstance(node.get("pattern"), str):
             try:
                 re.compile(node["pattern"])
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise document.error(f"{pointer}/pattern", f"not a regular expression: {error}") from None
 
 

@@ -25,6 +25,8 @@ from metastudio.sandbox.store import Store
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+MAX_BODY_BYTES = 1024 * 1024
+"""Maximum size of a request body."""
 log = logging.getLogger("metastudio.sandbox")
 
 
@@ -100,6 +102,8 @@ class SandboxApp:
         return self._overrides.finish(replace(response, headers={**common, **response.headers}), request)
 
     def _dispatch(self, request: SandboxRequest, service: ListService | None, fault: str | None) -> SandboxResponse:
+        if len(request.body) > MAX_BODY_BYTES:
+            raise RefusedError("too_large")
         replacement = faulty_response(fault) if fault else None
         if replacement:
             return replacement
@@ -135,13 +139,14 @@ def create_app(settings: SandboxSettings | None = None, overrides: Overrides = C
 
 
 async def _read_request(scope: Scope, receive: Receive) -> SandboxRequest:
-    body, more = b"", True
-    while more:
+    """Read the request. A body above the maximum size is not read to its end."""
+    body, more = bytearray(), True
+    while more and len(body) <= MAX_BODY_BYTES:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
     path = scope.get("raw_path") or scope["path"].encode()
-    return SandboxRequest(scope["method"], path, scope["query_string"], tuple(scope["headers"]), body)
+    return SandboxRequest(scope["method"], path, scope["query_string"], tuple(scope["headers"]), bytes(body))
 
 
 async def _reset_connection(scope: Scope, receive: Receive) -> None:

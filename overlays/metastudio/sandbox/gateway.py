@@ -33,6 +33,7 @@ def _iam(message: str) -> Refusal:
 REFUSALS: Mapping[str, Refusal] = {
     "unknown_path": Refusal(404, "APIGW.0101", "The API does not exist or has not been published in the environment"),
     "method_not_allowed": Refusal(405, "APIGW.0101", "The API does not support the method {method}"),
+    "too_large": Refusal(413, "APIGW.0201", "Request entity too large"),
     "bad_request": Refusal(400, "APIGW.0201", "Bad request: {reason}"),
     "no_credentials": _iam("x-auth-token not found"),
     "missing_header": _iam("{header} not found"),

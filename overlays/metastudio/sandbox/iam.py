@@ -44,10 +44,13 @@ class IamService:
             auth = json.loads(request.body)["auth"]
             user = auth["identity"]["password"]["user"]
             name, password, domain = user["name"], user["password"], user["domain"]["name"]
-            scope = {**auth.get("scope", {}).get("project", {})}
+            in_scope = auth.get("scope", {})
+            scope = {**in_scope.get("project", {})}
             methods = auth["identity"]["methods"]
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return _error(400, "The body is not a request for a token by password.")
+        if "project" in in_scope and not {"id", "name"} & scope.keys():
+            return _error(400, "The project in the scope has neither id nor name.")
         login = [domain, name, password]
         accounts = (each for each in self._registry.accounts if [each.domain, each.user, each.password] == login)
         account = next(accounts, None)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from metastudio.errors import ConfigurationError, CredentialsError
+from metastudio.redaction import mask, printable
+
+if TYPE_CHECKING:
+    from metastudio.tester.verdicts import Report
 
 EXIT_CODES = """\b
 Exit codes:
   0  no breach; undecided, not exercised and not stated properties do not count
   1  the server breaks the contract
-  2  the run was not possible: server unreachable, not HTTP, credentials refused, invalid options
+  2  the run was not possible: server unreachable, not HTTP, credentials refused, invalid options, unexpected error
   3  no response contained an item, so nothing was tested"""
 
 
@@ -74,27 +79,37 @@ def contract_test(**given: Any) -> None:
                 report = run(options, report_progress)
         except (ConfigurationError, CredentialsError, ContractError) as error:
             _fail(str(error))
+        write_error = _write_reports(report, files, verbose=given["verbose"])
+        sys.exit(report.exit_code or write_error)
     except KeyboardInterrupt:
         click.echo("interrupted; no report was written", err=True)
         sys.exit(130)
-    except ModuleNotFoundError as error:
-        if (error.name or "metastudio").startswith("metastudio"):
-            raise
-        _fail(f"contract-test needs {error.name}, which is not installed: pip install 'metastudio-client[contract]'")
-    write_error = 0
+    except Exception as error:  # noqa: BLE001 - exit code 1 means a breach, so no other error may end in it
+        name = error.name if isinstance(error, ModuleNotFoundError) else None
+        if name and not name.startswith("metastudio"):
+            _fail(f"contract-test needs {name}, which is not installed: pip install 'metastudio-client[contract]'")
+        _fail(f"unexpected {type(error).__name__}: {mask(str(error))}; this looks like a bug of the tester")
+
+
+def _write_reports(report: Report, files: Mapping[str, Path], *, verbose: bool) -> int:
+    """Write the report to the files and the terminal. Return 2 if a file could not be written, else 0."""
+    from metastudio.tester import reports
+
+    code = 0
     writers = {"junit": reports.junit, "html": reports.html, "json": reports.as_json}
     for name, file in files.items():
         try:
             file.write_text(writers[name](report), encoding="utf-8")
         except OSError as error:
             click.echo(f"error: cannot write {file}: {error.strerror}", err=True)
-            write_error = 2
-    reports.terminal(report, verbose=given["verbose"])
-    sys.exit(report.exit_code or write_error)
+            code = 2
+    reports.terminal(report, verbose=verbose)
+    return code
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
+    for line in f"error: {message}".split("\n"):
+        click.echo(printable(line), err=True)
     sys.exit(2)
 
 

@@ -1,11 +1,13 @@
 """Sends requests with a rate limit, retries and timeouts, and explains transport errors.
 
-Redirects are never followed. A 429 is retried after its Retry-After.
+Redirects are never followed. A 429 is retried after its Retry-After. The size of a decoded body is limited, because a
+few compressed bytes may expand to more than the memory of this machine.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import random
 import threading
 import time
@@ -29,6 +31,10 @@ TIME_LIMIT_REACHED = "the time limit was reached"
 RESPONSE_TIMEOUT_FACTOR = 3
 """Total timeout of a response, as a multiple of the timeout for its next byte."""
 HeaderList = Sequence[tuple[str, str]]
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Maximum size of a decoded body."""
+CONTENT_ENCODINGS = ("gzip", "deflate")
+"""Content encodings that requests ask for. A response may use one of them."""
 _MAX_429_RETRIES, _MAX_WAIT = 5, 30.0
 
 
@@ -51,6 +57,10 @@ class NoResponseError(Exception):
         self.slow = slow
 
 
+class UnreadableBodyError(Exception):
+    """A body is too large, or has a content encoding that was not asked for."""
+
+
 class TimeLimitError(Exception):
     """The time limit of the run is reached."""
 
@@ -69,10 +79,10 @@ class HttpResponse:
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON, `NOT_JSON` if it is not JSON."""
+        """The body as JSON, `NOT_JSON` if it is not JSON or is nested too deeply to be parsed."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return NOT_JSON
 
     @property
@@ -217,7 +227,13 @@ class HttpClient:
         start = time.monotonic()
         try:
             with self._watchdog.watch():
-                received = self.client.send(request)
+                received = self.client.send(request, stream=True)
+                try:
+                    body = _read_body(received)
+                finally:
+                    received.close()
+        except UnreadableBodyError as error:
+            raise NoResponseError(str(error), shown, slow=False) from None
         except httpx.DecodingError:
             raise NoResponseError("the body does not match its Content-Encoding", shown, slow=False) from None
         except httpx.TransportError as error:
@@ -230,20 +246,41 @@ class HttpClient:
             waited = f"{time.monotonic() - start:.0f} s"
             raise NoResponseError(f"{what} within {waited}", shown, slow=True) from None
         self._timeouts = 0
-        return HttpResponse(
-            method, url, received.status_code, received.headers, received.content, time.monotonic() - start, shown
-        )
+        return HttpResponse(method, url, received.status_code, received.headers, body, time.monotonic() - start, shown)
 
     def _retry_delay(self, response: HttpResponse, attempt: int) -> float:
         try:
             wait = float(response.headers.get("Retry-After", ""))
         except ValueError:
+            wait = math.nan
+        if math.isnan(wait):
             wait = 2.0**attempt * random.uniform(0.5, 1)  # noqa: S311 - spreads requests, no secret
         wait = min(max(wait, 0.0), _MAX_WAIT)
         left = self.stopwatch.left
         if left is not None and wait > left:
             raise TimeLimitError
         return wait
+
+
+def check_content_encoding(header: str) -> None:
+    """Raise UnreadableBodyError unless a response has at most one content encoding, and one that was asked for."""
+    if header.strip().lower() not in ("", "identity", *CONTENT_ENCODINGS):
+        raise UnreadableBodyError(f"a body with Content-Encoding {header[:100]}, which was not asked for")
+
+
+def read_limited(parts: Iterable[bytes]) -> bytes:
+    """Join the parts of a decoded body. Raise UnreadableBodyError if it is larger than `MAX_BODY_BYTES`."""
+    body = bytearray()
+    for part in parts:
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise UnreadableBodyError(f"a body larger than {MAX_BODY_BYTES >> 20} MB")
+    return bytes(body)
+
+
+def _read_body(response: httpx.Response) -> bytes:
+    check_content_encoding(response.headers.get("Content-Encoding", ""))
+    return read_limited(response.iter_bytes())
 
 
 def describe_failure(error: Exception) -> str:

@@ -12,10 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from metastudio.http.url import canonical_query
 from metastudio.tester.caller import Caller, quote_segment
 from metastudio.tester.cases import AuthCase, AuthCases
-from metastudio.tester.http_client import TIME_LIMIT_REACHED, HttpClient, HttpResponse, NoResponseError, TimeLimitError
+from metastudio.tester.http_client import (
+    TIME_LIMIT_REACHED,
+    CannotRunError,
+    HttpClient,
+    HttpResponse,
+    NoResponseError,
+    TimeLimitError,
+)
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.shapes.responses import faults
-from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Suite, Verdict
+from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Suite, Verdict, judgement_failed
 
 REFUSAL_STATUSES = (400, 401, 403, 404)
 """Statuses of a refusal. The service answers 400 to an invalid token (docs/service-notes.md#refused-tokens)."""
@@ -68,6 +75,10 @@ class AuthMatrix:
             except (KeyRefusedError, TimeLimitError) as error:
                 stopped = str(error) or TIME_LIMIT_REACHED
                 yield PropertyResult(self._property(case), Verdict.NOT_EXERCISED, note=stopped)
+            except (CannotRunError, NoResponseError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a hostile response may break any judgement
+                yield PropertyResult(self._property(case), Verdict.UNDECIDED, note=judgement_failed(error))
 
     def properties(self) -> Iterator[Property]:
         """Yield the property of each case."""

@@ -115,7 +115,7 @@ def _correct_clock(response: HttpResponse, http: HttpClient) -> bool:
         return False
     try:
         server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     if abs((server_time - http.caller.clock.now()).total_seconds()) < _MAX_CLOCK_SKEW:
         return False

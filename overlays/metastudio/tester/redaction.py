@@ -1,4 +1,4 @@
-"""Removes credentials and personal data from a report."""
+"""Removes credentials, personal data and control characters from a report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]+")
 
 class Redactor:
     """Masks the secrets of a run, and sensitive-looking text in server responses.
+
+    Every text of a report passes here, so none can control a terminal or break an encoding.
 
     Args:
         secrets: texts to mask everywhere.
@@ -33,14 +35,14 @@ class Redactor:
         )
 
     def redact(self, text: str) -> str:
-        """Mask the secrets of this run and all signatures."""
+        """Mask the secrets of this run and all signatures, and remove control characters."""
         for secret in self._secrets:
             text = text.replace(secret, redaction.MASK)
-        return _SIGNATURE.sub(rf"\1{redaction.MASK}", text)
+        return redaction.printable(_SIGNATURE.sub(rf"\1{redaction.MASK}", text))
 
     def mask(self, text: str) -> str:
         """Mask everything that looks sensitive as well. Use this for text from a server."""
-        return redaction.mask(self.redact(text))
+        return redaction.printable(redaction.mask(self.redact(text)))
 
     def _result(self, result: PropertyResult) -> PropertyResult:
         return replace(

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from metastudio.errors import ConfigurationError
+from metastudio.errors import ConfigurationError, CredentialsError
 from metastudio.tester import matrix, shapes
 from metastudio.tester.catalogue import auth_matrix, auth_properties, check_selection, list_property, properties
 from metastudio.tester.http_client import (
@@ -31,7 +31,16 @@ from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponse
 from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
 from metastudio.tester.values import format_instant, is_time
-from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Report, Stopwatch, Suite, Verdict
+from metastudio.tester.verdicts import (
+    MAX_ERROR_LENGTH,
+    Evidence,
+    Property,
+    PropertyResult,
+    Report,
+    Stopwatch,
+    Suite,
+    Verdict,
+)
 
 Progress = Callable[[str, int], None]
 """Called with the current step and the number of requests sent so far."""
@@ -153,6 +162,15 @@ def _run_check(
         state.failure = f"the server stopped responding: {error}"
     except TimeLimitError:
         state.notes.append(f"{TIME_LIMIT_REACHED} before every property was tested")
+    except (ConfigurationError, CredentialsError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the report is written whatever a hostile server causes
+        state.failure = describe_unexpected(error)
+
+
+def describe_unexpected(error: Exception) -> str:
+    """Describe an error that the tester did not expect."""
+    return f"unexpected {type(error).__name__}: {str(error)[:MAX_ERROR_LENGTH]}; this looks like a bug of the tester"
 
 
 def _operation(state: _RunState, tested: OperationUnderTest) -> None:
@@ -198,7 +216,7 @@ def _meaning(state: _RunState, list_client: ListClient) -> Snapshot | None:
     state.seen = state.seen or bool(snapshot.items)
     state.exercised["items in the list"] += len(snapshot.items)
     for pointer in list_client.pointers:
-        values = {value for item in snapshot.items.values() for value in item.values[pointer]}
+        values = {repr(value) for item in snapshot.items.values() for value in item.values[pointer]}
         state.exercised[f"different {pointer} in the list"] += len(values)
     if not snapshot.complete:
         state.notes.append(
@@ -218,10 +236,14 @@ def _freeze(state: _RunState, list_client: ListClient, snapshot: Snapshot) -> Sn
             times = [
                 value for item in snapshot.items.values() for value in item.values[rule.property] if value is not None
             ]
-            if times:
-                list_client.fixed_query = {**list_client.fixed_query, name: format_instant(max(times))}
+            try:
+                latest = format_instant(max(times)) if times else None
+            except OverflowError:  # after the year 9999 in UTC
+                latest = None
+            if latest is not None:
+                list_client.fixed_query = {**list_client.fixed_query, name: latest}
                 return list_client.snapshot()
-    state.notes.append("--freeze has no effect: the contract has no `le` filter on a time, or no item has that time")
+    state.notes.append("--freeze has no effect: the contract has no `le` filter on a time, or no item has such a time")
     return snapshot
 
 

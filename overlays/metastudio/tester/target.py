@@ -8,6 +8,7 @@ import httpx
 
 from metastudio.errors import ConfigurationError
 from metastudio.http.proxies import plain_client
+from metastudio.tester.http_client import CONTENT_ENCODINGS
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.options import RunOptions
 
@@ -45,6 +46,7 @@ def client_for(options: RunOptions) -> httpx.Client:
 
         transport = InProcessTransport(options.app)
     headers = {"User-Agent": "metastudio-contract", "Accept": "application/json"}
+    headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
     return plain_client(
         transport=transport, timeout=options.timeout, verify=options.verify, headers=headers, follow_redirects=False
     )

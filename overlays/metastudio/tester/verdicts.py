@@ -9,6 +9,8 @@ from enum import StrEnum
 
 MAX_SHOWN_BREACHES = 3
 """Maximum number of breaches reported per property."""
+MAX_ERROR_LENGTH = 200
+"""Characters of an error in a note."""
 NOTHING_SEEN = "no response contained an item, so nothing was tested"
 
 
@@ -18,7 +20,7 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - no password
     BREACH = "breach"
     UNDECIDED = "undecided"
-    """The data changed, or the server returned a transient error, at every attempt."""
+    """The data changed, or the server returned a transient error, at every attempt; or judging a response failed."""
     NOT_EXERCISED = "not exercised"
     """Too little data, time or permission to test it."""
     NOT_STATED = "not stated"
@@ -192,6 +194,11 @@ class Report:
             raise AssertionError(f"the server could not be tested: {self.failure}")
         if self.nothing_seen:
             raise AssertionError(NOTHING_SEEN)
+
+
+def judgement_failed(error: Exception) -> str:
+    """Return why a property is undecided if judging a response raised an error."""
+    return f"judging the response failed: {type(error).__name__}: {str(error)[:MAX_ERROR_LENGTH]}"
 
 
 def describe(result: PropertyResult) -> str:

@@ -11,9 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from metastudio.tester.http_client import HttpResponse, NoResponseError
+from metastudio.tester.http_client import CannotRunError, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
-from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, Property, PropertyResult, Verdict
+from metastudio.tester.verdicts import (
+    MAX_SHOWN_BREACHES,
+    Evidence,
+    Property,
+    PropertyResult,
+    Verdict,
+    judgement_failed,
+)
 
 ATTEMPTS = 5
 """How often a violated relation is checked again."""
@@ -120,11 +127,22 @@ class Relation:
 def judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyResult:
     """Check a relation, repeatedly if the data may have changed.
 
+    The relation is undecided if the check raises an error, because a hostile response may break any comparison.
+
     Args:
         relation: the relation.
         client: the list.
         before: the list before the check.
     """
+    try:
+        return _judge(relation, client, before)
+    except (CannotRunError, NoResponseError, TimeLimitError):
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        return PropertyResult(relation.property, Verdict.UNDECIDED, note=judgement_failed(error))
+
+
+def _judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyResult:
     first = _check_once(relation, client, before)
     if not first.violations:
         return _result(relation, first, _verdict_without_violations(relation, first))

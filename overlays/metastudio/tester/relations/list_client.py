@@ -252,6 +252,10 @@ class ListClient:
         identity = values_at(raw, self.rules.identity)
         if not identity:
             raise UnexpectedResponseError(response, f"an item without its identity {self.rules.identity}")
+        if not isinstance(identity[0], str | int | float):
+            raise UnexpectedResponseError(
+                response, f"an item whose identity {self.rules.identity} is neither text nor a number"
+            )
         compared: dict[str, tuple[Any, ...]] = {}
         for pointer in self.pointers:
             values = values_at(raw, pointer)

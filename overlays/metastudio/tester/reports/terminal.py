@@ -91,7 +91,8 @@ def _lines(result: PropertyResult) -> Iterator[Text]:
 
 
 def _summary(report: Report) -> Table:
-    table = Table(title=f"{report.target} against {report.contract}", title_justify="left", box=None, pad_edge=False)
+    title = Text(f"{report.target} against {report.contract}", style="italic")  # no markup: IPv6 has brackets
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("suite")
     for verdict, (_, style) in STYLES.items():
         table.add_column(str(verdict), justify="right", style=style)

@@ -22,7 +22,15 @@ from schemathesis.generation.case import Case
 from metastudio.http.proxies import exclude_loopback
 from metastudio.tester import curl
 from metastudio.tester.caller import AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN, Caller, canonical_url
-from metastudio.tester.http_client import RESPONSE_TIMEOUT_FACTOR, HttpResponse, RateLimiter
+from metastudio.tester.http_client import (
+    CONTENT_ENCODINGS,
+    RESPONSE_TIMEOUT_FACTOR,
+    HttpResponse,
+    RateLimiter,
+    UnreadableBodyError,
+    check_content_encoding,
+    read_limited,
+)
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.shapes.event_reader import EndlessResponseError, EventReader, InFlightRequest
 from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
@@ -78,8 +86,20 @@ class SigningAuth(AuthBase):
         for name in (*AUTH_HEADERS, self._caller.token_header):
             request.headers.pop(name, None)
         request.headers.update(self._caller.headers(request.method or "GET", url))
+        request.headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
+        request.register_hook("response", _limit_body)
         self._sent(request)
         return request
+
+
+def _limit_body(response: requests.Response, **_: Any) -> None:
+    """Read the body up to the maximum size. `requests` would read all of it, whatever it expands to."""
+    try:
+        check_content_encoding(response.headers.get("Content-Encoding", ""))
+        response._content = read_limited(response.iter_content(65536))  # pyright: ignore[reportPrivateUsage]
+    except UnreadableBodyError as error:
+        response.close()
+        raise requests.exceptions.ChunkedEncodingError(str(error), request=response.request) from None
 
 
 def generate(

@@ -7,14 +7,15 @@ contract. Rules that this contract chose itself are observed but never a breach.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from metastudio.contract.operation import Parameter
 from metastudio.http.url import query_pairs
-from metastudio.tester.http_client import HttpClient, HttpResponse, NoResponseError
+from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.filter_oracle import matches
 from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
@@ -24,7 +25,7 @@ from metastudio.tester.shapes.findings import PropertyFindings, properties
 from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
 from metastudio.tester.shapes.request_validity import Assessment, Validity
 from metastudio.tester.shapes.seed_requests import seed_queries, seed_requests
-from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult
+from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult, judgement_failed
 
 
 class ShapesSuite:
@@ -77,7 +78,8 @@ class ShapesSuite:
             if isinstance(each, GenerationProblem):
                 self.problems.append(each.what)
             elif each is not None:
-                self._judge_generated(each)
+                with self._undecided_on_error("answer"):
+                    self._judge_generated(each)
             yield
 
     def results(self) -> list[PropertyResult]:
@@ -108,6 +110,30 @@ class ShapesSuite:
             sent: headers of the request.
         """
         self._count(response)
+        with self._undecided_on_error("body"):
+            self._judge_response(response, failed_checks)
+        if response.method == self.tested.operation.method == "GET":
+            query = query_pairs(urlsplit(response.url).query)
+            with self._undecided_on_error("input"):
+                assessment = request_validity.assess(self.tested, query, _parameters(self.tested, sent))
+                self._judge_acceptance(response, assessment)
+            if response.status in self.tested.operation.success and self.client is not None:
+                with self._undecided_on_error("word"):
+                    self._check_single_response(response, self.client)
+
+    @contextmanager
+    def _undecided_on_error(self, id_: str) -> Generator[None]:
+        """Make a property undecided if judging a response raises an error: a hostile response may break any rule."""
+        try:
+            yield
+        except (CannotRunError, NoResponseError, TimeLimitError):
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            findings, reason = self._findings[id_], judgement_failed(error)
+            if reason not in findings.undecided:
+                findings.undecided.append(reason)
+
+    def _judge_response(self, response: HttpResponse, failed_checks: Mapping[str, str]) -> None:
         found = list(responses.faults(self.tested, response))
         if response.method != self.tested.operation.method:
             # Other methods are not part of this operation, so only failures and leaks count.
@@ -127,12 +153,6 @@ class ShapesSuite:
                 findings.breach(f"a response that matches {location}", fault.what, response)
             else:
                 findings.observed[f"{fault.what}: a choice of this contract, not in the API reference"] += 1
-        if response.method == self.tested.operation.method == "GET":
-            query = query_pairs(urlsplit(response.url).query)
-            assessment = request_validity.assess(self.tested, query, _parameters(self.tested, sent))
-            self._judge_acceptance(response, assessment)
-            if response.status in self.tested.operation.success and self.client is not None:
-                self._check_single_response(response, self.client)
         self._add_schemathesis_findings(response, failed_checks, bool(found))
 
     def _judge_generated(self, each: GeneratedCall) -> None:
