@@ -1,6 +1,7 @@
 """One call: from a request to a checked response or a typed error.
 
 Read in this order: `session` (the httpx clients), `exchange` (attempts and deadline of one call), `retry` and
-`throttle` (whether and when to try again), `response` (what a success must be), `error_mapping`, `transport_errors` and
-`hints` (what else becomes of it). `connection_pool`, `tls` and `url` make it fast; `logs` holds the logger.
+`throttle` (whether and when to try again), `response` (what a success must be, and how much of it is read),
+`error_mapping`, `transport_errors` and `hints` (what else becomes of it). `deadline` ends a call in time, `proxies`
+and `untrusted_json` keep it safe, `connection_pool`, `tls` and `url` make it fast, `logs` holds the logger.
 """
