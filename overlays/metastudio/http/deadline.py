@@ -23,7 +23,7 @@ _MARK = "metastudio_deadline"
 
 
 class _Thread(threading.local):
-    """What the thread is doing: `end` is when its call ends, in monotonic seconds. httpx has no parameter for it."""
+    """The deadline of the current thread's call: `end`, in monotonic seconds. httpx has no parameter for it."""
 
     end = inf
 

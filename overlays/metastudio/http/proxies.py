@@ -1,6 +1,6 @@
 """The proxies of the environment, which requests to this machine bypass.
 
-Plain http is accepted on the loopback interface because nobody else can read it there. A proxy would read it, with the
+Plain http is accepted on the loopback interface because it does not leave the machine. A proxy would read it, with the
 tokens and passwords in it.
 """
 
