@@ -1,4 +1,4 @@
-"""Requests to this machine never go through a proxy of the environment, which would read their credentials."""
+"""Requests to this machine never go through a proxy, which would read their credentials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from cli_runs import run
 from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio import AsyncMetaStudio, Credentials, IamTokenAuth, MetaStudio, TokenAuth, connect
-from metastudio.errors import ApiError, MetaStudioError
+from metastudio.errors import ApiError, ConfigurationError, MetaStudioError
 from metastudio.sandbox import Sandbox
 from metastudio.tester import prove
 from metastudio_client.api.training_jobs import list_training_jobs
@@ -46,7 +46,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
         yield server
 
 
-@pytest.fixture(params=["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+@pytest.fixture(params=["127.0.0.1", "::1", "localhost"])
 def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
     name: str = request.param
     with serve(answer, host="127.0.0.1" if name == "localhost" else name) as server:
@@ -131,11 +131,23 @@ class TestClient:
                 list_jobs(kind, "http://service.invalid", auth=TokenAuth("T"), project_id="p1", allow_http=True)
         assert not proxy.received
 
-    def test_a_proxy_of_the_caller_is_used(self, kind: Kind, proxy: LoopbackServer) -> None:
-        for name in ("127.0.0.1", "[::1]"):
-            with pytest.raises(ApiError, match="proxied"):
-                list_jobs(kind, f"http://{name}:9", auth=TokenAuth("T"), project_id="p1", proxy=proxy.url)
-        assert len(proxy.received) == 2
+    def test_a_proxy_of_the_caller(
+        self, kind: Kind, target: LoopbackServer, proxy: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in VARIABLES:
+            monkeypatch.delenv(name)
+        given: dict[str, Any] = {"auth": TokenAuth("T"), "project_id": "p1", "proxy": proxy.url}
+        assert list_jobs(kind, target.url, **given) == 0
+        assert not proxy.received
+        with pytest.raises(ApiError, match="proxied"):
+            list_jobs(kind, "http://service.test", **given, allow_http=True)
+        assert len(proxy.received) == 1
+
+    @pytest.mark.parametrize("host", ["127.0.0.2", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]"])
+    def test_another_address_of_this_machine_needs_https(self, host: str, kind: Kind, proxy: LoopbackServer) -> None:
+        with pytest.raises(ConfigurationError, match="clear text"):
+            list_jobs(kind, f"http://{host}:9", auth=TokenAuth("T"), project_id="p1")
+        assert not proxy.received
 
 
 @pytest.mark.parametrize("arguments", [["curl", "/v1/x"], ["whoami"], ["jobs"]], ids=lambda arguments: arguments[0])

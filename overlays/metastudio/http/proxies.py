@@ -1,4 +1,4 @@
-"""The proxies of the environment, which requests to this machine bypass.
+"""This machine is reached directly, whatever proxy the environment or the caller names.
 
 Plain http is accepted on the loopback interface because it does not leave the machine. A proxy would read it, with the
 tokens and passwords in it.
@@ -7,9 +7,6 @@ tokens and passwords in it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import partial
-from ipaddress import ip_address
 from typing import Any
 from urllib.request import getproxies
 
@@ -18,78 +15,26 @@ import httpx
 from metastudio.errors import ConfigurationError
 from metastudio.http.tls import ssl_context
 
-_LOOPBACK = "localhost,127.0.0.0/8,::1"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+DIRECT_MOUNTS: dict[str, Any] = {
+    "all://localhost": None,
+    "all://*.localhost": None,
+    "all://127.0.0.1": None,
+    "all://[::1]": None,
+}
+"""The argument `mounts` of an httpx client that sends what `is_loopback` accepts past all proxies.
+
+`NO_PROXY` keeps its effect, because httpx reads the environment itself.
+"""
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host, without brackets, is this machine: localhost or a name below it, 127.0.0.0/8 or ::1."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Return whether a host, without brackets, is one of `DIRECT_MOUNTS`: localhost or a name below it, 127.0.0.1, ::1.
 
-
-def environment_proxies() -> dict[str, str]:
-    """Return the URL of the proxy for "http", "https" and "all", as far as the environment names one."""
-    found = getproxies()
-    if "*" in (host.strip() for host in found.get("no", "").split(",")):
-        return {}
-    proxies = {scheme: found[scheme] for scheme in ("http", "https", "all") if found.get(scheme)}
-    return {scheme: proxy if "://" in proxy else f"http://{proxy}" for scheme, proxy in proxies.items()}
-
-
-class LoopbackBypass(httpx.BaseTransport):
-    """Sends requests to this machine directly, and all others through a proxy."""
-
-    def __init__(self, direct: httpx.BaseTransport, proxied: httpx.BaseTransport) -> None:
-        self._direct = direct
-        self._proxied = proxied
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request."""
-        transport = self._direct if is_loopback(request.url.host) else self._proxied
-        return transport.handle_request(request)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._direct.close()
-        self._proxied.close()
-
-
-class AsyncLoopbackBypass(httpx.AsyncBaseTransport):
-    """The bypass for `httpx.AsyncClient`."""
-
-    def __init__(self, direct: httpx.AsyncBaseTransport, proxied: httpx.AsyncBaseTransport) -> None:
-        self._direct = direct
-        self._proxied = proxied
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request."""
-        transport = self._direct if is_loopback(request.url.host) else self._proxied
-        return await transport.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._direct.aclose()
-        await self._proxied.aclose()
-
-
-def bypass_mounts(
-    proxies: dict[str, str], bypass: Callable[[Any, Any], Any], direct: Any, make: Callable[..., Any]
-) -> dict[str, Any]:
-    """Return the argument `mounts` of an httpx client that would send requests to this machine to a proxy.
-
-    `NO_PROXY` keeps its effect, because httpx prefers its entries, which are more specific.
-
-    Args:
-        proxies: The proxies, from `environment_proxies`.
-        bypass: `LoopbackBypass` or `AsyncLoopbackBypass`.
-        direct: The transport for requests to this machine.
-        make: Makes a transport that uses the given `proxy`.
+    Other spellings and addresses of this machine do not count, because a proxy of the environment would get them.
     """
-    return {f"{scheme}://": bypass(direct, make(proxy=proxy)) for scheme, proxy in proxies.items()}
+    return host in _LOOPBACK or host.endswith(".localhost")
 
 
 def exclude_loopback() -> None:
@@ -97,14 +42,15 @@ def exclude_loopback() -> None:
 
     It stays there until the process ends, because another thread may rely on it.
     """
-    if environment_proxies():
+    if getproxies():
         excluded = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-        if _LOOPBACK not in excluded:
-            os.environ["no_proxy"] = f"{excluded},{_LOOPBACK}".lstrip(",")
+        loopback = ",".join(_LOOPBACK)
+        if loopback not in excluded:
+            os.environ["no_proxy"] = f"{excluded},{loopback}".lstrip(",")
 
 
 def plain_client(*, verify: bool | str = True, **options: Any) -> httpx.Client:
-    """Return an `httpx.Client` whose requests to this machine bypass the proxies of the environment.
+    """Return an `httpx.Client` whose requests to this machine bypass all proxies.
 
     Args:
         verify: As for `metastudio.http.tls.ssl_context`.
@@ -113,12 +59,7 @@ def plain_client(*, verify: bool | str = True, **options: Any) -> httpx.Client:
     Raises:
         ConfigurationError: A proxy of the environment or a certificate file cannot be used.
     """
-    context = ssl_context(verify)
-    make = partial(httpx.HTTPTransport, verify=context)
     try:
-        mounts = {}
-        if options.get("transport") is None and (proxies := environment_proxies()):
-            mounts = bypass_mounts(proxies, LoopbackBypass, make(), make)
-        return httpx.Client(verify=context, mounts=mounts, **options)
+        return httpx.Client(verify=ssl_context(verify), mounts=DIRECT_MOUNTS, **options)
     except (httpx.InvalidURL, ImportError, ValueError):  # the messages may quote a password
         raise ConfigurationError("a proxy of the environment cannot be used; check HTTPS_PROXY and NO_PROXY") from None

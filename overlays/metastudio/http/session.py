@@ -14,6 +14,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from os import getpid
 from random import random as random_number
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from urllib.request import getproxies
 
 import httpx
 
@@ -23,7 +24,7 @@ from metastudio.http import logs, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
 from metastudio.http.deadline import DEADLINE_PASSED, deadline, limit_connections
 from metastudio.http.exchange import Exchange, ExchangeRules, check_process
-from metastudio.http.proxies import AsyncLoopbackBypass, LoopbackBypass, bypass_mounts, environment_proxies
+from metastudio.http.proxies import DIRECT_MOUNTS
 from metastudio.http.response import ACCEPT_ENCODING, MAX_RESPONSE_SIZE, ResponseBody
 from metastudio.http.retry import RetryPolicy
 from metastudio.http.tls import ssl_context
@@ -342,15 +343,10 @@ def _build(
     try:
         given["headers"] = headers = httpx.Headers(given.get("headers"))
         headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
-        if not (given.get("transport") or given.get("proxy")):
-            make = partial(transport, verify=given["verify"], http2=http2)
-            # HTTP/2 carries many requests on one connection, so httpx's own pool serves it as well.
-            direct = make(limits=given["limits"]) if http2 else pool(make, given["limits"])
-            if proxies := environment_proxies() if trust_env else {}:
-                bypass = LoopbackBypass if pool is ConnectionPool else AsyncLoopbackBypass
-                given["mounts"] = bypass_mounts(proxies, bypass, direct, partial(make, limits=given["limits"]))
-            else:
-                given["transport"] = direct
+        if given.get("proxy") or (trust_env and not given.get("transport") and getproxies()):
+            given["mounts"] = DIRECT_MOUNTS
+        elif not (given.get("transport") or http2):  # HTTP/2 carries many requests on one connection
+            given["transport"] = pool(partial(transport, verify=given["verify"]), given["limits"])
         construct(**given)
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise _unsendable(error) from None
