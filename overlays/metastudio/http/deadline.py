@@ -17,6 +17,8 @@ from typing import Any
 
 import httpx
 
+from metastudio.http.leftover import note_received
+
 DEADLINE_PASSED = "the time allowed for the call is used up"
 
 _MARK = "metastudio_deadline"
@@ -85,6 +87,7 @@ def _limit(stream: Any) -> None:
 
     def read(max_bytes: int, timeout: float | None = None) -> bytes:
         received: bytes = methods.read(this(), max_bytes, time_left(timeout))
+        note_received(this())
         return received
 
     def write(buffer: bytes, timeout: float | None = None) -> None:

@@ -11,6 +11,7 @@ import httpx
 
 from metastudio import redaction
 from metastudio.contract.structure import Mismatch
+from metastudio.http import leftover
 from metastudio.http.deadline import time_left
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ResponseBody(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def __init__(self, response: httpx.Response, limit: int | None) -> None:
         self.limit = limit
+        self._response = response
         self._stream: Any = response.stream
         self._is_error = not response.is_success
         self._encoding = response.headers.pop("Content-Encoding", "identity").strip().lower()
@@ -72,10 +74,12 @@ class ResponseBody(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def close(self) -> None:
         """Release the connection."""
+        leftover.ended(self._response)
         self._stream.close()
 
     async def aclose(self) -> None:
         """Release the connection."""
+        leftover.ended(self._response)
         await self._stream.aclose()
 
 

@@ -20,7 +20,7 @@ import httpx
 
 from metastudio.contract.operation import Operation, find_operation
 from metastudio.errors import ApiError, ConfigurationError
-from metastudio.http import logs, url
+from metastudio.http import leftover, logs, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
 from metastudio.http.deadline import DEADLINE_PASSED, deadline, limit_connections
 from metastudio.http.exchange import Exchange, ExchangeRules, check_process
@@ -292,6 +292,7 @@ class _RejectCookies(DefaultCookiePolicy):
 
 
 def _limit_body(limit: int | None, response: httpx.Response) -> None:
+    leftover.refuse_leftover(response)
     response.stream = ResponseBody(response, limit)
 
 
@@ -321,6 +322,7 @@ def _async_hooks(
 ) -> dict[str, list[Callable[..., Any]]]:
     async def limit_body(response: httpx.Response) -> None:
         _limit_body(limit, response)
+        leftover.watch(response)
 
     async def hide_location(response: httpx.Response) -> None:
         _hide_location(response)
