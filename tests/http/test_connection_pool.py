@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import httpcore
 import httpx
 import pytest
 from fault_server import FaultServer, raw, reset, respond, stall
@@ -24,7 +26,7 @@ def limits(most: int | None = 32, kept: int | None = 32, expiry: float | None = 
     return httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=expiry)
 
 
-class FakeTransport(httpx.BaseTransport):
+class FakeConnection(httpcore.HTTPConnection):
     """Responds once `go` is set, and counts its requests."""
 
     def __init__(self, go: threading.Event | None = None) -> None:
@@ -32,23 +34,31 @@ class FakeTransport(httpx.BaseTransport):
         self.closed = False
         self._go = go
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def can_handle_request(self, origin: httpcore.Origin) -> bool:
+        return True
+
+    def has_expired(self) -> bool:
+        return False
+
+    def is_idle(self) -> bool:
+        return True
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         self.requests += 1
         if self._go is not None:
             assert self._go.wait(10)
-        return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
+        return httpcore.Response(200, content=httpx.ByteStream(b"{}"))
 
     def close(self) -> None:
         self.closed = True
 
 
-def pool_of(made: list[FakeTransport], given: httpx.Limits, go: threading.Event | None = None) -> ConnectionPool:
-    def make(limits: httpx.Limits) -> FakeTransport:
-        assert limits.max_connections == 1
-        made.append(FakeTransport(go))
+def pool_of(made: list[FakeConnection], given: httpx.Limits, go: threading.Event | None = None) -> ConnectionPool:
+    def make(_: httpcore.Origin, **options: Any) -> FakeConnection:
+        made.append(FakeConnection(go))
         return made[-1]
 
-    return ConnectionPool(make, given)
+    return ConnectionPool(None, given, make)
 
 
 REQUEST = httpx.Request("GET", "http://127.0.0.1/")
@@ -62,7 +72,7 @@ def test_sequential_requests_share_one_connection() -> None:
 
 
 def test_a_connection_is_in_use_until_the_response_is_closed() -> None:
-    made: list[FakeTransport] = []
+    made: list[FakeConnection] = []
     transport = pool_of(made, limits())
     first = transport.handle_request(REQUEST)
     second = transport.handle_request(REQUEST)
@@ -74,7 +84,7 @@ def test_a_connection_is_in_use_until_the_response_is_closed() -> None:
 
 
 def test_no_more_than_the_limit() -> None:
-    made: list[FakeTransport] = []
+    made: list[FakeConnection] = []
     go = threading.Event()
     transport = pool_of(made, limits(3), go)
     with ThreadPoolExecutor(10) as pool:
@@ -87,7 +97,7 @@ def test_no_more_than_the_limit() -> None:
 
 
 def test_no_limit() -> None:
-    made: list[FakeTransport] = []
+    made: list[FakeConnection] = []
     transport = pool_of(made, limits(None, None, None))
     answers = [transport.handle_request(REQUEST) for _ in range(200)]
     for each in answers:
@@ -97,7 +107,7 @@ def test_no_limit() -> None:
 
 
 def test_max_keepalive_connections() -> None:
-    made: list[FakeTransport] = []
+    made: list[FakeConnection] = []
     transport = pool_of(made, limits(kept=2))
     for each in [transport.handle_request(REQUEST) for _ in range(5)]:
         each.close()
@@ -105,7 +115,7 @@ def test_max_keepalive_connections() -> None:
 
 
 def test_an_expired_idle_connection_is_closed() -> None:
-    made: list[FakeTransport] = []
+    made: list[FakeConnection] = []
     transport = pool_of(made, limits(expiry=0.0))
     idle, used = transport.handle_request(REQUEST), transport.handle_request(REQUEST)
     idle.close()
@@ -117,7 +127,7 @@ def test_an_expired_idle_connection_is_closed() -> None:
 
 
 def test_closing_the_pool_closes_connections_in_use() -> None:
-    made: list[FakeTransport] = []
+    made: list[FakeConnection] = []
     transport = pool_of(made, limits())
     used, free = transport.handle_request(REQUEST), transport.handle_request(REQUEST)
     free.close()
@@ -152,14 +162,32 @@ async def test_a_cancelled_request_frees_its_slot() -> None:
             assert (await session.get("/")).status_code == 200
 
 
-class FakeAsyncTransport(httpx.AsyncBaseTransport):
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+class FakeAsyncConnection(httpcore.AsyncHTTPConnection):
+    """Responds at once. Its responses end as `stream` does."""
+
+    def __init__(self, stream: Any = None) -> None:
+        self.closed = False
+        self._stream = stream
+
+    def can_handle_request(self, origin: httpcore.Origin) -> bool:
+        return True
+
+    def has_expired(self) -> bool:
+        return False
+
+    def is_idle(self) -> bool:
+        return self._stream is None
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         await asyncio.sleep(0)
-        return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
+        return httpcore.Response(200, content=self._stream or httpx.ByteStream(b"{}"))
+
+    async def aclose(self) -> None:
+        self.closed = True
 
 
 def async_pool_of(given: httpx.Limits) -> AsyncConnectionPool:
-    return AsyncConnectionPool(lambda **_: FakeAsyncTransport(), given)
+    return AsyncConnectionPool(None, given, lambda *_, **__: FakeAsyncConnection())
 
 
 @pytest.mark.anyio
@@ -204,32 +232,20 @@ async def test_waiting_tasks_are_served_in_order() -> None:
 
 @pytest.mark.anyio
 async def test_a_connection_whose_closing_was_cut_short_is_not_reused() -> None:
-    made: list[CutShort] = []
+    made: list[FakeAsyncConnection] = []
 
-    def make(limits: httpx.Limits) -> CutShort:
-        made.append(CutShort())
+    class CutShort(httpx.AsyncByteStream):
+        async def aclose(self) -> None:
+            raise asyncio.CancelledError
+
+    def make(_: httpcore.Origin, **options: Any) -> FakeAsyncConnection:
+        made.append(FakeAsyncConnection(CutShort()))
         return made[-1]
 
-    pool = AsyncConnectionPool(make, limits(1))
+    pool = AsyncConnectionPool(None, limits(1), make)
     response = await pool.handle_async_request(REQUEST)
     with pytest.raises(asyncio.CancelledError):
         await response.aclose()
     assert made[0].closed
     await pool.handle_async_request(REQUEST)
     assert len(made) == 2
-
-
-class CutShort(httpx.AsyncBaseTransport):
-    """Gives responses whose closing is cancelled."""
-
-    closed = False
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        class Body(httpx.AsyncByteStream):
-            async def aclose(self) -> None:
-                raise asyncio.CancelledError
-
-        return httpx.Response(200, stream=Body())
-
-    async def aclose(self) -> None:
-        self.closed = True

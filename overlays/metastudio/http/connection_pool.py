@@ -2,8 +2,8 @@
 
 httpx's own pool searches all its connections, with a system call for each, and all waiting requests, whenever a request
 comes or goes. docs/decisions/0005-connection-pool.md says what was measured. Here a request takes the
-connection used last, or waits in line. Each connection is a transport of httpx's with room for one, so TLS, HTTP and
-expiry remain httpx's business.
+connection used last, or waits in line. Each connection is an `httpcore.HTTPConnection`, the one that httpx's pool
+uses, so TLS, HTTP and expiry remain httpcore's business.
 """
 
 from __future__ import annotations
@@ -18,60 +18,68 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
+from metastudio.http.deadline import limit_connections
+
 if TYPE_CHECKING:
     import asyncio
+    import ssl
 
-T = TypeVar("T")
+    import httpcore
+
+C = TypeVar("C", bound="httpcore.HTTPConnection | httpcore.AsyncHTTPConnection")
 
 
-class _Connections(Generic[T]):
+class _Connections(Generic[C]):
     """The connections of a pool: idle ones with the time of their last use, and those in use.
 
     The lock covers bookkeeping only: connections are made and closed outside it.
     """
 
-    def __init__(self, make: Callable[..., T], limits: httpx.Limits) -> None:
+    def __init__(self, make: Callable[..., C], ssl_context: ssl.SSLContext | None, limits: httpx.Limits) -> None:
         kept = limits.max_keepalive_connections
-        self._limits = httpx.Limits(
-            max_connections=1,
-            max_keepalive_connections=None if kept is None else min(1, kept),
-            keepalive_expiry=limits.keepalive_expiry,
-        )
         self._make = make
+        self._ssl_context = ssl_context
         self._max_idle = maxsize if kept is None else kept
         self._expiry = limits.keepalive_expiry
-        self._idle = deque[tuple[T, float]]()
-        self._used = set[T]()
+        self._idle = deque[tuple[C, float]]()
+        self._used = set[C]()
         self._lock = threading.RLock()  # a finaliser may release a connection while this thread holds it
         self.max_connections = maxsize if limits.max_connections is None else limits.max_connections
 
-    def take(self) -> T:
-        """Return the connection that was used last, or a new one."""
+    def take(self, origin: httpcore.Origin) -> tuple[C, C | None, bool]:
+        """Return the connection that was used last, or a new one; then one to close, and whether the first is new."""
+        unusable: C | None = None
         with self._lock:
             if self._idle:
                 connection, _ = self._idle.pop()
                 self._used.add(connection)
-                return connection
-        connection = self._make(limits=self._limits)
+                unusable = connection
+        if unusable is not None:
+            if unusable.can_handle_request(origin) and not unusable.has_expired():
+                return unusable, None, False
+            with self._lock:
+                self._used.discard(unusable)
+        made = self._make(origin, ssl_context=self._ssl_context, keepalive_expiry=self._expiry)
         with self._lock:
-            self._used.add(connection)
-        return connection
+            self._used.add(made)
+        return made, unusable, True
 
-    def release(self, connection: T, *, reusable: bool) -> list[T]:
+    def release(self, connection: C) -> list[C]:
         """End the use of a connection. Return the connections to close: this one, or idle ones that have expired."""
         now = time.monotonic()
+        reusable = connection.is_idle()  # its response was received whole and closed
         with self._lock:
             in_pool = connection in self._used  # not after the pool was closed
             self._used.discard(connection)
             if not (reusable and in_pool and len(self._idle) < self._max_idle):
                 return [connection]
             self._idle.append((connection, now))
-            expired: list[T] = []
+            expired: list[C] = []
             while self._expiry is not None and self._idle and self._idle[0][1] + self._expiry < now:
                 expired.append(self._idle.popleft()[0])
             return expired
 
-    def clear(self) -> list[T]:
+    def clear(self) -> list[C]:
         """Return all connections, to be closed."""
         with self._lock:
             all_connections = [*self._used, *(connection for connection, _ in self._idle)]
@@ -84,12 +92,20 @@ class ConnectionPool(httpx.BaseTransport):
     """A connection pool for `httpx.Client`. Thread-safe.
 
     Args:
-        make: Makes an httpx transport with the given `limits`.
+        ssl_context: The TLS context.
         limits: The limits of the whole pool.
+        make: `httpcore.HTTPConnection`; replaced by tests.
     """
 
-    def __init__(self, make: Callable[..., httpx.BaseTransport], limits: httpx.Limits) -> None:
-        self._connections = _Connections(make, limits)
+    def __init__(
+        self,
+        ssl_context: ssl.SSLContext | None,
+        limits: httpx.Limits,
+        make: Callable[..., httpcore.HTTPConnection] | None = None,
+    ) -> None:
+        import httpcore  # slow to import, as httpx knows too
+
+        self._connections = _Connections(make or httpcore.HTTPConnection, ssl_context, limits)
         # A queue of free slots and not a semaphore, because a finaliser may put into it at any point.
         self._slots: SimpleQueue[None] | None = None
         if self._connections.max_connections < maxsize:
@@ -103,23 +119,30 @@ class ConnectionPool(httpx.BaseTransport):
         Raises:
             httpx.PoolTimeout: no connection became free in the time that the request allows.
         """
+        sent = _for_httpcore(request)
         if self._slots is not None:
             try:
                 self._slots.get(timeout=_pool_timeout(request))
             except Empty:
                 raise httpx.PoolTimeout(_POOL_TIMEOUT) from None
-        connection = self._connections.take()
+        connection, unusable, is_new = self._connections.take(sent.url.origin)
         try:
-            response = connection.handle_request(request)
-        except BaseException:  # an interrupt too leaves a connection that may hold half a response
-            self._release(connection, reusable=False)
-            raise
-        response.stream = _PooledBody(response.stream, lambda whole: self._release(connection, reusable=whole))
-        return response
+            if unusable is not None:
+                unusable.close()
+            if is_new:
+                limit_connections(sent)
+            received = connection.handle_request(sent)
+        except BaseException as error:  # noqa: BLE001 - an interrupt too may leave half a response
+            self._release(connection)
+            raise _for_httpx(error)  # noqa: B904 - it has its cause
+        body = _PooledBody(received.stream, lambda: self._release(connection))
+        return httpx.Response(
+            received.status, headers=received.headers, stream=body, extensions=dict(received.extensions)
+        )
 
-    def _release(self, connection: httpx.BaseTransport, *, reusable: bool) -> None:
+    def _release(self, connection: httpcore.HTTPConnection) -> None:
         try:
-            for each in self._connections.release(connection, reusable=reusable):
+            for each in self._connections.release(connection):
                 each.close()
         finally:
             if self._slots is not None:
@@ -134,22 +157,34 @@ class ConnectionPool(httpx.BaseTransport):
 class AsyncConnectionPool(httpx.AsyncBaseTransport):
     """A connection pool for `httpx.AsyncClient`; see `ConnectionPool`."""
 
-    def __init__(self, make: Callable[..., httpx.AsyncBaseTransport], limits: httpx.Limits) -> None:
-        self._connections = _Connections(make, limits)
+    def __init__(
+        self,
+        ssl_context: ssl.SSLContext | None,
+        limits: httpx.Limits,
+        make: Callable[..., httpcore.AsyncHTTPConnection] | None = None,
+    ) -> None:
+        import httpcore
+
+        self._connections = _Connections(make or httpcore.AsyncHTTPConnection, ssl_context, limits)
         self._slots = self._connections.max_connections
         self._waiting = deque["asyncio.Future[None]"]()  # not a semaphore, which belongs to one event loop
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """As `ConnectionPool.handle_request`."""
+        sent = _for_httpcore(request)
         await self._acquire(_pool_timeout(request))
-        connection = self._connections.take()
+        connection, unusable, _ = self._connections.take(sent.url.origin)
         try:
-            response = await connection.handle_async_request(request)
-        except BaseException:  # a cancelled request too leaves a connection that may hold half a response
-            await self._release(connection, reusable=False)
-            raise
-        response.stream = _AsyncPooledBody(response.stream, lambda whole: self._release(connection, reusable=whole))
-        return response
+            if unusable is not None:
+                await unusable.aclose()
+            received = await connection.handle_async_request(sent)
+        except BaseException as error:  # noqa: BLE001 - a cancelled one too may leave half a response
+            await self._release(connection)
+            raise _for_httpx(error)  # noqa: B904 - it has its cause
+        body = _AsyncPooledBody(received.stream, lambda: self._release(connection))
+        return httpx.Response(
+            received.status, headers=received.headers, stream=body, extensions=dict(received.extensions)
+        )
 
     async def _acquire(self, seconds: float | None) -> None:
         if self._slots:
@@ -177,9 +212,9 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
                 return
         self._slots += 1
 
-    async def _release(self, connection: httpx.AsyncBaseTransport, *, reusable: bool) -> None:
+    async def _release(self, connection: httpcore.AsyncHTTPConnection) -> None:
         try:
-            for each in self._connections.release(connection, reusable=reusable):
+            for each in self._connections.release(connection):
                 await each.aclose()
         finally:
             self._free_slot()
@@ -191,45 +226,48 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
 
 
 class _PooledBody(httpx.SyncByteStream):
-    """The body of a response. Closing it releases the connection, for reuse only when closing went through."""
+    """The body of a response. Closing it releases the connection."""
 
-    def __init__(self, stream: Any, release: Callable[[bool], None]) -> None:
+    def __init__(self, stream: Any, release: Callable[[], None]) -> None:
         self._stream = stream
-        self._release: Callable[[bool], None] | None = release
+        self._release: Callable[[], None] | None = release
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
+        try:
+            yield from self._stream
+        except Exception as error:  # noqa: BLE001 - raised again
+            raise _for_httpx(error)  # noqa: B904 - it has its cause
 
     def close(self) -> None:
         release, self._release = self._release, None
-        whole = False
         try:
             self._stream.close()
-            whole = True
         finally:
             if release is not None:
-                release(whole)
+                release()
 
 
 class _AsyncPooledBody(httpx.AsyncByteStream):
     """As `_PooledBody`. A cancelled task can cut closing short, which leaves a connection that never becomes idle."""
 
-    def __init__(self, stream: Any, release: Callable[[bool], Awaitable[None]]) -> None:
+    def __init__(self, stream: Any, release: Callable[[], Awaitable[None]]) -> None:
         self._stream = stream
-        self._release: Callable[[bool], Awaitable[None]] | None = release
+        self._release: Callable[[], Awaitable[None]] | None = release
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._stream)
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                yield chunk
+        except Exception as error:  # noqa: BLE001 - raised again
+            raise _for_httpx(error)  # noqa: B904 - it has its cause
 
     async def aclose(self) -> None:
         release, self._release = self._release, None
-        whole = False
         try:
             await self._stream.aclose()
-            whole = True
         finally:
             if release is not None:
-                await release(whole)
+                await release()
 
 
 _POOL_TIMEOUT = "all connections are in use"
@@ -238,3 +276,27 @@ _POOL_TIMEOUT = "all connections are in use"
 def _pool_timeout(request: httpx.Request) -> float | None:
     timeout: dict[str, float | None] = request.extensions.get("timeout", {})
     return timeout.get("pool")
+
+
+def _for_httpcore(request: httpx.Request) -> httpcore.Request:
+    import httpcore
+
+    url = request.url
+    if url.scheme not in ("http", "https"):
+        raise httpx.UnsupportedProtocol(f"the URL has the scheme {url.scheme!r}")
+    target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    return httpcore.Request(
+        request.method, target, headers=request.headers.raw, content=request.stream, extensions=request.extensions
+    )
+
+
+def _for_httpx(error: BaseException) -> BaseException:
+    """Return the exception of httpx that has the name of one of httpcore's; others unchanged."""
+    import httpcore
+
+    errors = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError)
+    if not isinstance(error, errors):
+        return error
+    found: BaseException = getattr(httpx, type(error).__name__)(str(error))
+    found.__cause__ = error
+    return found

@@ -13,11 +13,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from math import inf
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from metastudio.http.leftover import note_received
+
+if TYPE_CHECKING:
+    import httpcore
 
 DEADLINE_PASSED = "the time allowed for the call is used up"
 
@@ -58,8 +61,8 @@ def time_left(wait: float | None = None) -> float | None:
     return None if left == inf else left
 
 
-def limit_connections(request: httpx.Request) -> None:
-    """Let the connections opened for a request keep the deadline of whatever call uses them. For `event_hooks`."""
+def limit_connections(request: httpx.Request | httpcore.Request) -> None:
+    """Let the connections opened for a request keep the deadline of whatever call uses them."""
     if _MARK not in request.extensions:
         request.extensions[_MARK] = True
         request.extensions["trace"] = _ConnectionTrace(request.extensions.get("trace"))

@@ -37,7 +37,7 @@ def watch(response: httpx.Response) -> None:
     note_received(stream)
     methods, this = type(stream), weakref.ref(stream)  # no cycle, so that an abandoned socket is closed at once
 
-    async def read(max_bytes: int, timeout: float | None = None) -> bytes:
+    async def read(max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's parameter
         received: bytes = await methods.read(this(), max_bytes, timeout)
         note_received(this())
         return received

@@ -10,7 +10,6 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from os import getpid
 from random import random as random_number
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -68,7 +67,31 @@ class SessionOptions(TransportOptions, total=False):
     timeout: httpx.Timeout | float | None
 
 
-class Session(httpx.Client):
+class _CallerCookies(httpx.Cookies):
+    """The cookies that the caller sets. None of a server is accepted, because calls are independent."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Ignore Set-Cookie."""
+
+
+class _OwnCookies:
+    """Gives an httpx client `_CallerCookies`; its own cost a tenth of the CPU time of a call, without any cookie."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._caller_cookies = _CallerCookies()
+        super().__init__(*args, **kwargs)
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """The cookies that are sent."""
+        return self._caller_cookies
+
+    @cookies.setter
+    def cookies(self, cookies: Any) -> None:
+        self._caller_cookies = _CallerCookies(cookies)
+
+
+class Session(_OwnCookies, httpx.Client):
     """An `httpx.Client` for this API: it retries, checks and logs, follows no redirects and ignores Set-Cookie.
 
     Threads may share it. A forked child must make its own. Closing it breaks the calls of other threads.
@@ -99,7 +122,7 @@ class Session(httpx.Client):
         self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
         self._operations = operations
         self._sleep = sleep
-        _build(super().__init__, ConnectionPool, httpx.HTTPTransport, _hooks, options)
+        _build(super().__init__, ConnectionPool, _hooks, options)
 
     def check_process(self) -> None:
         """Raise ConfigurationError in a forked child, before it waits for a lock of its parent."""
@@ -186,7 +209,7 @@ async def _asyncio_sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-class AsyncSession(httpx.AsyncClient):
+class AsyncSession(_OwnCookies, httpx.AsyncClient):
     """The asynchronous counterpart of `Session`.
 
     Tasks of one event loop (asyncio) may share it. A cancelled call leaves no connection behind.
@@ -206,7 +229,7 @@ class AsyncSession(httpx.AsyncClient):
         self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
         self._operations = operations
         self._sleep = sleep
-        _build(super().__init__, AsyncConnectionPool, httpx.AsyncHTTPTransport, _async_hooks, options)
+        _build(super().__init__, AsyncConnectionPool, _async_hooks, options)
 
     def check_process(self) -> None:
         """As `Session.check_process`."""
@@ -284,13 +307,6 @@ class AsyncSession(httpx.AsyncClient):
             raise _unsendable(error) from None
 
 
-class _RejectCookies(DefaultCookiePolicy):
-    """Sends the cookies that the caller sets and accepts none of a server, because calls are independent."""
-
-    def set_ok(self, cookie: Any, request: Any) -> bool:
-        return False
-
-
 def _limit_body(limit: int | None, response: httpx.Response) -> None:
     leftover.refuse_leftover(response)
     response.stream = ResponseBody(response, limit)
@@ -312,7 +328,7 @@ def _hide_location(response: httpx.Response) -> None:
 def _hooks(given: Mapping[str, list[Callable[..., Any]]], limit: int | None) -> dict[str, list[Callable[..., Any]]]:
     """Return the event hooks of a session. They also run for what an auth flow sends and receives."""
     return {
-        "request": [*given.get("request", ()), limit_connections],
+        **given,
         "response": [partial(_limit_body, limit), *given.get("response", ()), _hide_location],
     }
 
@@ -330,15 +346,12 @@ def _async_hooks(
     return {**given, "response": [limit_body, *given.get("response", ()), hide_location]}
 
 
-def _build(
-    construct: Callable[..., None], pool: Any, transport: Any, hooks: Callable[..., Any], options: SessionOptions
-) -> None:
+def _build(construct: Callable[..., None], pool: Any, hooks: Callable[..., Any], options: SessionOptions) -> None:
     """Call httpx's constructor. What it refuses becomes a ConfigurationError."""
     given: dict[str, Any] = dict(options)
     http2, trust_env = given.get("http2", False), given.get("trust_env", True)
     given["verify"] = ssl_context(given.pop("verify", True), given.pop("cert", None), http2=http2, trust_env=trust_env)
     given["limits"] = given.get("limits") or DEFAULT_LIMITS
-    given["cookies"] = CookieJar(_RejectCookies())
     limit = _size_limit(given.pop("max_response_size", MAX_RESPONSE_SIZE))
     given["event_hooks"] = hooks(given.get("event_hooks") or {}, limit)
     given.setdefault("timeout", DEFAULT_TIMEOUT)
@@ -348,7 +361,9 @@ def _build(
         if given.get("proxy") or (trust_env and not given.get("transport") and getproxies()):
             given["mounts"] = DIRECT_MOUNTS
         elif not (given.get("transport") or http2):  # HTTP/2 carries many requests on one connection
-            given["transport"] = pool(partial(transport, verify=given["verify"]), given["limits"])
+            given["transport"] = pool(given["verify"], given["limits"])
+        if pool is ConnectionPool and not isinstance(given.get("transport"), ConnectionPool):
+            given["event_hooks"].setdefault("request", []).append(limit_connections)
         construct(**given)
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise _unsendable(error) from None
