@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from os import getpid
 from random import random as random_number
@@ -74,12 +74,46 @@ class _CallerCookies(httpx.Cookies):
         """Ignore Set-Cookie."""
 
 
-class _OwnCookies:
-    """Gives an httpx client `_CallerCookies`; its own cost a tenth of the CPU time of a call, without any cookie."""
+class _SessionBase:
+    """What both sessions share: their settings, how a request is built, and `_CallerCookies`.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    The jar of httpx would cost a tenth of the CPU time of a call, even without any cookie.
+    """
+
+    _pool: Callable[[ssl.SSLContext, httpx.Limits], Any]
+    _hooks: Callable[..., dict[str, list[Callable[..., Any]]]]
+    _wait: Callable[[float], Any]
+
+    def __init__(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        operations: Collection[Operation] = (),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Any] | None = None,
+        random: Callable[[], float] = random_number,
+        **options: Unpack[SessionOptions],
+    ) -> None:
+        logs.follow_environment()
+        self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
+        self._operations = operations
+        self._sleep = sleep or self._wait
         self._caller_cookies = _CallerCookies()
-        super().__init__(*args, **kwargs)
+        _build(super().__init__, self._pool, self._hooks, options)
+
+    def check_process(self) -> None:
+        """Raise ConfigurationError in a forked child, before it waits for a lock of its parent."""
+        check_process(self._rules.process)
+
+    def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
+        """Build a request as httpx does; a URL or header that cannot be sent is a ConfigurationError."""
+        client: Any = self
+        parent: Any = super()
+        try:
+            request: httpx.Request = parent.build_request(*args, **url.merge(client, kwargs))
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise _unsendable(error) from None
+        return request
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -91,7 +125,52 @@ class _OwnCookies:
         self._caller_cookies = _CallerCookies(cookies)
 
 
-class Session(_OwnCookies, httpx.Client):
+def _limit_body(limit: int | None, response: httpx.Response) -> None:
+    leftover.refuse_leftover(response)
+    response.stream = ResponseBody(response, limit)
+
+
+def _unlimited(response: httpx.Response) -> httpx.Response:
+    """Leave the size of a body to a caller who reads it as a stream."""
+    if isinstance(response.stream, ResponseBody):
+        response.stream.limit = None
+    return response
+
+
+def _hide_location(response: httpx.Response) -> None:
+    """Move the Location out of the way of httpx, which raises on an invalid one before the status can be read."""
+    if response.has_redirect_location:
+        response.extensions["location"] = response.headers.pop("Location")
+
+
+def _hooks(given: Mapping[str, list[Callable[..., Any]]], limit: int | None) -> dict[str, list[Callable[..., Any]]]:
+    """Return the event hooks of a session. They also run for what an auth flow sends and receives."""
+    return {
+        **given,
+        "response": [partial(_limit_body, limit), *given.get("response", ()), _hide_location],
+    }
+
+
+def _async_hooks(
+    given: Mapping[str, list[Callable[..., Any]]], limit: int | None
+) -> dict[str, list[Callable[..., Any]]]:
+    async def limit_body(response: httpx.Response) -> None:
+        _limit_body(limit, response)
+        leftover.watch(response)
+
+    async def hide_location(response: httpx.Response) -> None:
+        _hide_location(response)
+
+    return {**given, "response": [limit_body, *given.get("response", ()), hide_location]}
+
+
+async def _asyncio_sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
+class Session(_SessionBase, httpx.Client):
     """An `httpx.Client` for this API: it retries, checks and logs, follows no redirects and ignores Set-Cookie.
 
     Threads may share it. A forked child must make its own. Closing it breaks the calls of other threads.
@@ -108,25 +187,9 @@ class Session(_OwnCookies, httpx.Client):
         ApiError, ResponseFormatError, ApiConnectionError: In a call; see `metastudio.errors`.
     """
 
-    def __init__(
-        self,
-        *,
-        retry: RetryPolicy | None = None,
-        operations: Collection[Operation] = (),
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        random: Callable[[], float] = random_number,
-        **options: Unpack[SessionOptions],
-    ) -> None:
-        logs.follow_environment()
-        self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
-        self._operations = operations
-        self._sleep = sleep
-        _build(super().__init__, ConnectionPool, _hooks, options)
-
-    def check_process(self) -> None:
-        """Raise ConfigurationError in a forked child, before it waits for a lock of its parent."""
-        check_process(self._rules.process)
+    _pool = ConnectionPool
+    _hooks = staticmethod(_hooks)
+    _wait = staticmethod(time.sleep)
 
     def call(
         self,
@@ -195,45 +258,16 @@ class Session(_OwnCookies, httpx.Client):
                 response.close()
             return response, None
 
-    def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
-        """Build a request as httpx does; a URL or header that cannot be sent is a ConfigurationError."""
-        try:
-            return super().build_request(*args, **url.merge(self, kwargs))
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise _unsendable(error) from None
 
-
-async def _asyncio_sleep(seconds: float) -> None:
-    import asyncio
-
-    await asyncio.sleep(seconds)
-
-
-class AsyncSession(_OwnCookies, httpx.AsyncClient):
+class AsyncSession(_SessionBase, httpx.AsyncClient):
     """The asynchronous counterpart of `Session`.
 
     Tasks of one event loop (asyncio) may share it. A cancelled call leaves no connection behind.
     """
 
-    def __init__(
-        self,
-        *,
-        retry: RetryPolicy | None = None,
-        operations: Collection[Operation] = (),
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = _asyncio_sleep,
-        random: Callable[[], float] = random_number,
-        **options: Unpack[SessionOptions],
-    ) -> None:
-        logs.follow_environment()
-        self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
-        self._operations = operations
-        self._sleep = sleep
-        _build(super().__init__, AsyncConnectionPool, _async_hooks, options)
-
-    def check_process(self) -> None:
-        """As `Session.check_process`."""
-        check_process(self._rules.process)
+    _pool = AsyncConnectionPool
+    _hooks = staticmethod(_async_hooks)
+    _wait = staticmethod(_asyncio_sleep)
 
     async def call(
         self,
@@ -299,52 +333,6 @@ class AsyncSession(_OwnCookies, httpx.AsyncClient):
                 raise
             raise httpx.ReadTimeout(DEADLINE_PASSED, request=exchange.request) from None
 
-    def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
-        """As `Session.build_request`."""
-        try:
-            return super().build_request(*args, **url.merge(self, kwargs))
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise _unsendable(error) from None
-
-
-def _limit_body(limit: int | None, response: httpx.Response) -> None:
-    leftover.refuse_leftover(response)
-    response.stream = ResponseBody(response, limit)
-
-
-def _unlimited(response: httpx.Response) -> httpx.Response:
-    """Leave the size of a body to a caller who reads it as a stream."""
-    if isinstance(response.stream, ResponseBody):
-        response.stream.limit = None
-    return response
-
-
-def _hide_location(response: httpx.Response) -> None:
-    """Move the Location out of the way of httpx, which raises on an invalid one before the status can be read."""
-    if response.has_redirect_location:
-        response.extensions["location"] = response.headers.pop("Location")
-
-
-def _hooks(given: Mapping[str, list[Callable[..., Any]]], limit: int | None) -> dict[str, list[Callable[..., Any]]]:
-    """Return the event hooks of a session. They also run for what an auth flow sends and receives."""
-    return {
-        **given,
-        "response": [partial(_limit_body, limit), *given.get("response", ()), _hide_location],
-    }
-
-
-def _async_hooks(
-    given: Mapping[str, list[Callable[..., Any]]], limit: int | None
-) -> dict[str, list[Callable[..., Any]]]:
-    async def limit_body(response: httpx.Response) -> None:
-        _limit_body(limit, response)
-        leftover.watch(response)
-
-    async def hide_location(response: httpx.Response) -> None:
-        _hide_location(response)
-
-    return {**given, "response": [limit_body, *given.get("response", ()), hide_location]}
-
 
 def _build(construct: Callable[..., None], pool: Any, hooks: Callable[..., Any], options: SessionOptions) -> None:
     """Call httpx's constructor. What it refuses becomes a ConfigurationError."""
@@ -363,7 +351,8 @@ def _build(construct: Callable[..., None], pool: Any, hooks: Callable[..., Any],
         elif not (given.get("transport") or http2):  # HTTP/2 carries many requests on one connection
             given["transport"] = pool(given["verify"], given["limits"])
         if pool is ConnectionPool and not isinstance(given.get("transport"), ConnectionPool):
-            given["event_hooks"].setdefault("request", []).append(limit_connections)
+            hooks_before = given["event_hooks"].get("request", ())
+            given["event_hooks"]["request"] = [*hooks_before, limit_connections]
         construct(**given)
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise _unsendable(error) from None
