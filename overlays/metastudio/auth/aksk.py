@@ -69,9 +69,9 @@ class _SigningKey(NamedTuple):
 
 
 class AkSkAuth(AuthFlow):
-    """Signs each request with an access key (SDK-HMAC-SHA256), for a sync or async httpx client.
+    """Signs each request with an access key (SDK-HMAC-SHA256).
 
-    It works with any service of this cloud::
+    Works with httpx.Client and httpx.AsyncClient, and with any service of this cloud::
 
         httpx.get("https://vpc.cn-north-4.myhuaweicloud.com/v1/.../vpcs", auth=AkSkAuth("AK", "SK"))
 

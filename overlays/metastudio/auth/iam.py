@@ -60,7 +60,9 @@ def endpoint(region: str | None = None, given: str | None = None, *, allow_http:
 
 
 class IamTokenAuth(TokenFlow):
-    """Logs in as an IAM user and sends the token as ``X-Auth-Token``, for a sync or async httpx client.
+    """Logs in as an IAM user and sends the token as ``X-Auth-Token``.
+
+    Works with httpx.Client and httpx.AsyncClient.
 
     The login is part of the request that needs it and has the same timeout. The token is kept until shortly before it
     expires, after 24 hours, and is refreshed once when a server refuses it.

@@ -69,7 +69,7 @@ class TokenFlow(AuthFlow):
 
 
 class TokenAuth(TokenFlow):
-    """Sends a token as ``X-Auth-Token``, for a sync or async httpx client.
+    """Sends a token as ``X-Auth-Token``. Works with httpx.Client and httpx.AsyncClient.
 
     The token is sent to one origin only: that of the first request, or those named with `trust`.
 
