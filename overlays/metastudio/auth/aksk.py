@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -12,7 +11,7 @@ import httpx
 from metastudio import redaction
 from metastudio.auth import flow, signature
 from metastudio.auth.clock import Clock
-from metastudio.auth.credentials import Credentials
+from metastudio.auth.credentials import Credentials, check_project_id
 from metastudio.auth.flow import AuthFlow, Step
 from metastudio.auth.origin_policy import stay_at_origin
 from metastudio.auth.refresh import RefreshableValue
@@ -36,27 +35,6 @@ _SIGNED = {
     name.encode(): name
     for name in ("host", "x-app-userid", "x-project-id", "x-sdk-content-sha256", "x-sdk-date", "x-security-token")
 }
-
-
-def is_project_id(value: object) -> bool:
-    """Return whether a value has the form of a project ID: 1 to 64 ASCII letters, digits, ``-`` and ``_``."""
-    return isinstance(value, str) and bool(re.fullmatch(r"[\w-]{1,64}", value, re.ASCII))
-
-
-def check_project_id(project_id: str, source: str) -> None:
-    """Check the form of a project ID.
-
-    Args:
-        project_id: The ID.
-        source: Where it comes from, for the message.
-
-    Raises:
-        ConfigurationError: It is malformed; see `is_project_id`.
-    """
-    if not is_project_id(project_id):
-        raise ConfigurationError(
-            f"project ID {project_id!a} ({source}) may contain only letters, digits, - and _, and at most 64 of them"
-        )
 
 
 class _SigningKey(NamedTuple):
