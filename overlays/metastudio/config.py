@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from metastudio_client.contract import SERVER
 
 from metastudio.auth import chain
-from metastudio.auth.aksk import AkSkAuth, check_project_id
+from metastudio.auth.aksk import AkSkAuth
+from metastudio.auth.credentials import check_project_id
 from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -12,7 +11,7 @@ import httpx
 from metastudio import redaction
 from metastudio.auth import flow, signature
 from metastudio.auth.clock import Clock
-from metastudio.auth.credentials import Credentials
+from metastudio.auth.credentials import Credentials, check_project_id
 from metastudio.auth.flow import AuthFlow, Step
 from metastudio.auth.origin_policy import stay_at_origin
 from metastudio.auth.refresh import RefreshableValue
@@ -38,27 +37,6 @@ _SIGNED = {
 }
 
 
-def is_project_id(value: object) -> bool:
-    """Return whether a value has the form of a project ID: 1 to 64 ASCII letters, digits, ``-`` and ``_``."""
-    return isinstance(value, str) and bool(re.fullmatch(r"[\w-]{1,64}", value, re.ASCII))
-
-
-def check_project_id(project_id: str, source: str) -> None:
-    """Check the form of a project ID.
-
-    Args:
-        project_id: The ID.
-        source: Where it comes from, for the message.
-
-    Raises:
-        ConfigurationError: It is malformed; see `is_project_id`.
-    """
-    if not is_project_id(project_id):
-        raise ConfigurationError(
-            f"project ID {project_id!a} ({source}) may contain only letters, digits, - and _, and at most 64 of them"
-        )
-
-
 class _SigningKey(NamedTuple):
     credentials: Credentials
     sign: Callable[[str], str]
@@ -69,9 +47,9 @@ class _SigningKey(NamedTuple):
 
 
 class AkSkAuth(AuthFlow):
-    """Signs each request with an access key (SDK-HMAC-SHA256), for a sync or async httpx client.
+    """Signs each request with an access key (SDK-HMAC-SHA256).
 
-    It works with any service of this cloud::
+    Works with httpx.Client and httpx.AsyncClient, and with any service of this cloud::
 
         httpx.get("https://vpc.cn-north-4.myhuaweicloud.com/v1/.../vpcs", auth=AkSkAuth("AK", "SK"))
 

@@ -161,11 +161,14 @@ def _parse(values: Mapping[str, str], names: tuple[str, str, str], place: str) -
         return None
     if access_key is None or secret_key is None:
         present, missing = (names[0], names[1]) if access_key else (names[1], names[0])
-        raise CredentialsError(f"{place} sets {present} but not {missing}; set both")
-    try:
-        return Credentials(access_key, secret_key, security_token)
-    except CredentialsError as error:
-        raise CredentialsError(f"in {place}: {error}") from None
+        problem = f"{place} sets {present} but not {missing}; set both"
+    else:
+        try:
+            return Credentials(access_key, secret_key, security_token)
+        except CredentialsError as error:
+            problem = f"in {place}: {error}"
+    del access_key, secret_key, security_token  # tools that report errors show local variables
+    raise CredentialsError(problem)
 
 
 def _provider(

@@ -1,4 +1,4 @@
-"""An access key with its secret."""
+"""An access key with its secret, and the form of what is sent beside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import attrs
 
-from metastudio.errors import CredentialsError
+from metastudio.errors import ConfigurationError, CredentialsError
 
 
 def require_visible_ascii(name: str, value: object) -> str:
@@ -24,6 +24,27 @@ def require_visible_ascii(name: str, value: object) -> str:
             f"{name} must be visible ASCII characters, not empty and without blanks or line breaks; copy it again"
         )
     return value
+
+
+def is_project_id(value: object) -> bool:
+    """Return whether a value has the form of a project ID: 1 to 64 ASCII letters, digits, ``-`` and ``_``."""
+    return isinstance(value, str) and bool(re.fullmatch(r"[\w-]{1,64}", value, re.ASCII))
+
+
+def check_project_id(project_id: str, source: str) -> None:
+    """Check the form of a project ID.
+
+    Args:
+        project_id: The ID.
+        source: Where it comes from, for the message.
+
+    Raises:
+        ConfigurationError: It is malformed; see `is_project_id`.
+    """
+    if not is_project_id(project_id):
+        raise ConfigurationError(
+            f"project ID {project_id!a} ({source}) may contain only letters, digits, - and _, and at most 64 of them"
+        )
 
 
 def _validate(_: Credentials, attribute: attrs.Attribute[str], value: object) -> None:

@@ -16,10 +16,9 @@ import httpx
 
 from metastudio import errors, redaction
 from metastudio.auth import flow
-from metastudio.auth.aksk import is_project_id
 from metastudio.auth.chain import IAM_ENDPOINT
 from metastudio.auth.clock import parse_time
-from metastudio.auth.credentials import require_visible_ascii
+from metastudio.auth.credentials import is_project_id, require_visible_ascii
 from metastudio.auth.origin_policy import require_https, stay_at_origin
 from metastudio.auth.refresh import MAX_LIFETIME
 from metastudio.auth.token import ADVISORY_WINDOW, TokenFlow
@@ -60,7 +59,9 @@ def endpoint(region: str | None = None, given: str | None = None, *, allow_http:
 
 
 class IamTokenAuth(TokenFlow):
-    """Logs in as an IAM user and sends the token as ``X-Auth-Token``, for a sync or async httpx client.
+    """Logs in as an IAM user and sends the token as ``X-Auth-Token``.
+
+    Works with httpx.Client and httpx.AsyncClient.
 
     The login is part of the request that needs it and has the same timeout. The token is kept until shortly before it
     expires, after 24 hours, and is refreshed once when a server refuses it.
@@ -166,18 +167,11 @@ class IamTokenAuth(TokenFlow):
             f"{self.iam} was asked for a token for user {self.user!r} of account {self.account!r} and project "
             f"{self.project!r}" + ("; repeated wrong passwords lock the account for 15 minutes." if refused else ".")
         )
-        explained = (errors.AuthenticationError if refused else type(error))(
-            error.status_code,
-            error.error_code,
-            error.error_msg and redaction.mask(error.error_msg, [self._password]),
-            error.request_id,
-            redaction.mask(error.body, [self._password]),
-            error.request,
-            error.retries,
-            retry_after=error.retry_after,
-            hint=" ".join(filter(None, (error.hint, context))),
-            encoded_authorization_message=error.encoded_authorization_message,
-        )
+        fields = {name: value for name, value in vars(error).items() if name != "__notes__"}
+        fields["error_msg"] = error.error_msg and redaction.mask(error.error_msg, [self._password])
+        fields["body"] = redaction.mask(error.body, [self._password])
+        fields["hint"] = " ".join(filter(None, (error.hint, context)))
+        explained = (errors.AuthenticationError if refused else type(error))(**fields)
         if refused:
             self._hold_back(explained)
         return explained

@@ -48,16 +48,23 @@ class InstanceMetadata:
             CredentialsError: The service does not respond, no agency is configured, or the response has no
                 credentials.
         """
+        found = self._find()
+        if isinstance(found, str):
+            raise self._error(found)
+        return found
+
+    def _find(self) -> Credentials | str:
+        """Return the credentials, or what is wrong: tools that report errors show the local variables of a raiser."""
         token_status = 200 if self._token else self._get_token()
         status, body = self._get_credentials()
         if status == http.client.UNAUTHORIZED and _NO_AGENCY not in body:
             token_status = self._get_token()
             status, body = self._get_credentials()
         if status == http.client.OK:
-            return self._parse(body)
+            return _parse(body)
         if _NO_AGENCY in body:
-            raise self._error("this machine has no agency; configure a cloud service agency for it")
-        raise self._error(f"HTTP {status} for the credentials, after HTTP {token_status} for the metadata token")
+            return "this machine has no agency; configure a cloud service agency for it"
+        return f"HTTP {status} for the credentials, after HTTP {token_status} for the metadata token"
 
     def _get_token(self) -> int:
         # A service without tokens responds with 404, 405 or 503, in CCE pods with 400. Any error is tolerated here,
@@ -89,27 +96,6 @@ class InstanceMetadata:
             raise self._error("the response is longer than 64 KB")
         return response.status, body
 
-    def _parse(self, body: bytes) -> Credentials:
-        try:
-            value = untrusted_json.parse(body)
-        except ValueError:
-            raise self._error("the response is not JSON") from None
-        fields = value.get("credential") or value.get("credentials") or value if isinstance(value, dict) else {}
-        try:
-            access_key = _first(fields, "access", "accessKeyId", "access_key_id")
-            secret_key = _first(fields, "secret", "secretAccessKey", "secret_access_key")
-            security_token = _first(fields, "securitytoken", "securityToken", "security_token")
-            expiration = _first(fields, "expires_at", "expiration")
-        except ValueError:
-            access_key = secret_key = security_token = expiration = None
-        if not (access_key and secret_key):
-            raise self._error("the response has no access key and secret key")
-        try:
-            expires_at = parse_time(expiration) if expiration else None
-        except ValueError:
-            raise self._error("the expiration of the credentials is not a time") from None
-        return Credentials(access_key, secret_key, security_token, expires_at=expires_at)
-
     def _error(self, problem: str) -> CredentialsError:
         return CredentialsError(f"instance metadata at {self._address}: {problem}")
 
@@ -135,3 +121,28 @@ class _DeadlineSocket(socket.socket):
 
 def _first(fields: Any, *names: str) -> str | None:
     return next((value for name in names if (value := untrusted_json.member(fields, name, str))), None)
+
+
+def _parse(body: bytes) -> Credentials | str:
+    try:
+        value = untrusted_json.parse(body)
+    except ValueError:
+        return "the response is not JSON"
+    fields = value.get("credential") or value.get("credentials") or value if isinstance(value, dict) else {}
+    try:
+        access_key = _first(fields, "access", "accessKeyId", "access_key_id")
+        secret_key = _first(fields, "secret", "secretAccessKey", "secret_access_key")
+        security_token = _first(fields, "securitytoken", "securityToken", "security_token")
+        expiration = _first(fields, "expires_at", "expiration")
+    except ValueError:
+        access_key = secret_key = security_token = expiration = None
+    if not (access_key and secret_key):
+        return "the response has no access key and secret key"
+    try:
+        expires_at = parse_time(expiration) if expiration else None
+    except ValueError:
+        return "the expiration of the credentials is not a time"
+    try:
+        return Credentials(access_key, secret_key, security_token, expires_at=expires_at)
+    except CredentialsError as error:
+        return str(error)

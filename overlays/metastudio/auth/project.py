@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from metastudio import errors
-from metastudio.auth.aksk import is_project_id
+from metastudio.auth.credentials import is_project_id
 from metastudio.auth.iam import IamTokenAuth
 from metastudio.auth.token import TokenFlow
 from metastudio.errors import ConfigurationError

@@ -45,9 +45,9 @@ class _ValueState(NamedTuple, Generic[T]):
 
 
 class _Leader(NamedTuple, Generic[T]):
-    """The caller that refreshes the value: its result to come, and when it started on the monotonic clock."""
+    """The caller that refreshes the value: its outcome, None if it did not finish, and when it started."""
 
-    result: Future[T]
+    outcome: Future[T | Exception | None]
     started: float
 
 
@@ -88,6 +88,16 @@ class RefreshableValue(Generic[T]):
         """Return when the value expires, None if it does not or if there is none."""
         return self._state.expires_at
 
+    def set(self, value: T, expires_at: datetime | None) -> None:
+        """Store a new value and the time it expires, None if it does not."""
+        if expires_at is None:
+            self._state = _ValueState(value)
+        else:
+            now = self._now()
+            expires_at = min(max(expires_at, now), now + MAX_LIFETIME)
+            refresh_at = max(expires_at - self._advisory, now + BACKOFF)
+            self._state = _ValueState(value, min(refresh_at, expires_at), expires_at)
+
     def get(
         self,
         refresh: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
@@ -113,109 +123,83 @@ class RefreshableValue(Generic[T]):
             current = self.current()
             if current is not None and current != refused:
                 return current
-            value, _, expires_at = self._state
-            now = self._now()
-            usable = value if value != refused and (expires_at is None or now < expires_at) else None
-            own = Future[T]()
-            own.set_running_or_notify_cancel()  # so that a cancelled follower does not cancel it
-            leader = self._pending.setdefault(os.getpid(), _Leader(own, time.monotonic()))  # atomic
-            if leader.result is own:
-                return (yield from self._lead(leader, refresh, refused, usable, expires_at))
-            if usable is not None and (expires_at is None or now < expires_at - self._mandatory):
+            own = _Leader[T](Future(), time.monotonic())
+            leader = self._pending.setdefault(os.getpid(), own)  # atomic
+            if leader is own:
+                return (yield from self._lead(own, refresh, refused))
+            usable, expires_at = self._usable(refused)
+            if usable is not None and (expires_at is None or self._now() < expires_at - self._mandatory):
                 return usable
             left = max(0.0, leader.started + LEADER_TIMEOUT - time.monotonic())
-            try:
-                refreshed: T = yield wait_for(leader.result, left if timeout is None else min(left, timeout))
-            except LeaderLostError as lost:
-                if timeout is not None and timeout < left and not leader.result.done():
-                    if usable is not None:
-                        return usable
-                    raise ApiTimeoutError(
-                        "waiting for the credentials, which another request gets, timed out"
-                    ) from None
-                self._finish(leader, error=lost)
-            except Exception:  # the leader raises it
-                if usable is None:
-                    raise
+            yield wait_for(leader.outcome, left if timeout is None else min(left, timeout))
+            done = leader.outcome.done()
+            outcome = leader.outcome.result() if done else None
+            if not (outcome is None or isinstance(outcome, Exception)):
+                return outcome
+            timed_out = not done and timeout is not None and timeout < left
+            if not timed_out:
+                self._finish(leader, None)  # if it did not finish, the next one is the leader
+            if usable is not None:
                 return usable
-            else:
-                return refreshed
+            if outcome is not None:
+                raise outcome  # as the leader does
+            if timed_out:
+                raise ApiTimeoutError("waiting for the credentials, which another request gets, timed out")
         raise ApiConnectionError("the credentials could not be refreshed: several requests in a row got no response")
 
-    def set(self, value: T, expires_at: datetime | None) -> None:
-        """Store a new value and the time it expires, None if it does not."""
-        if expires_at is None:
-            self._state = _ValueState(value)
-        else:
-            now = self._now()
-            expires_at = min(max(expires_at, now), now + MAX_LIFETIME)
-            refresh_at = max(expires_at - self._advisory, now + BACKOFF)
-            self._state = _ValueState(value, min(refresh_at, expires_at), expires_at)
+    def _usable(self, refused: T | None) -> tuple[T | None, datetime | None]:
+        """Return the value and when it expires, or no value if it has expired or is the refused one."""
+        value, _, expires_at = self._state
+        good = value != refused and (expires_at is None or self._now() < expires_at)
+        return value if good else None, expires_at
 
     def _lead(
         self,
-        leader: _Leader[T],
+        own: _Leader[T],
         refresh: Callable[[], Generator[Step, Any, tuple[T, datetime | None]]],
         refused: T | None,
-        usable: T | None,
-        expires_at: datetime | None,
     ) -> Generator[Step, Any, T]:
+        outcome: T | Exception | None = None  # stays None if cancelled, or closed by httpx because no response came
+        usable, expires_at = self._usable(refused)
         try:
             value = self.current()  # another refresh may have finished since
             if value is None or value == refused:
                 value, new_expires_at = yield from refresh()
                 self.set(value, new_expires_at)
-        except BaseException as error:
-            if usable is not None:
-                self.set(usable, expires_at)  # to refresh it again after the backoff
-            if not isinstance(error, Exception):  # cancelled, or closed by httpx because no response came
-                self._finish(leader, error=LeaderLostError())
-                raise
-            self._finish(leader, error=error)
+            outcome = value
+        except Exception as error:
+            outcome = error
             if usable is None:
                 raise
             _log.warning("the credentials could not be refreshed; the old ones have not expired: %s", error)
             return usable
-        self._finish(leader, value=value)
+        finally:
+            if usable is not None and (outcome is None or isinstance(outcome, Exception)):
+                self.set(usable, expires_at)  # to refresh it again after the backoff
+            self._finish(own, outcome)
         return value
 
-    def _finish(self, leader: _Leader[T], *, value: T | None = None, error: Exception | None = None) -> None:
-        """Deliver the result, unless this is a forked child or another caller has given up on the leader."""
+    def _finish(self, leader: _Leader[T], outcome: T | Exception | None) -> None:
+        """Deliver the outcome, unless this is a forked child or another caller has given up on the leader."""
         from concurrent.futures import InvalidStateError
 
-        if self._pending.get(os.getpid()) is not leader:
-            return
-        self._pending.pop(os.getpid(), None)
-        with suppress(InvalidStateError):  # another caller gave up at this moment
-            if value is not None:
-                leader.result.set_result(value)
-            else:
-                leader.result.set_exception(error)
-
-
-class LeaderLostError(Exception):
-    """The leader of a refresh did not finish it."""
+        if self._pending.get(os.getpid()) is leader:
+            self._pending.pop(os.getpid(), None)
+            with suppress(InvalidStateError):  # another caller gave up at this moment
+                leader.outcome.set_result(outcome)
 
 
 def wait_for(pending: Future[Any], seconds: float) -> Action:
-    """Wait for the leader's result or its error; raise LeaderLostError if there is neither in that time."""
+    """Wait until the leader is done or the time is over."""
 
-    def timed_out() -> BaseException:
-        # The leader may have failed with a TimeoutError of its own.
-        return (pending.exception() if pending.done() else None) or LeaderLostError()
+    def run() -> None:
+        from concurrent.futures import wait
 
-    def run() -> Any:
-        try:
-            return pending.result(seconds)
-        except TimeoutError:
-            raise timed_out() from None
+        wait([pending], seconds)
 
-    async def arun() -> Any:
+    async def arun() -> None:
         import asyncio
 
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(pending), seconds)
-        except TimeoutError:
-            raise timed_out() from None
+        await asyncio.wait([asyncio.wrap_future(pending)], timeout=seconds)
 
     return Action(run, arun)

@@ -16,6 +16,7 @@ from metastudio.auth.origin_policy import TrustedOrigins, stay_at_origin
 from metastudio.auth.refresh import RefreshableValue
 from metastudio.errors import ConfigurationError
 from metastudio.http import error_mapping, hints
+from metastudio.http.exchange import REPEATABLE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -57,7 +58,11 @@ class TokenFlow(AuthFlow):
         self._origins.check(request.url)
         refresh = partial(self.refresh, request)
         timeout = flow.read_timeout(request)
-        token = self._token.current() or (yield from self._token.get(refresh, timeout=timeout))
+        try:
+            token = self._token.current() or (yield from self._token.get(refresh, timeout=timeout))
+        except GeneratorExit:  # httpx closes the flow because a login got no response
+            request.extensions[REPEATABLE] = self._token.current() is not None
+            raise
         request.headers["X-Auth-Token"] = token
         yield stay_at_origin(request)
         response = yield request
@@ -69,7 +74,7 @@ class TokenFlow(AuthFlow):
 
 
 class TokenAuth(TokenFlow):
-    """Sends a token as ``X-Auth-Token``, for a sync or async httpx client.
+    """Sends a token as ``X-Auth-Token``. Works with httpx.Client and httpx.AsyncClient.
 
     The token is sent to one origin only: that of the first request, or those named with `trust`.
 

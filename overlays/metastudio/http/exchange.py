@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from metastudio.http.throttle import Throttle
 
 
+REPEATABLE = "metastudio.repeatable"
+"""The extension that an auth flow sets if a request of its own failed that the call can do without."""
+
+
 class ExchangeRules(NamedTuple):
     """Settings shared by all calls of a session.
 
@@ -112,6 +116,9 @@ class Exchange:
         if isinstance(error, errors.ApiError):
             error.retries = self._attempts - 1
             return self._wait_or_raise(self._failure(error), error, error.__cause__)
+        if self.request.extensions.pop(REPEATABLE, False):
+            self._attempts -= 1  # the request itself was not sent
+            return 0.0
         failure = connection_failure(error, self.request, retries=self._attempts - 1)
         outcome = Failure(self.request.method, transient=failure.transient)
         return self._wait_or_raise(outcome, failure.error, failure.cause)
