@@ -3,5 +3,5 @@
 # signed with AK/SK, and shows them. Leaves nothing behind but the virtual environment in .venv.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-scripts/setup sandbox
+scripts/setup
 exec "${METASTUDIO_VENV:-.venv}/bin/python" scripts/demo.py

@@ -3,7 +3,7 @@
 # Arguments go to pytest, and the linters are left out: ./test.sh tests/auth -k vector
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-scripts/setup dev
+scripts/setup
 export PATH="$(cd "${METASTUDIO_VENV:-.venv}" && pwd)/bin:$PATH"
 export PYRIGHT_PYTHON_CACHE_DIR="$PWD/.cache/pyright" npm_config_cache="$PWD/.cache/npm" PYRIGHT_PYTHON_IGNORE_WARNINGS=1
 if [ $# -gt 0 ]; then

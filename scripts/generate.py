@@ -126,7 +126,7 @@ def _require_pinned() -> None:
         name, pinned, wanted = requirement.partition("==")
         if pinned and metadata.version(name) != wanted:
             found = metadata.version(name)
-            raise SystemExit(f"{name} {found} is installed, the project pins {wanted}; run scripts/setup generate")
+            raise SystemExit(f"{name} {found} is installed, the project pins {wanted}; run scripts/setup")
 
 
 if __name__ == "__main__":

@@ -85,8 +85,9 @@ class MetaStudio(Api):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or not issubclass(kind, KeyboardInterrupt):  # closing waits for requests, Ctrl-C must not
+            self.close()
 
     def __repr__(self) -> str:
         return _shown(self)

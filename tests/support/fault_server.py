@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 import socket
 import struct
 import threading
@@ -104,13 +105,19 @@ class FaultServer:
 
 
 def _read_head(connection: socket.socket) -> bytes:
-    head = b""
-    while b"\r\n\r\n" not in head:
+    """Read a request. Returns its head, without the body, which may hold a password."""
+    data = b""
+    while b"\r\n\r\n" not in data:
         part = connection.recv(65536)
         if not part:
             return b""
-        head += part
-    return head
+        data += part
+    head, end, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?im)^content-length: *(\d+)", head)
+    left = int(length[1]) - len(body) if length else 0
+    while left > 0 and (part := connection.recv(left)):
+        left -= len(part)
+    return head + end
 
 
 def raw(data: bytes, *, keep: bool = False) -> SocketFault:

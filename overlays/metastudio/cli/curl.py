@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from metastudio_client.contract import OPERATIONS
@@ -132,14 +132,23 @@ def _headers(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _send(config: Config, request: httpx.Request, *, include: bool, timeout: float | None) -> None:
     import httpx
 
+    from metastudio.http.deadline import deadline, limit_connections
     from metastudio.http.error_mapping import api_error
     from metastudio.http.proxies import plain_client
-    from metastudio.http.retry import check_timeouts
+    from metastudio.http.response import MAX_RESPONSE_SIZE, ResponseBody
+    from metastudio.http.retry import RetryPolicy, check_timeouts
     from metastudio.http.session import DEFAULT_TIMEOUT
     from metastudio.http.transport_errors import connection_failure
 
+    def limit_body(response: httpx.Response) -> None:
+        response.stream = ResponseBody(response, MAX_RESPONSE_SIZE)
+
     timeouts = check_timeouts(httpx.Timeout(timeout)) if timeout else DEFAULT_TIMEOUT
-    with plain_client(auth=config.auth, timeout=timeouts) as client:
+    hooks: dict[str, Any] = {"request": [limit_connections], "response": [limit_body]}
+    with (
+        deadline(RetryPolicy.within(timeouts).deadline),
+        plain_client(auth=config.auth, timeout=timeouts, event_hooks=hooks) as client,
+    ):
         request.headers = httpx.Headers({**client.headers, **request.headers})
         try:
             response = client.send(request)

@@ -6,8 +6,8 @@ What such an end calls (`StopSignal.set`, `Executor.end`) therefore takes no loc
 
 from __future__ import annotations
 
-import sys
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
@@ -19,7 +19,7 @@ from metastudio.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -50,14 +50,62 @@ class StopSignal:
             self._queue.put(None)  # wakes the next that waits
 
 
+class DaemonPool:
+    """Runs calls in daemon threads. Those of a `ThreadPoolExecutor` keep the process alive after Ctrl-C.
+
+    The callers bound the number of calls at once, and so of threads. A thread waits for the next call until `close`, or
+    until the pool is garbage.
+    """
+
+    def __init__(self) -> None:
+        self._calls = SimpleQueue[Callable[[], None] | None]()
+        self._idle = threading.Semaphore(0)
+        self._threads = list[threading.Thread]()
+        weakref.finalize(self, self._calls.put, None).atexit = False
+
+    def submit(self, function: Callable[[], T]) -> Future[T]:
+        """Start a call in a thread, and return its future."""
+        from concurrent.futures import Future
+
+        future = Future[T]()
+
+        def call() -> None:
+            try:
+                future.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - raised where the result is read
+                future.set_exception(error)
+
+        self._calls.put(call)
+        if not self._idle.acquire(blocking=False):
+            thread = threading.Thread(
+                target=_run_calls, args=(self._calls, self._idle), name="metastudio page", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+        return future
+
+    def close(self) -> None:
+        """Wait for the calls that were submitted, and end the threads."""
+        self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+def _run_calls(calls: SimpleQueue[Callable[[], None] | None], idle: threading.Semaphore) -> None:
+    while call := calls.get():
+        call()
+        del call  # its result must not live on in an idle thread
+        idle.release()
+    calls.put(None)  # ends the next thread
+
+
 class Executor:
     """The blocking iterations of a client, and the threads they share. Thread-safe."""
 
     def __init__(self) -> None:
         self._closed = False
         self._process = getpid()
-        self._lock = threading.Lock()  # guards the making of the pool only
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = DaemonPool()
         self._running = set[StopSignal]()  # a set adds, discards and copies in one step
 
     def begin(self) -> StopSignal:
@@ -84,13 +132,11 @@ class Executor:
         Raises:
             ConfigurationError: The client is closed.
         """
-        pool = self._threads()
-        try:
-            return pool.submit(copy_context().run, function, argument)
-        except RuntimeError:
-            if self._closed:
-                raise ConfigurationError(CLOSED) from None
-            raise
+        context = copy_context()
+        future = self._pool.submit(lambda: context.run(function, argument))
+        if self._closed:  # after the start, so that no reader waits for a call that comes too late for the threads
+            raise ConfigurationError(CLOSED)
+        return future
 
     def result(self, future: Future[T]) -> T:
         """Wait for the result of a call.
@@ -104,23 +150,11 @@ class Executor:
 
     def close(self) -> None:
         """Stop all iterations, and wait for their requests in flight. Their readers get a ConfigurationError."""
-        with self._lock:
-            self._closed = True
+        self._closed = True
         for stop in self._running.copy():
             stop.set()
-        if self._pool is not None:
-            self._pool.shutdown()
-
-    def _threads(self) -> ThreadPoolExecutor:
-        with self._lock:
-            if self._closed:
-                raise ConfigurationError(CLOSED)
-            if self._pool is None:
-                from concurrent.futures import ThreadPoolExecutor
-
-                # The iterations bound the number of their requests, and so of the threads.
-                self._pool = ThreadPoolExecutor(sys.maxsize, "metastudio page")
-            return self._pool
+        if self._process == getpid():
+            self._pool.close()
 
 
 class AsyncExecutor:
