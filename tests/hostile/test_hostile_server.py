@@ -325,6 +325,10 @@ def contract_tester(url: str) -> None:
         check_text(text)
 
 
+SESSIONS = (client, async_client, login)
+"""Targets whose requests go through a session, so that httpx logs no reason phrase with control characters."""
+
+
 @contextlib.contextmanager
 def expected() -> Generator[None, None, None]:
     """Accept a MetaStudioError, and check what it shows."""
@@ -367,17 +371,20 @@ def attack(target: Callable[[str], None], script: Script) -> None:
         response = remaining.pop(0) if len(remaining) > 1 else remaining[0]
         return response.send(connection, server.heads[-1])
 
-    log, logger = CheckedLog(), logging.getLogger("metastudio")
+    log = CheckedLog()
+    loggers = {"metastudio": logging.DEBUG} | ({"httpx": logging.INFO} if target in SESSIONS else {})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with FaultServer([fault]) as server, quick():
         started = time.monotonic()
-        logger.addHandler(log)
-        logger.setLevel(logging.DEBUG)
+        for name, level in loggers.items():
+            logging.getLogger(name).addHandler(log)
+            logging.getLogger(name).setLevel(level)
         try:
             target(server.url)
         finally:
-            logger.removeHandler(log)
-            logger.setLevel(logging.NOTSET)
+            for name in loggers:
+                logging.getLogger(name).removeHandler(log)
+                logging.getLogger(name).setLevel(logging.NOTSET)
         taken = time.monotonic() - started
     assert not log.wrong, log.wrong[0]
     assert taken < TIME_LIMIT
@@ -410,6 +417,11 @@ def test_whatever_a_server_sends(target: Callable[[str], None], examples: int) -
         attack(target, script)
 
     check()
+
+
+@pytest.mark.parametrize("target", SESSIONS)
+def test_httpx_logs_no_raw_reason_phrase(target: Callable[[str], None]) -> None:
+    attack(target, (HostileResponse(status=f"HTTP/1.1 403 {ATTACK}", body="error"),))
 
 
 @pytest.mark.parametrize("found", [HostileResponse(encoding="gzip of a bomb"), HostileResponse(ending="drip the end")])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import httpx
 
 from metastudio.http.deadline import limit_connections
+from metastudio.redaction import printable
 
 if TYPE_CHECKING:
     import asyncio
@@ -135,10 +136,7 @@ class ConnectionPool(httpx.BaseTransport):
         except BaseException as error:  # noqa: BLE001 - an interrupt too may leave half a response
             self._release(connection)
             raise _for_httpx(error)  # noqa: B904 - it has its cause
-        body = _PooledBody(received.stream, lambda: self._release(connection))
-        return httpx.Response(
-            received.status, headers=received.headers, stream=body, extensions=dict(received.extensions)
-        )
+        return _response(received, _PooledBody(received.stream, lambda: self._release(connection)))
 
     def _release(self, connection: httpcore.HTTPConnection) -> None:
         try:
@@ -181,10 +179,7 @@ class AsyncConnectionPool(httpx.AsyncBaseTransport):
         except BaseException as error:  # noqa: BLE001 - a cancelled one too may leave half a response
             await self._release(connection)
             raise _for_httpx(error)  # noqa: B904 - it has its cause
-        body = _AsyncPooledBody(received.stream, lambda: self._release(connection))
-        return httpx.Response(
-            received.status, headers=received.headers, stream=body, extensions=dict(received.extensions)
-        )
+        return _response(received, _AsyncPooledBody(received.stream, lambda: self._release(connection)))
 
     async def _acquire(self, seconds: float | None) -> None:
         if self._slots:
@@ -288,6 +283,14 @@ def _for_httpcore(request: httpx.Request) -> httpcore.Request:
     return httpcore.Request(
         request.method, target, headers=request.headers.raw, content=request.stream, extensions=request.extensions
     )
+
+
+def _response(received: httpcore.Response, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
+    """Return the response of httpcore as one of httpx, which logs the reason phrase as it is."""
+    extensions = dict(received.extensions)
+    if reason := extensions.get("reason_phrase"):
+        extensions["reason_phrase"] = printable(reason.decode("ascii", "replace")).encode("ascii", "replace")
+    return httpx.Response(received.status, headers=received.headers, stream=body, extensions=extensions)
 
 
 def _for_httpx(error: BaseException) -> BaseException:
