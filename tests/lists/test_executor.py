@@ -179,7 +179,7 @@ from metastudio.lists.paginator import items, iterate_pages
 from simulated_lists import OPERATION, SimulatedServer, jobs, options
 
 def abandon():
-    for number in range(500):
+    for number in range(200):
         chosen = options(concurrency=4, max_rate=rates[number % 2])
         cycle = [items(iterate_pages(OPERATION, fetch, {}, executor, chosen))]
         next(cycle[0])
