@@ -329,6 +329,11 @@ FAULTY: dict[str, tuple[Jobs, str, Spoil]] = {
         "no readable time",
         lambda _, items, total: ([timed(datetime.fromisoformat("9999-12-31T23:59:59.9Z"))], total),
     ),
+    "start of the calendar": (
+        SPREAD,
+        "no readable time",
+        lambda _, items, total: ([timed(datetime.fromisoformat("0001-01-01T00:00:00+01:00"))], total),
+    ),
     "time without zone": (SPREAD, "no readable time", lambda _, items, total: ([timed(datetime(2024, 1, 1))], total)),
 }
 
