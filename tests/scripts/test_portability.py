@@ -27,6 +27,7 @@ def test_a_tool_that_reads_the_contract(repository: Repository) -> None:
     assert done.stdout.endswith("1 passed, 0 failed, 0 skipped\n")
 
 
+@pytest.mark.slow  # 7 s of schemathesis, as in the test above
 def test_a_contract_that_the_tool_cannot_read(repository: Repository) -> None:
     version = "            - $ref: '#/components/schemas/ModelVersion'\n"
     # A closed set: responses with unknown values or nulls are refused.
