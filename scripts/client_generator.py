@@ -101,8 +101,8 @@ def _constants(contract: Contract) -> str:
     return "\n".join(
         (
             '"""The contract as typed constants, for code that interprets it."""',
-            "from metastudio.contract.operation import Filter, ListRules, Operation, Order, Parameter",
-            "from metastudio.contract.operation import ServerUrl, State",
+            "from metastudio.contract.operation import Body, Filter, ListRules, Operation, Order, Parameter",
+            "from metastudio.contract.operation import ServerUrl, State, Transition",
             "from metastudio.contract.structure import JsonArray, JsonObject",
             f"TITLE = {contract.title!r}",
             f"VERSION = {contract.version!r}",
