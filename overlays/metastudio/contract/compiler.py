@@ -139,7 +139,8 @@ def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operati
         }
         item_class = class_name(document, item)
     relation = item_relation(document, pointer)
-    state_property, states = item_states(document, pointer)
+    lists = {each["operationId"]: at for at, each in operations(document)}
+    state_property, states = item_states(document, lists[relation.list_id] if relation.kind == "show" else pointer)
     return Operation(
         id=raw["operationId"],
         tag=raw["tags"][0],

@@ -189,7 +189,8 @@ class Operation:
         success: Maps each declared success status to the structure of its JSON body (None: no JSON is declared).
         list_rules: The rules of the list, None if the operation is not a list.
         fields: Description, type, format and known values of each property of a list's items.
-        state_property: JSON pointer to the state of an item, or None; `states` are the known states.
+        state_property: JSON pointer to the state of an item, or None; `states` are the known states. A show operation has
+            those of its list.
     """
 
     id: str
@@ -235,7 +236,7 @@ class Operation:
 class Endpoint(Generic[R, T]):
     """An operation together with its generated code.
 
-    `R` is the type of a response, `T` that of a list's items.
+    `R` is the type of a response, `T` that of a list's items; for other operations both are the same.
 
     Attributes:
         operation: The operation of the contract.

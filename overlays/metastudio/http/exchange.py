@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from metastudio.http.throttle import Throttle
 
 
+REPEATABLE = "metastudio_repeatable"
+"""Extension of a request that may be sent again although its method changes something."""
+
+
 class ExchangeRules(NamedTuple):
     """Settings shared by all calls of a session.
 
@@ -76,6 +80,7 @@ class Exchange:
         self._client = client
         self._operation = operation
         self._throttle = throttle
+        self._repeatable = bool(request.extensions.get(REPEATABLE))
         self._started = rules.clock()
         self._attempts = 0
         self._unsigned = (request.url, request.headers.raw)
@@ -113,7 +118,12 @@ class Exchange:
             error.retries = self._attempts - 1
             return self._wait_or_raise(self._failure(error), error, error.__cause__)
         failure = connection_failure(error, self.request, retries=self._attempts - 1)
-        outcome = Failure(self.request.method, transient=failure.transient)
+        outcome = Failure(
+            self.request.method,
+            transient=failure.transient,
+            repeatable=self._repeatable,
+            sent=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
+        )
         return self._wait_or_raise(outcome, failure.error, failure.cause)
 
     def received(self, response: httpx.Response, problem: str | None = None) -> float | None:
@@ -141,7 +151,7 @@ class Exchange:
         return self._wait_or_raise(self._failure(error), error, None)
 
     def _failure(self, error: errors.ApiError) -> Failure:
-        return Failure(self.request.method, error.status_code, error.retry_after)
+        return Failure(self.request.method, error.status_code, error.retry_after, repeatable=self._repeatable)
 
     def _wait_or_raise(self, failure: Failure, error: errors.MetaStudioError, cause: BaseException | None) -> float:
         random = self._rules.random
