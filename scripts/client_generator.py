@@ -66,7 +66,7 @@ def generate(document: Document, fresh: Path) -> None:
         for collection in data.endpoint_collections_by_tag.values()
         for endpoint in collection.endpoints
         for property in endpoint.query_parameters
-        if contract.operations[endpoint.name].parameters[property.name].joined
+        if contract.operations[endpoint.name].parameters[property.name.get_untrusted_value()].joined
     }
     filters["is_joined"] = lambda property: id(property) in joined
     project.env.globals.update(_template_values(document, contract))
@@ -172,9 +172,9 @@ def _find_through(operation: Operation, contract: Contract) -> tuple[Operation, 
     for name, each in rules.filters.items():
         if each.property == rules.identity and each.op == "eq":
             return operation, python_name(name)
-    for each in contract.operations.values():
-        if each.kind == "show" and each.list_id == operation.id and each.item_parameter and len(_own_path(each)) == 1:
-            return each, python_name(each.item_parameter)
+    for other in contract.operations.values():
+        if other.kind == "show" and other.list_id == operation.id and other.item_parameter:
+            return (other, python_name(other.item_parameter)) if len(_own_path(other)) == 1 else None
     return None
 
 

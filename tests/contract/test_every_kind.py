@@ -8,8 +8,11 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
+from generator_limits import check_generator
+from metastudio.contract import ContractError, Document, check, load
 from repository import ROOT, Repository
 
 TASKS = ROOT / "tests" / "contract" / "tasks.yaml"
@@ -148,3 +151,33 @@ def test_the_type_checker_knows_every_method(tasks: Repository) -> None:
 def test_every_kind_is_called_checked_and_never_repeated_blindly(tasks: Repository) -> None:
     done = tasks.run(sys.executable, "-W", "error", "-c", CALLS)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def check_all(document: Document) -> None:
+    check(document)
+    check_generator(document)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("type: integer, minimum: 0, maximum: 100000", "type: interger, minimum: 0", "did you mean integer?"),
+        ("operationId: show_training_job\n", "operationId: list_training_job\n", "training_jobs.list"),
+        ("allowed_in: [WAIT_FILE_UPLOAD,", "allowed_in: [WAIT_FILE_UPLAOD,", "did you mean WAIT_FILE_UPLOAD?"),
+        ("property: /command\n", "property: /comand\n", "the request body has no property /comand"),
+        (
+            "in: query\n          required: true\n",
+            "in: query\n          style: deepObject\n",
+            "deepObject is not supported",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    text = TASKS.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path = tmp_path / "contract.yaml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    document = load(path)
+    with pytest.raises(ContractError, match=r"^contract.yaml:\d+:\d+: ") as refused:
+        check_all(document)
+    assert problem in str(refused.value).splitlines()[0]

@@ -189,8 +189,8 @@ class Operation:
         success: Maps each declared success status to the structure of its JSON body (None: no JSON is declared).
         list_rules: The rules of the list, None if the operation is not a list.
         fields: Description, type, format and known values of each property of a list's items.
-        state_property: JSON pointer to the state of an item, or None; `states` are the known states. A show operation has
-            those of its list.
+        state_property: JSON pointer to the state of an item, or None; `states` are the known states. A show operation
+            has those of its list.
     """
 
     id: str

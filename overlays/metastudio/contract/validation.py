@@ -35,6 +35,9 @@ from metastudio.contract.json_pointer import join
 
 _VOCABULARY: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
 _EXTENSIONS = ("x-list", "x-item", "x-states", "x-cli", "x-source", "x-enum-varnames", "x-enum-descriptions")
+_JSON_TYPES = ("array", "boolean", "integer", "number", "object", "string")
+_NOT_SCHEMAS = ("/properties", "/default", "/enum", "/x-enum-descriptions")
+"""Ends of the pointers of mappings in which `type` may be a name."""
 _BOUNDS = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
 
 
@@ -113,6 +116,9 @@ def _check_values(document: Document) -> None:
     for pointer, node in _walk(document.data):
         if not isinstance(node, dict):
             continue
+        kind, is_schema = node.get("type"), not pointer.endswith(_NOT_SCHEMAS) and "/example" not in pointer
+        if isinstance(kind, str) and kind not in _JSON_TYPES and is_schema and "/securitySchemes/" not in pointer:
+            raise document.error(f"{pointer}/type", _unknown(kind, _JSON_TYPES, "type of JSON"))
         for low, high in _BOUNDS:
             if isinstance(node.get(low), int) and isinstance(node.get(high), int) and node[low] > node[high]:
                 raise document.error(f"{pointer}/{low}", f"{low} {node[low]} is above {high} {node[high]}")
