@@ -24,7 +24,7 @@ from jinja2.runtime import Context
 from metastudio.contract import ContractError, Document, compile_contract
 from metastudio.contract.compiler import Contract
 from metastudio.contract.json_pointer import join
-from metastudio.contract.naming import method_suffix, python_name
+from metastudio.contract.naming import method_name, method_suffix, python_name
 from metastudio.contract.operation import Operation
 from metastudio.lists.options import IterateOptions, WaitOptions
 from openapi_python_client import Project
@@ -61,6 +61,14 @@ def generate(document: Document, fresh: Path) -> None:
     project.env.loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"stock": stock}), stock])
     filters: dict[str, Any] = project.env.filters
     filters["replace_once"] = _replace_once
+    joined = {
+        id(property)
+        for collection in data.endpoint_collections_by_tag.values()
+        for endpoint in collection.endpoints
+        for property in endpoint.query_parameters
+        if contract.operations[endpoint.name].parameters[property.name.get_untrusted_value()].joined
+    }
+    filters["is_joined"] = lambda property: id(property) in joined
     project.env.globals.update(_template_values(document, contract))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the path of the folder
         errors = project.build()
@@ -101,8 +109,8 @@ def _constants(contract: Contract) -> str:
     return "\n".join(
         (
             '"""The contract as typed constants, for code that interprets it."""',
-            "from metastudio.contract.operation import Filter, ListRules, Operation, Order, Parameter",
-            "from metastudio.contract.operation import ServerUrl, State",
+            "from metastudio.contract.operation import Body, Filter, ListRules, Operation, Order, Parameter",
+            "from metastudio.contract.operation import ServerUrl, State, Transition",
             "from metastudio.contract.structure import JsonArray, JsonObject",
             f"TITLE = {contract.title!r}",
             f"VERSION = {contract.version!r}",
@@ -143,7 +151,6 @@ def _template_values(document: Document, contract: Contract) -> dict[str, Any]:
     operations = contract.operations.values()
     schemas = document.at("/components/schemas") or {}
     return {
-        "joined_parameters": {each.name for op in operations for each in op.parameters.values() if each.joined},
         "enum_descriptions": {name: raw.get("description", "") for name, raw in schemas.items() if "enum" in raw},
         # Properties that are equal in all items of a list: those of its scope.
         "shared_properties": {
@@ -151,39 +158,74 @@ def _template_values(document: Document, contract: Contract) -> dict[str, Any]:
             for op in operations
             if op.list_rules and op.item_class
         },
-        "methods": {op.id: _methods(op) for op in operations},
+        "methods": {op.id: _methods(op, contract) for op in operations},
         "iterate_options": _option_parameters(IterateOptions),
         "wait_options": _option_parameters(WaitOptions),
     }
 
 
-def _methods(operation: Operation) -> dict[str, Any]:
+def _find_through(operation: Operation, contract: Contract) -> tuple[Operation, str] | None:
+    """Return the operation that finds an item of a list by its ID, and the parameter: the list itself, or its show."""
+    rules = operation.list_rules
+    if rules is None or rules.identity is None or _own_path(operation):
+        return None
+    for name, each in rules.filters.items():
+        if each.property == rules.identity and each.op == "eq":
+            return operation, python_name(name)
+    for other in contract.operations.values():
+        if other.kind == "show" and other.list_id == operation.id and other.item_parameter:
+            return (other, python_name(other.item_parameter)) if len(_own_path(other)) == 1 else None
+    return None
+
+
+def _own_path(operation: Operation) -> list[str]:
+    return [
+        each.name for each in operation.parameters.values() if each.location == "path" and each.name not in SETTINGS
+    ]
+
+
+def _response_type(operation: Operation) -> str:
+    """Return the type of the response: a model, Any for JSON without a model, and None where a success has no JSON."""
+    with_json = [structure is not None for structure in operation.success.values()]
+    known = operation.response_class or ("Any" if any(with_json) else "None")
+    return known if all(with_json) or known in ("None", "Any") else f"{known} | None"
+
+
+def _methods(operation: Operation, contract: Contract) -> dict[str, Any]:
     """What endpoint_init.py.jinja needs to write the methods of an operation."""
     rules = operation.list_rules
     suffix = method_suffix(operation.id, operation.tag)
-    own_path = [each for each in operation.parameters.values() if each.location == "path" and each.name not in SETTINGS]
-    identity = [
-        python_name(name)
-        for name, each in (rules.filters.items() if rules else ())
-        if rules and each.property == rules.identity and each.op == "eq" and not own_path
-    ]
+    found, body = _find_through(operation, contract), operation.body
+    response = _response_type(operation)
+    finder_type = None
+    if found:
+        finder_type = operation.item_class if found[0] is operation else _response_type(found[0])
     return {
         "constant": _constant(operation.id),
-        "method": operation.id.removesuffix("_" + operation.tag),
+        "method": method_name(operation.id, operation.tag),
+        "leading": [*_own_path(operation), *(["body"] if operation.body else [])],
+        "writes": operation.method not in ("GET", "HEAD", "OPTIONS"),
+        "idempotent": operation.idempotent,
         "iterate": f"iterate{suffix}",
         "find": f"find{suffix}",
         "wait": f"wait{suffix}",
         "list": rules is not None,
         "settings": SETTINGS,
         "paging": [rules.offset, rules.limit] if rules else [],
-        "identity": identity[0] if identity else "",
+        "identity": found[1] if found else "",
+        "finder": found[0].id if found else "",
+        "found": finder_type or "Any",
         "states": bool(operation.states),
-        "response": operation.response_class or "Any",
-        "item": operation.item_class or "Any",
-        "classes": [each for each in (operation.response_class, operation.item_class) if each],
+        "response": response,
+        "model": operation.response_class,
+        "item": operation.item_class or ("Any" if rules else response),
+        "classes": [
+            each for each in (operation.response_class, operation.item_class, body and body.class_name) if each
+        ],
         "summary": operation.summary or operation.id,
         "description": operation.description,
-        "texts": {each.name: each.description or each.name for each in operation.parameters.values()},
+        "texts": {each.name: each.description or each.name for each in operation.parameters.values()}
+        | ({"body": operation.body.description or "The body of the request."} if operation.body else {}),
     }
 
 

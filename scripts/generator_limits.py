@@ -12,7 +12,7 @@ from typing import Any
 from metastudio.contract.compiler import operations, parameters, plain
 from metastudio.contract.document import Document
 from metastudio.contract.json_pointer import join
-from metastudio.contract.naming import python_name
+from metastudio.contract.naming import method_name, method_suffix, python_name
 from metastudio.lists.options import IterateOptions
 
 # Names that the generated code uses itself. It would rename or overwrite an argument or attribute of the same name.
@@ -26,11 +26,28 @@ _ITERATE_OPTIONS = frozenset(each.name for each in dataclasses.fields(IterateOpt
 
 def check_generator(document: Document) -> None:
     """Raise ContractError for the first thing that the generator cannot make as it stands."""
+    _check_methods(document)
     for pointer, operation in operations(document):
         _check_parameters(document, pointer, operation)
     named = [f"/components/schemas{join([name])}" for name in document.at("/components/schemas") or {}]
     for pointer in (*_inline(document.data), *named):
         _check_schema(document, pointer)
+
+
+def _check_methods(document: Document) -> None:
+    """Check that no two operations of a tag have a method of the same name."""
+    places: dict[tuple[str, str], str] = {}
+    for pointer, operation in operations(document):
+        tag, name = operation["tags"][0], operation["operationId"]
+        suffix = method_suffix(name, tag)
+        derived = [f"iterate{suffix}", f"iterate{suffix}_pages", f"find{suffix}", f"wait{suffix}"]
+        for method in (method_name(name, tag), *(derived if "x-list" in operation else ())):
+            at = f"{pointer}/operationId"
+            if (tag, method) in places:
+                line, _ = document.position(places[tag, method])
+                message = f"{name} would have the method {tag}.{method}, as the operation on line {line}; rename one"
+                raise document.error(at, message)
+            places[tag, method] = at
 
 
 def _inline(node: Any, pointer: str = "") -> Iterator[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from metastudio.contract.arguments import check_arguments
+from metastudio.contract.arguments import BODY, check_arguments
 from metastudio.contract.json_pointer import pointer_getter
 from metastudio.http import error_mapping
+from metastudio.http.exchange import REPEATABLE
 
 if TYPE_CHECKING:
     import asyncio
@@ -50,15 +51,21 @@ class Engine:
         self._executor_lock = threading.Lock()
         self._iterations: Executor | None = None
 
-    def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any]) -> R:
+    def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], *, retry: bool = False) -> R:
         """Send one request and return its response.
+
+        Args:
+            endpoint: The operation.
+            arguments: Its keyword arguments.
+            retry: Whether to send it again after a failure that leaves open whether it took effect. A read is always
+                sent again.
 
         Raises:
             TypeError: An argument is unknown, missing, or of the wrong type. Nothing was sent.
             ValueError: A value cannot be sent. Nothing was sent.
             MetaStudioError: The call failed; see `metastudio.errors`.
         """
-        _, result = self._send(endpoint, _checked(endpoint.operation, arguments))
+        _, result = self._send(endpoint, _checked(endpoint.operation, arguments), repeatable=retry)
         return result
 
     def iterate(
@@ -80,10 +87,18 @@ class Engine:
 
     def find(self, endpoint: Endpoint[R, T], parameter: str, identity: str) -> T | None:
         """Return the item whose ID is `identity`, which the filter `parameter` finds, or None."""
-        _checked(endpoint.operation, {parameter: identity})
+        _check_identity(endpoint.operation, parameter, identity)
         return self._find(endpoint, parameter, identity)
 
     def _find(self, endpoint: Endpoint[R, T], parameter: str, identity: str, deadline: float | None = None) -> T | None:
+        if endpoint.operation.list_rules is None:
+            from metastudio.errors import NotFoundError
+
+            try:
+                _, item = self._send(endpoint, {parameter: identity}, deadline)
+            except NotFoundError:
+                return None
+            return cast("T", item)
         from metastudio.lists import paginator
 
         return paginator.find(endpoint.operation, self._fetch(endpoint, deadline), parameter, identity)
@@ -92,7 +107,7 @@ class Engine:
         """Poll an item until it settles; see `metastudio.lists.waiter`."""
         from metastudio.lists import waiter
 
-        _checked(endpoint.operation, {parameter: identity})
+        _check_identity(endpoint.operation, parameter, identity)
 
         def poll(deadline: float) -> T | None:
             return self._find(endpoint, parameter, identity, deadline)
@@ -138,9 +153,11 @@ class Engine:
         arguments: Mapping[str, Any],
         deadline: float | None = None,
         throttle: Throttle | None = None,
+        *,
+        repeatable: bool = False,
     ) -> tuple[httpx.Response, R]:
         project_id = self.project_id() if _needs_project(endpoint, arguments) else None
-        request = _request(self._session, endpoint, arguments, project_id)
+        request = _request(self._session, endpoint, arguments, project_id, repeatable=repeatable)
         response, body = self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
         return response, endpoint.response(body)
 
@@ -160,9 +177,9 @@ class AsyncEngine:
         self._lock: asyncio.Lock | None = None
         self._iterations: AsyncExecutor | None = None
 
-    async def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any]) -> R:
+    async def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], *, retry: bool = False) -> R:
         """As `Engine.call`."""
-        _, result = await self._send(endpoint, _checked(endpoint.operation, arguments))
+        _, result = await self._send(endpoint, _checked(endpoint.operation, arguments), repeatable=retry)
         return result
 
     def iterate(
@@ -184,12 +201,20 @@ class AsyncEngine:
 
     async def find(self, endpoint: Endpoint[R, T], parameter: str, identity: str) -> T | None:
         """As `Engine.find`."""
-        _checked(endpoint.operation, {parameter: identity})
+        _check_identity(endpoint.operation, parameter, identity)
         return await self._find(endpoint, parameter, identity)
 
     async def _find(
         self, endpoint: Endpoint[R, T], parameter: str, identity: str, deadline: float | None = None
     ) -> T | None:
+        if endpoint.operation.list_rules is None:
+            from metastudio.errors import NotFoundError
+
+            try:
+                _, item = await self._send(endpoint, {parameter: identity}, deadline)
+            except NotFoundError:
+                return None
+            return cast("T", item)
         from metastudio.lists import paginator
 
         return await paginator.async_find(endpoint.operation, self._fetch(endpoint, deadline), parameter, identity)
@@ -198,7 +223,7 @@ class AsyncEngine:
         """As `Engine.wait`."""
         from metastudio.lists import waiter
 
-        _checked(endpoint.operation, {parameter: identity})
+        _check_identity(endpoint.operation, parameter, identity)
 
         async def poll(deadline: float) -> T | None:
             return await self._find(endpoint, parameter, identity, deadline)
@@ -239,15 +264,32 @@ class AsyncEngine:
         arguments: Mapping[str, Any],
         deadline: float | None = None,
         throttle: Throttle | None = None,
+        *,
+        repeatable: bool = False,
     ) -> tuple[httpx.Response, R]:
         project_id = await self.project_id() if _needs_project(endpoint, arguments) else None
-        request = _request(self._session, endpoint, arguments, project_id)
+        request = _request(self._session, endpoint, arguments, project_id, repeatable=repeatable)
         response, body = await self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
         return response, endpoint.response(body)
 
 
 def _checked(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return check_arguments(operation, arguments, optional=(PROJECT,))
+
+
+def _check_identity(operation: Operation, parameter: str, identity: object) -> None:
+    array = operation.by_python_name[parameter].is_array
+    _checked(operation, {parameter: [identity] if array else identity})
+
+
+class _CheckedBody(NamedTuple):
+    """The checked JSON of a body, for the generated function, which asks its model for it."""
+
+    json: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON."""
+        return self.json
 
 
 def _needs_project(endpoint: Endpoint[Any, Any], arguments: Mapping[str, Any]) -> bool:
@@ -259,11 +301,17 @@ def _request(
     endpoint: Endpoint[Any, Any],
     arguments: Mapping[str, Any],
     project_id: str | None,
+    *,
+    repeatable: bool,
 ) -> httpx.Request:
     """Build the request. The project goes along as an extension too, because a signature covers it."""
     if project_id is not None:
         arguments = {**arguments, PROJECT: project_id}
-    extensions = {PROJECT: arguments[PROJECT]} if PROJECT in arguments else {}
+    if BODY in arguments:
+        arguments = {**arguments, BODY: _CheckedBody(arguments[BODY])}
+    extensions: dict[str, Any] = {REPEATABLE: repeatable}
+    if PROJECT in arguments:
+        extensions[PROJECT] = arguments[PROJECT]
     return session.build_request(**endpoint.request(**arguments), extensions=extensions)
 
 

@@ -29,9 +29,12 @@ def test_transient_failures_of_safe_methods_are_retried(method: str, status: int
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "get", "PROPFIND"])
-@pytest.mark.parametrize("status", [None, 429, 503])
-def test_unsafe_methods_are_not_retried(method: str, status: int | None) -> None:
+@pytest.mark.parametrize("status", [None, 503])
+def test_unsafe_methods_are_retried_only_if_that_is_harmless(method: str, status: int | None) -> None:
     assert decided(Failure(method, status)) == Stop()
+    assert isinstance(decided(Failure(method, status, repeatable=True)), Wait)
+    assert isinstance(decided(Failure(method, sent=False)), Wait)
+    assert isinstance(decided(Failure(method, 429)), Wait)
 
 
 @pytest.mark.parametrize("status", sorted(set(range(300, 600)) - {408, 429, 500, 502, 503, 504}))

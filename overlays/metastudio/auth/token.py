@@ -16,7 +16,7 @@ from metastudio.auth.origin_policy import TrustedOrigins, stay_at_origin
 from metastudio.auth.refresh import RefreshableValue
 from metastudio.errors import ConfigurationError
 from metastudio.http import error_mapping, hints
-from metastudio.http.exchange import REPEATABLE
+from metastudio.http.exchange import LOGIN_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -61,7 +61,7 @@ class TokenFlow(AuthFlow):
         try:
             token = self._token.current() or (yield from self._token.get(refresh, timeout=timeout))
         except GeneratorExit:  # httpx closes the flow because a login got no response
-            request.extensions[REPEATABLE] = self._token.current() is not None
+            request.extensions[LOGIN_FAILED] = self._token.current() is not None
             raise
         request.headers["X-Auth-Token"] = token
         yield stay_at_origin(request)

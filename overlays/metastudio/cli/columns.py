@@ -42,7 +42,8 @@ def table_columns(operation: Operation) -> list[str]:
     Personal data, objects, and properties that are the same for all items are left out.
     """
     state = state_column(operation)
-    first = [identity_column(operation), *required_columns(operation), *([state] if state else [])]
+    identity = identity_column(operation)
+    first = [*([identity] if identity else []), *required_columns(operation), *([state] if state else [])]
     left_out = {column_of(pointer) for pointer in rules_of(operation).scope.values()}
     left_out |= {name for name, field in operation.fields.items() if field["type"] == "object" or is_sensitive(name)}
     return [column for column in dict.fromkeys([*first, *operation.fields]) if column not in left_out]

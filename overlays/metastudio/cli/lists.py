@@ -162,4 +162,5 @@ def _examples(name: str, operation: Operation) -> str:
     for rule in since[:1]:
         option = options[FILTER_PREFIX + operation.parameters[rule.parameter].python_name]
         lines.append(f"metastudio {name} {option} '2d ago' --out {name}.csv")
-    return "\n".join([*lines, f"metastudio {name} | jq -r .{identity_column(operation)}"])
+    column = identity_column(operation) or next(iter(operation.fields))
+    return "\n".join([*lines, f"metastudio {name} | jq -r .{column}"])

@@ -34,9 +34,10 @@ def column_of(pointer: str) -> str:
     return ".".join(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
 
 
-def identity_column(operation: Operation) -> str:
-    """Return the column of the item's ID."""
-    return column_of(rules_of(operation).identity)
+def identity_column(operation: Operation) -> str | None:
+    """Return the column of the item's ID, or None if items have none."""
+    identity = rules_of(operation).identity
+    return column_of(identity) if identity else None
 
 
 def state_column(operation: Operation) -> str | None:

@@ -83,7 +83,7 @@ class StateSummary:
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary as JSON data, with ID, state and time of the oldest and newest item."""
-        shown = [identity_column(self._operation), self._state, self._time]
+        shown = [name for name in (identity_column(self._operation), self._state, self._time) if name]
         phases = {
             phase: {"total": sum(states.values()), "states": states} for phase, states in self._by_phase().items()
         }
@@ -117,7 +117,8 @@ class StateSummary:
         if self._oldest and self._newest:
             yield ""
             for end, (_, item) in (("oldest", self._oldest), ("newest", self._newest)):
-                at, identity = value_at(item, self._time), value_at(item, identity_column(self._operation))
+                at, column = value_at(item, self._time), identity_column(self._operation)
+                identity = value_at(item, column) if column else ""
                 head, identity = f"{end}  {to_local(at)}", printable(str(identity))
                 fits = not terminal.interactive or len(f"{head}  {identity}") <= terminal.width
                 yield from [f"{head}  {identity}"] if fits else [head, f"        {identity}"]

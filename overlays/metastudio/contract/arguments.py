@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from metastudio.contract.operation import Operation, Parameter
 
 
+BODY = "body"
+"""The argument that holds the body of a request."""
+
+
 def check_arguments(
     operation: Operation, arguments: Mapping[str, Any], optional: Collection[str] = ()
 ) -> dict[str, Any]:
@@ -30,6 +34,16 @@ def check_arguments(
         ValueError: A value cannot be sent as what it is meant to be.
     """
     known = operation.by_python_name
+    checked: dict[str, Any] = {}
+    if operation.body is not None:
+        body = arguments.get(BODY)
+        arguments = {name: value for name, value in arguments.items() if name != BODY}
+        if body is not None:
+            from metastudio.contract.body import check_body
+
+            checked[BODY] = check_body(operation.body.schema, body)
+        elif operation.body.required:
+            raise TypeError(f"{operation.id} needs the argument body: {operation.body.description}")
     for name in arguments:
         if name not in known:
             from difflib import get_close_matches
@@ -37,7 +51,6 @@ def check_arguments(
             close = get_close_matches(name, known, 1)
             remedy = f"did you mean {close[0]}?" if close else f"it takes {', '.join(known)}"
             raise TypeError(f"{operation.id} takes no argument {name!r}; {remedy}")
-    checked: dict[str, Any] = {}
     for name, parameter in known.items():
         value = arguments.get(name)
         if value is not None:
@@ -87,10 +100,15 @@ def _checked(parameter: Parameter, name: str, value: Any) -> Any:
 def _array(parameter: Parameter, name: str, value: Any) -> list[Any]:
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
         raise TypeError(f"{name} must be a list, not one {type(value).__name__}: write {name}=[{value!r}]")
+    inner = parameter.schema.get("items", {}).get("type", "string")
     items = sorted(value) if isinstance(value, set | frozenset) else list(value)
     if not items:
         raise ValueError(f"{name} must not be empty; omit it to match everything")
     for item in items:
+        if inner in ("integer", "number"):
+            if not isinstance(item, int if inner == "integer" else int | float) or isinstance(item, bool):
+                raise TypeError(f"{name} must hold numbers, not {item!r}")
+            continue
         if not isinstance(item, str) or not item:
             raise TypeError(f"{name} must hold non-empty strings, not {item!r}")
         if parameter.joined and "," in item:

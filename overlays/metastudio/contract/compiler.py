@@ -6,16 +6,29 @@ they start.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from metastudio.contract.document import Document
 from metastudio.contract.json_pointer import join, split
 from metastudio.contract.naming import python_name
-from metastudio.contract.operation import Filter, ListRules, Operation, Order, Parameter, ServerUrl, State
+from metastudio.contract.operation import (
+    Body,
+    Filter,
+    ListRules,
+    Operation,
+    Order,
+    Parameter,
+    ServerUrl,
+    State,
+    Transition,
+)
 from metastudio.contract.structure import JsonArray, JsonObject, Structure
 
+JSON_SCHEMA = "content/application~1json/schema"
+"""Pointer to the schema of a JSON body, from its request body or response."""
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
@@ -65,7 +78,7 @@ def success_schema(document: Document, pointer: str) -> tuple[str, str] | None:
     for status, raw in (document.at(f"{pointer}/responses") or {}).items():
         if status.startswith("2"):
             _, at = document.resolve(raw, f"{pointer}/responses/{status}")
-            schema = f"{at}/content/application~1json/schema"
+            schema = f"{at}/{JSON_SCHEMA}"
             if document.at(schema) is not None:
                 return status, schema
     return None
@@ -81,7 +94,7 @@ def below(document: Document, pointer: str, path: str) -> str | None:
     return document.resolve(document.at(pointer), pointer)[1]
 
 
-def _item_states(document: Document, pointer: str) -> tuple[str | None, dict[str, Any]]:
+def item_states(document: Document, pointer: str) -> tuple[str | None, dict[str, Any]]:
     """Return the JSON pointer to the state of a list's items, and the `x-states` there; None and {} without any."""
     rules, body = (document.at(pointer) or {}).get("x-list"), success_schema(document, pointer)
     item = below(document, body[1], rules["items"] + "/*") if rules and body else None
@@ -116,16 +129,18 @@ def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operati
     rules = raw.get("x-list")
     by_name = {each["name"]: _parameter(document, at, each) for at, each in parameters(document, pointer)}
     fields: dict[str, Any] = {}
-    response_class = item_class = None
-    body = success_schema(document, pointer)
-    if rules and body:
-        item = below(document, body[1], rules["items"] + "/*") or ""
+    item_class = None
+    success = success_schema(document, pointer)
+    if rules and success:
+        item = below(document, success[1], rules["items"] + "/*") or ""
         fields = {
             name: _field(document, item + join(["properties", name]), each)
             for name, each in (document.at(item) or {}).get("properties", {}).items()
         }
-        response_class, item_class = class_name(document, body[1]), class_name(document, item)
-    state_property, states = _item_states(document, pointer)
+        item_class = class_name(document, item)
+    relation = item_relation(document, pointer)
+    lists = {each["operationId"]: at for at, each in operations(document)}
+    state_property, states = item_states(document, lists[relation.list_id] if relation.kind == "show" else pointer)
     return Operation(
         id=raw["operationId"],
         tag=raw["tags"][0],
@@ -133,9 +148,16 @@ def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operati
         path=split(pointer)[1],
         summary=raw.get("summary", ""),
         description=raw.get("description", ""),
-        response_class=response_class,
+        cli_name=raw.get("x-cli"),
+        kind=relation.kind,
+        list_id=relation.list_id,
+        item_parameter=relation.item_parameter,
+        allowed_in=relation.allowed_in,
+        moves=relation.moves,
+        response_class=class_name(document, success[1]) if success else None,
         item_class=item_class,
         parameters=by_name,
+        body=_body(document, pointer),
         success={
             int(status): response_structure(document, f"{pointer}/responses/{status}")
             for status in raw["responses"]
@@ -144,7 +166,75 @@ def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operati
         list_rules=_list_rules(rules, by_name) if rules else None,
         fields=fields,
         state_property=state_property,
-        states={name: State(each["phase"], each["at_rest"], each.get("ended")) for name, each in states.items()},
+        states={
+            name: State(each["phase"], each["at_rest"], each.get("ended"), each.get("new", False))
+            for name, each in states.items()
+        },
+    )
+
+
+class ItemRelation(NamedTuple):
+    """How an operation belongs to a list; the attributes are those of `Operation`."""
+
+    kind: str
+    list_id: str | None = None
+    item_parameter: str | None = None
+    allowed_in: tuple[str, ...] = ()
+    moves: Transition | None = None
+
+
+_ITEM_KINDS = {"GET": "show", "PUT": "update", "PATCH": "update", "DELETE": "delete", "POST": "command"}
+
+
+def item_relation(document: Document, pointer: str) -> ItemRelation:
+    """Return how an operation belongs to a list: as `x-item` says, else as its path says.
+
+    The path of a list plus one parameter is an item of the list. A POST on the path of a list creates an item, a POST
+    on or below the path of an item is a command.
+    """
+    raw = document.at(pointer)
+    explicit = raw.get("x-item", {})
+    if "x-list" in raw:
+        return ItemRelation("list")
+    inferred = ItemRelation("other") if explicit == "none" else _inferred_relation(document, pointer)
+    if explicit == "none" or not explicit:
+        return inferred
+    return ItemRelation(
+        kind=explicit.get("kind", inferred.kind),
+        list_id=explicit.get("list", inferred.list_id),
+        item_parameter=explicit.get("parameter", inferred.item_parameter),
+        allowed_in=tuple(explicit.get("allowed_in", ())),
+        moves=_transition(explicit["moves_to"]) if "moves_to" in explicit else None,
+    )
+
+
+def _inferred_relation(document: Document, pointer: str) -> ItemRelation:
+    _, path, method = split(pointer)
+    lists = {split(at)[1]: raw["operationId"] for at, raw in operations(document) if "x-list" in raw}
+    if path in lists:
+        return ItemRelation("create", lists[path]) if method == "post" else ItemRelation("other")
+    for list_path in sorted(lists, key=len, reverse=True):
+        item = re.match(re.escape(list_path) + r"/\{(\w+)\}(/.+)?\Z", path)
+        if item and (item[2] is None or method == "post"):
+            kind = _ITEM_KINDS.get(method.upper(), "other")
+            return ItemRelation(kind, lists[list_path], item[1]) if kind != "other" else ItemRelation(kind)
+    return ItemRelation("other")
+
+
+def _transition(raw: str | dict[str, Any]) -> Transition:
+    return Transition(None, {"": raw}) if isinstance(raw, str) else Transition(raw["property"], raw["values"])
+
+
+def _body(document: Document, pointer: str) -> Body | None:
+    raw, at = document.resolve(document.at(f"{pointer}/requestBody"), f"{pointer}/requestBody")
+    if raw is None:
+        return None
+    schema = f"{at}/{JSON_SCHEMA}"
+    return Body(
+        required=raw.get("required", False),
+        description=raw.get("description", ""),
+        schema=plain(document, schema),
+        class_name=class_name(document, schema),
     )
 
 
@@ -172,7 +262,7 @@ def _list_rules(raw: Mapping[str, Any], known: Mapping[str, Parameter]) -> ListR
     return ListRules(
         items=raw["items"],
         total=raw.get("total"),
-        identity=raw["identity"],
+        identity=raw.get("identity"),
         scope=raw.get("scope", {}),
         offset=page["offset"],
         limit=page["limit"],
@@ -273,16 +363,31 @@ def plain(document: Document, pointer: str, above: frozenset[str] = frozenset())
 def response_structure(document: Document, pointer: str) -> Structure | None:
     """Return the objects and arrays of a response's JSON body, None where it has none."""
     _, at = document.resolve(document.at(pointer), pointer)
-    schema = f"{at}/content/application~1json/schema"
+    schema = f"{at}/{JSON_SCHEMA}"
     return _structure(plain(document, schema)) if document.at(schema) is not None else None
 
 
 def _structure(schema: Mapping[str, Any]) -> Structure | None:
     nullable = schema.get("nullable", False)
-    if schema.get("type") == "object":
+    if "allOf" in schema:
+        own = {key: value for key, value in schema.items() if key != "allOf"}
+        return _merged([_structure(each) for each in (own, *schema["allOf"])], nullable=nullable)
+    if schema.get("type") == "object" or "properties" in schema:
         properties = {name: _structure(each) for name, each in schema.get("properties", {}).items()}
         checked = {name: each for name, each in properties.items() if each is not None}
         return JsonObject(tuple(schema.get("required", ())), checked, nullable)
     if schema.get("type") == "array":
         return JsonArray(_structure(schema.get("items", {})), nullable)
     return None
+
+
+def _merged(parts: list[Structure | None], *, nullable: bool) -> Structure | None:
+    """Return what all parts of an `allOf` require together."""
+    objects = [part for part in parts if isinstance(part, JsonObject)]
+    if not objects:
+        return next((part for part in parts if part is not None), None)
+    required = dict.fromkeys(name for part in objects for name in part.required)
+    properties: dict[str, Structure] = {}
+    for part in objects:
+        properties.update(part.properties)
+    return JsonObject(tuple(required), properties, nullable or all(part.nullable for part in objects))

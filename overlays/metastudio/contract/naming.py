@@ -23,9 +23,28 @@ def python_name(name: str) -> str:
     return words if words.isidentifier() and not name.startswith("_") else "field_" + words
 
 
+def method_name(operation_id: str, tag: str) -> str:
+    """Return the method of an operation in the class of its tag: the ID without the words of the tag.
+
+    Words match in singular and plural: `run_training_job_command` of `training_jobs` gives `run_command`.
+    """
+    words, own = operation_id.split("_"), [_singular(word) for word in tag.split("_")]
+    for start in range(1, len(words)):
+        if [_singular(word) for word in words[start : start + len(own)]] == own:
+            return "_".join(words[:start] + words[start + len(own) :])
+    return operation_id
+
+
 def method_suffix(operation_id: str, tag: str) -> str:
-    """Return the suffix of the methods `iterate`, `find` and `wait` that an operation has in the class of its tag.
+    """Return the suffix of the methods `iterate`, `find` and `wait` of a list.
 
     It is empty for `list_` and the tag; `list_batches` gives `iterate_batches`.
     """
-    return "" if operation_id == f"list_{tag}" else f"_{operation_id.removeprefix('list_')}"
+    name = method_name(operation_id, tag)
+    return "" if name == "list" else f"_{name.removeprefix('list_')}"
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word

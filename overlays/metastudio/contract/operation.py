@@ -2,7 +2,7 @@
 
 `metastudio_client.contract`, written by `./generate.sh`, holds them as literals, so importing it parses nothing.
 `metastudio.contract.compile_contract` makes the same objects from any contract file. docs/spec-authoring.md explains
-the vocabulary (`x-list`, `x-states`).
+the vocabulary (`x-list`, `x-item`, `x-states`).
 """
 
 from __future__ import annotations
@@ -62,6 +62,34 @@ class Parameter(NamedTuple):
         return self.schema.get("format") == "date-time"
 
 
+class Body(NamedTuple):
+    """The JSON body of a request.
+
+    Attributes:
+        required: Whether a request must have it.
+        description: Its meaning, for users.
+        schema: Its JSON schema without references and prose.
+        class_name: Name of the generated model class, or None.
+    """
+
+    required: bool
+    description: str
+    schema: Mapping[str, Any]
+    class_name: str | None
+
+
+class Transition(NamedTuple):
+    """How a command moves an item to another state (`moves_to`).
+
+    Attributes:
+        property: JSON pointer to the member of the request body that chooses the state; None if it is always the same.
+        states: Maps each value of that member to the new state; the key is "" without a member.
+    """
+
+    property: str | None
+    states: Mapping[str, str]
+
+
 class Filter(NamedTuple):
     """A filter parameter: it matches items whose `property` compares by `op` with the given value.
 
@@ -106,8 +134,8 @@ class ListRules(NamedTuple):
     """The rules of a list operation (`x-list`).
 
     Attributes:
-        items, total: JSON pointers into the response body.
-        identity: JSON pointer into an item.
+        items, total: JSON pointers into the response body; `total` is None if the server does not count.
+        identity: JSON pointer into an item, None if items have no identity.
         scope: Maps a path parameter to the JSON pointer into an item that must equal it.
         offset, limit: The paging parameters; `max_limit` is the largest page that the contract allows.
         order: How the list is ordered, or None.
@@ -117,7 +145,7 @@ class ListRules(NamedTuple):
 
     items: str
     total: str | None
-    identity: str
+    identity: str | None
     scope: Mapping[str, str]
     offset: str
     limit: str
@@ -128,11 +156,19 @@ class ListRules(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a state means to a waiter: its phase, whether nothing more happens by itself, and how the task ended."""
+    """What a state means to a waiter.
+
+    Attributes:
+        phase: What the task is doing.
+        at_rest: Whether nothing more happens by itself.
+        ended: How the task ended, `success` or `failure`, or None.
+        new: Whether a task that was just created is in this state.
+    """
 
     phase: str
     at_rest: bool
     ended: str | None
+    new: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,12 +177,20 @@ class Operation:
 
     Attributes:
         id, tag, method, path, summary, description: As in the contract.
+        cli_name: Name of the command (`x-cli`), or None for the name that follows from tag and ID.
+        kind: list, show, create, update, delete, command or other.
+        list_id: ID of the list whose items a show, create, update, delete or command is about, or None.
+        item_parameter: The path parameter with the identity of the item, or None.
+        allowed_in: The states in which the item must be, () for any. A server answers 409 in others.
+        moves: How a command moves the item to another state, or None.
         response_class, item_class: Names of the generated model classes, or None.
         parameters: The parameters by their name on the wire.
+        body: The JSON body of the request, or None.
         success: Maps each declared success status to the structure of its JSON body (None: no JSON is declared).
         list_rules: The rules of the list, None if the operation is not a list.
         fields: Description, type, format and known values of each property of a list's items.
-        state_property: JSON pointer to the state of an item, or None; `states` are the known states.
+        state_property: JSON pointer to the state of an item, or None; `states` are the known states. A show operation
+            has those of its list.
     """
 
     id: str
@@ -155,9 +199,16 @@ class Operation:
     path: str
     summary: str
     description: str
+    cli_name: str | None
+    kind: str
+    list_id: str | None
+    item_parameter: str | None
+    allowed_in: tuple[str, ...]
+    moves: Transition | None
     response_class: str | None
     item_class: str | None
     parameters: Mapping[str, Parameter]
+    body: Body | None
     success: Mapping[int, Structure | None]
     list_rules: ListRules | None
     fields: Mapping[str, Mapping[str, Any]]
@@ -168,6 +219,11 @@ class Operation:
     def by_python_name(self) -> Mapping[str, Parameter]:
         """The parameters by the name of their keyword argument."""
         return {each.python_name: each for each in self.parameters.values()}
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether HTTP promises that sending the request twice has the effect of sending it once."""
+        return self.method not in ("POST", "PATCH")
 
     @cached_property
     def path_pattern(self) -> re.Pattern[str]:
@@ -180,7 +236,7 @@ class Operation:
 class Endpoint(Generic[R, T]):
     """An operation together with its generated code.
 
-    `R` is the type of a response, `T` that of a list's items.
+    `R` is the type of a response, `T` that of a list's items; for other operations both are the same.
 
     Attributes:
         operation: The operation of the contract.

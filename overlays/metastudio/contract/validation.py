@@ -18,12 +18,26 @@ from jsonschema import Draft202012Validator
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
-from metastudio.contract.compiler import below, class_name, operations, parameters, plain, success_schema
+from metastudio.contract.compiler import (
+    JSON_SCHEMA,
+    ItemRelation,
+    below,
+    class_name,
+    item_relation,
+    item_states,
+    operations,
+    parameters,
+    plain,
+    success_schema,
+)
 from metastudio.contract.document import Document
 from metastudio.contract.json_pointer import join
 
 _VOCABULARY: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
-_EXTENSIONS = ("x-list", "x-states", "x-source", "x-enum-varnames", "x-enum-descriptions")
+_EXTENSIONS = ("x-list", "x-item", "x-states", "x-cli", "x-source", "x-enum-varnames", "x-enum-descriptions")
+_JSON_TYPES = ("array", "boolean", "integer", "number", "object", "string")
+_NOT_SCHEMAS = ("/properties", "/default", "/enum", "/x-enum-descriptions")
+"""Ends of the pointers of mappings in which `type` may be a name."""
 _BOUNDS = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
 
 
@@ -48,6 +62,8 @@ def check(document: Document) -> None:
         _check_operation(document, pointer, operation)
         if "x-list" in operation:
             _check_list(document, pointer, operation["x-list"])
+        if isinstance(operation.get("x-item"), dict):
+            _check_item(document, pointer, operation["x-item"])
 
 
 def _check_openapi(document: Document) -> None:
@@ -70,7 +86,7 @@ def _check_extensions(document: Document) -> None:
                 close = difflib.get_close_matches(key, _EXTENSIONS, 1, 0.7)
                 if close:
                     raise document.error(f"{pointer}/{key}", f"unknown extension {key!r}; did you mean {close[0]!r}?")
-        for key in ("x-list", "x-states", "x-source"):
+        for key in ("x-list", "x-item", "x-states", "x-cli", "x-source"):
             if key in node:
                 _check_vocabulary(document, f"{pointer}/{key}", node[key], key)
         if isinstance(node.get("x-source"), dict):
@@ -100,6 +116,9 @@ def _check_values(document: Document) -> None:
     for pointer, node in _walk(document.data):
         if not isinstance(node, dict):
             continue
+        kind, is_schema = node.get("type"), not pointer.endswith(_NOT_SCHEMAS) and "/example" not in pointer
+        if isinstance(kind, str) and kind not in _JSON_TYPES and is_schema and "/securitySchemes/" not in pointer:
+            raise document.error(f"{pointer}/type", _unknown(kind, _JSON_TYPES, "type of JSON"))
         for low, high in _BOUNDS:
             if isinstance(node.get(low), int) and isinstance(node.get(high), int) and node[low] > node[high]:
                 raise document.error(f"{pointer}/{low}", f"{low} {node[low]} is above {high} {node[high]}")
@@ -159,12 +178,38 @@ def _check_operation(document: Document, pointer: str, operation: dict[str, Any]
     for at, parameter in parameters(document, pointer):
         if parameter["in"] == "cookie":
             raise document.error(at, f"the cookie {parameter['name']} would not be signed; use a query parameter")
-    for status in operation["responses"]:
-        if status.startswith("2") and not status.isdigit():
+        if parameter.get("style") == "deepObject":
+            message = f"style deepObject is not supported; send {parameter['name']} as several parameters, or in a body"
+            raise document.error(f"{at}/style", message)
+    successes = [status for status in operation["responses"] if status.startswith("2")]
+    for status in successes:
+        if not status.isdigit():
             message = f"declare each success status by its number, not as {status}"
             raise document.error(f"{pointer}/responses/{status}", message)
-    if success_schema(document, pointer) is None and "204" not in operation["responses"]:
-        raise document.error(f"{pointer}/responses", "declare a success with an application/json schema, or a 204")
+    if not successes:
+        raise document.error(f"{pointer}/responses", "declare a success, such as 200 or 204")
+    for place in (f"{pointer}/requestBody", *(f"{pointer}/responses/{status}" for status in successes)):
+        _check_content(document, place)
+
+
+def _check_content(document: Document, pointer: str) -> None:
+    """Check the body of a request or of a success: JSON or nothing, and a request sends an object."""
+    node, at = document.resolve(document.at(pointer), pointer)
+    for media_type in (node or {}).get("content", {}):
+        if media_type != "application/json":
+            message = f"{media_type} is not supported; only application/json is"
+            raise document.error(f"{at}/content{join([media_type])}", message)
+    if not pointer.endswith("/requestBody") or node is None:
+        return
+    if (schema := document.at(f"{at}/{JSON_SCHEMA}")) is None:
+        raise document.error(at, "a request body needs an application/json schema")
+    if class_name(document, f"{at}/{JSON_SCHEMA}") is None or not _is_object(plain(document, f"{at}/{JSON_SCHEMA}")):
+        message = f"a request body is a named object (components/schemas), not {schema.get('type', 'an inline schema')}"
+        raise document.error(f"{at}/{JSON_SCHEMA}", message)
+
+
+def _is_object(schema: dict[str, Any]) -> bool:
+    return schema.get("type") == "object" or any(_is_object(each) for each in schema.get("allOf", []))
 
 
 def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None:
@@ -185,7 +230,7 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
     if "total" in rules and below(document, body[1], rules["total"]) is None:
         raise document.error(f"{at}/total", f"the response has no property {rules['total']}")
     named: list[tuple[str, str]] = [(f"{at}/page/{key}", rules["page"][key]) for key in ("offset", "limit")]
-    properties: list[tuple[str, str]] = [(f"{at}/identity", rules["identity"])]
+    properties: list[tuple[str, str]] = [(f"{at}/identity", rules["identity"])] if "identity" in rules else []
     for parameter, target in rules.get("scope", {}).items():
         named.append((f"{at}/scope/{parameter}", parameter))
         properties.append((f"{at}/scope/{parameter}", target))
@@ -208,6 +253,40 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
         if below(document, item, target) is None:
             known = [join([name]) for name in (document.at(item) or {}).get("properties", {})]
             raise document.error(place, _unknown(target, known, "property of an item"))
+
+
+def _check_item(document: Document, pointer: str, rules: dict[str, Any]) -> None:
+    at, relation = f"{pointer}/x-item", item_relation(document, pointer)
+    lists = {raw["operationId"]: where for where, raw in operations(document) if "x-list" in raw}
+    if relation.list_id is None:
+        raise document.error(at, "no list has this path; name the list by list: OPERATION_ID")
+    if relation.list_id not in lists:
+        raise document.error(f"{at}/list", _unknown(relation.list_id, lists, "list of this contract"))
+    if relation.kind == "other":
+        raise document.error(at, "the path does not tell the kind; add kind: show, create, update, delete or command")
+    if relation.kind != "create":
+        paths = [each["name"] for _, each in parameters(document, pointer) if each["in"] == "path"]
+        if relation.item_parameter not in paths:
+            message = _unknown(str(relation.item_parameter), paths, "path parameter of this operation")
+            raise document.error(f"{at}/parameter", f"{message}; it must hold the identity of the item")
+    _, states = item_states(document, lists[relation.list_id])
+    if relation.moves and relation.kind != "command":
+        raise document.error(f"{at}/moves_to", "only a command moves an item to another state")
+    for place, names in (("allowed_in", relation.allowed_in), ("moves_to", _targets(relation))):
+        for name in names:
+            if name not in states:
+                raise document.error(f"{at}/{place}", _unknown(name, states, "state of the items (x-states)"))
+    if relation.moves and relation.moves.property:
+        body = f"{pointer}/requestBody"
+        _, where = document.resolve(document.at(body), body)
+        schema = f"{where}/{JSON_SCHEMA}"
+        if document.at(schema) is None or below(document, schema, relation.moves.property) is None:
+            message = f"the request body has no property {relation.moves.property}"
+            raise document.error(f"{at}/moves_to/property", message)
+
+
+def _targets(relation: ItemRelation) -> tuple[str, ...]:
+    return tuple(relation.moves.states.values()) if relation.moves else ()
 
 
 def _check_known(document: Document, pointer: str, names: dict[str, Any], known: Any, what: str) -> None:

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from metastudio.http.throttle import Throttle
 
 
-REPEATABLE = "metastudio.repeatable"
+LOGIN_FAILED = "metastudio_login_failed"
 """The extension that an auth flow sets if a request of its own failed that the call can do without."""
+
+REPEATABLE = "metastudio_repeatable"
+"""Extension of a request that may be sent again although its method changes something."""
 
 
 class ExchangeRules(NamedTuple):
@@ -80,6 +83,7 @@ class Exchange:
         self._client = client
         self._operation = operation
         self._throttle = throttle
+        self._repeatable = bool(request.extensions.get(REPEATABLE))
         self._started = rules.clock()
         self._attempts = 0
         self._unsigned = (request.url, request.headers.raw)
@@ -116,11 +120,16 @@ class Exchange:
         if isinstance(error, errors.ApiError):
             error.retries = self._attempts - 1
             return self._wait_or_raise(self._failure(error), error, error.__cause__)
-        if self.request.extensions.pop(REPEATABLE, False):
+        if self.request.extensions.pop(LOGIN_FAILED, False):
             self._attempts -= 1  # the request itself was not sent
             return 0.0
         failure = connection_failure(error, self.request, retries=self._attempts - 1)
-        outcome = Failure(self.request.method, transient=failure.transient)
+        outcome = Failure(
+            self.request.method,
+            transient=failure.transient,
+            repeatable=self._repeatable,
+            sent=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
+        )
         return self._wait_or_raise(outcome, failure.error, failure.cause)
 
     def received(self, response: httpx.Response, problem: str | None = None) -> float | None:
@@ -148,7 +157,7 @@ class Exchange:
         return self._wait_or_raise(self._failure(error), error, None)
 
     def _failure(self, error: errors.ApiError) -> Failure:
-        return Failure(self.request.method, error.status_code, error.retry_after)
+        return Failure(self.request.method, error.status_code, error.retry_after, repeatable=self._repeatable)
 
     def _wait_or_raise(self, failure: Failure, error: errors.MetaStudioError, cause: BaseException | None) -> float:
         random = self._rules.random

@@ -1,6 +1,7 @@
 """The retry policy, as data and pure functions: when a call is retried, and how long to wait before.
 
-Only safe methods are retried, and only after transient failures. A refused request (400, 401, 403) is never retried
+Transient failures are retried if that is harmless: the method is safe, the caller says so, or the request was not
+processed (429, no connection). A refused request (400, 401, 403) is never retried
 here, because consecutive failed signatures lock the access key (docs/service-notes.md#key-lockout).
 """
 
@@ -97,6 +98,8 @@ class Failure(NamedTuple):
     status: int | None = None  # None if no complete response arrived
     retry_after: float | None = None  # seconds
     transient: bool = True
+    repeatable: bool = False  # the caller says that sending the request again does no harm
+    sent: bool = True  # whether the request may have reached the server
 
 
 class Wait(NamedTuple):
@@ -123,7 +126,8 @@ def decide(
         elapsed: Seconds since the call began.
         random: Returns a number from 0 to below 1.
     """
-    if failure.method not in SAFE_METHODS or not failure.transient or attempts > policy.max_retries:
+    harmless = failure.method in SAFE_METHODS or failure.repeatable or not failure.sent or failure.status == THROTTLED
+    if not harmless or not failure.transient or attempts > policy.max_retries:
         return Stop()
     if failure.status is not None and failure.status not in RETRIED_STATUSES:
         return Stop()

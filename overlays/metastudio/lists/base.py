@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 from metastudio.contract.json_pointer import pointer_getter
@@ -80,7 +81,7 @@ class Paginator(ABC, Generic[T]):
         rules = list_rules(operation)
         self.done = max_items == 0
         self.can_prefetch = False
-        self.identity_of = pointer_getter(rules.identity)
+        self.identity_of = pointer_getter(rules.identity) if rules.identity else _no_identity()
         self._arguments: dict[str, Any] = dict(arguments)
         self._page_size = page_size
         self._offset_name = operation.parameters[rules.offset].python_name
@@ -106,6 +107,12 @@ class Paginator(ABC, Generic[T]):
     def _request(self, offset: int, limit: int, *, repeated: bool = False) -> PageRequest:
         paging = {self._offset_name: offset, self._limit_name: limit}
         return PageRequest(offset, limit, {**self._arguments, **paging}, repeated)
+
+
+def _no_identity() -> Callable[[Any], Any]:
+    """Return a function that gives every item another identity, so that none counts as a repetition."""
+    numbers = count()
+    return lambda _item: next(numbers)
 
 
 def list_rules(operation: Operation) -> ListRules:

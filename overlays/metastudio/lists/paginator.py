@@ -114,7 +114,8 @@ def _search(operation: Operation, parameter: str, identity: object) -> Paginator
         raise TypeError(message)
     if not identity.strip():
         raise ValueError(message)
-    return choose_paginator(operation, {parameter: identity}, IterateOptions())
+    value = [identity] if operation.by_python_name[parameter].is_array else identity
+    return choose_paginator(operation, {parameter: value}, IterateOptions())
 
 
 def choose_paginator(operation: Operation, arguments: Mapping[str, Any], options: IterateOptions) -> Paginator[Any]:

@@ -62,7 +62,10 @@ class TrainingJobs:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def list(self, **arguments: Unpack[ListTrainingJobsArguments]) -> ListTrainingJobsResponse:
+    def list(
+        self,
+        **arguments: Unpack[ListTrainingJobsArguments],
+    ) -> ListTrainingJobsResponse:
         """List training tasks: one request.
 
         Returns one page of the training tasks of a project that pass every filter given, and how many there are
@@ -201,7 +204,10 @@ class AsyncTrainingJobs:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def list(self, **arguments: Unpack[ListTrainingJobsArguments]) -> ListTrainingJobsResponse:
+    async def list(
+        self,
+        **arguments: Unpack[ListTrainingJobsArguments],
+    ) -> ListTrainingJobsResponse:
         """List training tasks: one request.
 
         Returns one page of the training tasks of a project that pass every filter given, and how many there are

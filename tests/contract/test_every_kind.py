@@ -1,0 +1,183 @@
+"""Every kind of operation follows from the contract alone: typed methods, checked bodies, find and wait, retries.
+
+In a copy of the repository, tests/contract/tasks.yaml replaces openapi.yaml.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from generator_limits import check_generator
+from metastudio.contract import ContractError, Document, check, load
+from repository import ROOT, Repository
+
+TASKS = ROOT / "tests" / "contract" / "tasks.yaml"
+
+USE = """
+from typing import assert_type
+from metastudio import AsyncMetaStudio, MetaStudio
+from metastudio_client import models
+
+async def use(studio: MetaStudio, other: AsyncMetaStudio) -> None:
+    jobs = studio.training_jobs
+    assert_type(jobs.list(limit=1), models.TrainingJobPage)
+    assert_type(jobs.create({"name": "a"}), models.TrainingJobUploads)
+    assert_type(jobs.create(models.NewTrainingJob(name="a")), models.TrainingJobUploads)
+    assert_type(jobs.show("j"), models.TrainingJobDetails)
+    assert_type(jobs.update("j", {"name": "b"}, retry=True), models.TrainingJobUploads)
+    jobs.delete("j")
+    assert_type(await other.training_jobs.run_command("j", {"command": "CONFIRM_ACCEPT"}), models.CommandResult)
+    assert_type(studio.voice_training_jobs.find("v"), models.VoiceJobDetails | None)
+    assert_type(studio.voice_training_jobs.wait("v", timeout=1), models.VoiceJobDetails)
+    for entry in studio.voice_training_jobs.iterate_logs("v"):
+        assert_type(entry.time, int)
+    assert_type(studio.assets.find("a"), models.Asset | None)
+    studio.assets.delete("a", mode="RECYCLE")
+    studio.live_jobs.stop("room", "job")
+    assert_type(studio.agencies.create("CBS"), models.Agency)
+    assert_type(studio.files.show_download(), models.Download)
+"""
+
+CALLS = """
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from metastudio import Credentials, MetaStudio, errors
+
+requests, answers = [], []
+
+
+class Answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        requests.append((self.command, self.path.partition("/p/")[2] or self.path, body.decode()))
+        status, text = answers.pop(0)
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_POST = do_PUT = do_DELETE = do_GET
+
+    def log_message(self, *arguments):
+        pass
+
+
+def call(method, *arguments, answer=(), sent=None, error="", **more):
+    requests.clear()
+    answers[:] = answer
+    try:
+        result = method(*arguments, **more)
+    except (TypeError, ValueError, errors.MetaStudioError) as failure:
+        assert error and error in f"{type(failure).__name__}: {failure}", (error, failure)
+        result = None
+    else:
+        assert not error, result
+    assert not answers and len(requests) == len(answer), requests
+    assert sent is None or requests[-1] == sent, requests
+    return result
+
+
+server = HTTPServer(("127.0.0.1", 0), Answering)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{server.server_port}"
+keys = Credentials("A" * 20, "S" * 40)
+jobs_path = "digital-human-training-manage/user/jobs"
+with MetaStudio(base_url=url, credentials=keys, project_id="p") as studio:
+    jobs, voices, assets = studio.training_jobs, studio.voice_training_jobs, studio.assets
+    made = (201, '{"job_id": "x"}')
+    assert call(jobs.create, {"name": "a"}, answer=[made], sent=("POST", jobs_path, '{"name":"a"}')).job_id == "x"
+    for body, problem in (
+        ({}, "body.name is missing"),
+        ({"name": "a", "batch_nam": "b"}, "did you mean batch_name"),
+        ({"name": 3}, "body.name must be a string"),
+        ({"name": "a", "tags": ["b", 1]}, "body.tags[1] must be a string"),
+        ({"name": "a", "voice_properties": {"sex": "X", "job_tag": "NEWS", "language": "CN"}}, "voice_properties.sex"),
+        (["a"], "body must be a model or a dict"),
+        (None, "needs the argument body"),
+    ):
+        call(jobs.create, body, error=problem)
+    call(jobs.create, {"name": "a"}, answer=[(200, "{}")], error="declares only status 201")
+    call(jobs.create, {"name": "a"}, answer=[(503, "{}")], error="ServerError")
+    call(jobs.create, {"name": "a"}, answer=[(429, "{}"), made])
+    call(jobs.delete, "x", answer=[(204, "")], sent=("DELETE", jobs_path + "/x", ""))
+    call(jobs.delete, "x", answer=[(503, "{}")], error="ServerError")
+    call(jobs.delete, "x", answer=[(503, "{}"), (204, "")], retry=True)
+    call(jobs.delete, "x/y", error="to fit into a URL")
+    for wrong in ("<html>", "[]"):
+        call(voices.show, "v", answer=[(200, wrong)], error="ResponseFormatError")
+    voice = '{"job_id": "v", "voice_name": "n", "state": "SUCCEED", "create_time": 1}'
+    assert call(voices.find, "v", answer=[(404, "{}")]) is None
+    assert call(voices.wait, "v", answer=[(200, voice)], timeout=5).voice_name == "n"
+    asset = '{"asset_id": "a", "project_id": "p", "asset_state": "ACTIVED", "meta": {"is_movable": true}}'
+    found = call(assets.find, "a", answer=[(200, '{"count": 1, "assets": [' + asset + ']}')])
+    assert found.meta.is_movable and "asset_id=a&" in requests[0][1]
+    call(assets.delete, "a", error="needs the argument mode")
+    call(assets.delete, "a", mode="RECYCLE", answer=[(204, "")])
+    call(studio.live_jobs.stop, "r", "j", answer=[(200, "")])
+    call(studio.agencies.create, "OTHER", error="must be one of 'CBS', 'SIS'")
+    logs = '{"count": 2, "operations": [{"time": 1, "action": "x"}, {"time": 1, "action": "x"}]}'
+    assert len(call(lambda: list(voices.iterate_logs("v")), answer=[(200, logs)])) == 2
+with MetaStudio(base_url=url, credentials=keys) as studio:
+    call(studio.files.show_download, answer=[(200, '{"download_url": "u"}')])
+server.shutdown()
+server.server_close()
+"""
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A copy whose client is generated from tasks.yaml."""
+    repository = Repository(tmp_path_factory.mktemp("tasks"))
+    shutil.copy(TASKS, repository.contract)
+    done = repository.generate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return repository
+
+
+def test_the_type_checker_knows_every_method(tasks: Repository) -> None:
+    (tasks.root / "use.py").write_text(textwrap.dedent(USE), encoding="utf-8")
+    done = tasks.run(sys.executable, "-m", "mypy", "--strict", "--cache-dir", "mypy-cache", "use.py", "generated")
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_kind_is_called_checked_and_never_repeated_blindly(tasks: Repository) -> None:
+    done = tasks.run(sys.executable, "-W", "error", "-c", CALLS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def check_all(document: Document) -> None:
+    check(document)
+    check_generator(document)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("type: integer, minimum: 0, maximum: 100000", "type: interger, minimum: 0", "did you mean integer?"),
+        ("operationId: show_training_job\n", "operationId: list_training_job\n", "training_jobs.list"),
+        ("allowed_in: [WAIT_FILE_UPLOAD,", "allowed_in: [WAIT_FILE_UPLAOD,", "did you mean WAIT_FILE_UPLOAD?"),
+        ("property: /command\n", "property: /comand\n", "the request body has no property /comand"),
+        (
+            "in: query\n          required: true\n",
+            "in: query\n          style: deepObject\n",
+            "deepObject is not supported",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    text = TASKS.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path = tmp_path / "contract.yaml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    document = load(path)
+    with pytest.raises(ContractError, match=r"^contract.yaml:\d+:\d+: ") as refused:
+        check_all(document)
+    assert problem in str(refused.value).splitlines()[0]
