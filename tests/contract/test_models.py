@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import reference_page
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from metastudio_client.models import (
     GatewayError,
@@ -199,6 +199,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries(dict.fromkeys(REQUIRED, JSON), optional=dict.fromkeys([*OPTIONAL, "new"], JSON)))
 def test_any_json_round_trips(data: dict[str, Any]) -> None:
     """Other spellings of a time are written in the standard one; everything else is written as it was read."""

@@ -84,15 +84,13 @@ def test_check_shows_differences_and_generating_removes_them(repository: Reposit
         # Refused by the checks of the contract; tests/contract/test_validation.py has the others.
         ("tags: [training_jobs]", "tags: [training_jobs", "not YAML"),
         ("total: /count", "total: /cnt", "has no property /cnt"),
-        # Refused by the generator, which only warns and leaves the code out unless --fail-on-warning is set: a body
-        # that it cannot send, and an enum with the class name of another.
+        # The second is refused by the generator, which only warns and leaves the code out unless --fail-on-warning is
+        # set: an enum with the class name of another.
         (
             "      parameters:\n        - $ref: '#/components/parameters/ProjectId'\n",
             "      requestBody:\n        content: {application/xml: {schema: {type: string}}}\n"
             "      parameters:\n        - $ref: '#/components/parameters/ProjectId'\n",
-            "openapi.yaml:{get}: the generator cannot make this:\n"
-            "WARNING parsing GET /v1/{project_id}/digital-human-training-manage/user/jobs within training_jobs. "
-            "Endpoint will not be generated.\nUnsupported content type application/xml\n",
+            "application/xml is not supported; only application/json is\n",
         ),
         (
             "    ServiceError:\n",

@@ -370,7 +370,7 @@ def _seconds(item: dict[str, Any], name: str) -> None:
 
 
 def _now_and_then(item: dict[str, Any], name: str) -> None:
-    if sum(map(ord, str(item.get(RULES.identity.strip("/"))))) % 5 == 0:
+    if sum(map(ord, str(item.get((RULES.identity or "").strip("/"))))) % 5 == 0:
         item.pop(name, None)
 
 
@@ -953,7 +953,7 @@ def _request_id_in_errors(answer: SandboxResponse, _request: SandboxRequest) -> 
     return _error(answer, request_id="7f" * 16) if answer.status >= 400 and isinstance(answer.body, dict) else answer
 
 
-IDENTITY = RULES.identity.strip("/")
+IDENTITY = (RULES.identity or "").strip("/")
 
 
 def _fresh(store: Any, number: int) -> dict[str, Any]:

@@ -118,6 +118,6 @@ class ListService:
                 conditions += [condition] if condition else []
         key = values.get(rules.order.parameter) if rules.order else None
         direction = values.get(rules.order.direction) if rules.order and rules.order.direction else None
-        order = overrides.order(rules.order, columns, columns[rules.identity], key, direction)
+        order = overrides.order(rules.order, columns, columns[rules.identity or ""], key, direction)
         window = overrides.window(values.get(rules.offset), values.get(rules.limit), self.listing)
         return StoreQuery(tuple(conditions), order, window)

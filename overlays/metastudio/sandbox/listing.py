@@ -176,7 +176,7 @@ def _default_limit(document: Document, pointer: str, rules: ListRules) -> int:
 
 
 def _columns(document: Document, item: str, rules: ListRules) -> dict[str, StoreColumn]:
-    pointers = [rules.identity, *rules.scope.values()]
+    pointers = [rules.identity or "", *rules.scope.values()]  # an item without identity has no value to sort by
     pointers += rules.order.keys.values() if rules.order else []
     pointers += [each.property for each in rules.filters.values() if each.property]
     columns: dict[str, StoreColumn] = {}

@@ -110,7 +110,7 @@ class Store:
         return [stored(column, value) for value in values_at(item, column.pointer)]
 
     def _delete(self, identity: Any) -> int:
-        column = self._listing.columns[self._listing.rules.identity]
+        column = self._listing.columns[self._listing.rules.identity or ""]
         found = self._database.execute(f"SELECT seq FROM items WHERE {column.name} = ?", (stored(column, identity),))  # noqa: S608
         row = found.fetchone()
         if row is None:
@@ -126,7 +126,7 @@ class Store:
         keys = set(rules.order.keys.values()) if rules.order else set[str]()
         for column in self._single:
             # With the identity after the sort key, SQLite need not sort a page.
-            names_in_index = [*scope, column.name] + ([names[rules.identity]] if column.pointer in keys else [])
+            names_in_index = [*scope, column.name] + ([names[rules.identity or ""]] if column.pointer in keys else [])
             columns = ", ".join(dict.fromkeys(names_in_index))
             self._database.execute(f"CREATE INDEX items_{column.name} ON items ({columns})")
         for column in self._many:

@@ -57,8 +57,9 @@ class OperationUnderTest:
 
     @property
     def is_list(self) -> bool:
-        """Whether the operation is a GET with `x-list`."""
-        return self.operation.list_rules is not None and self.operation.method == "GET"
+        """Whether the operation is a GET with `x-list` whose items can be told apart."""
+        rules = self.operation.list_rules
+        return rules is not None and rules.identity is not None and self.operation.method == "GET"
 
     def location(self, below_operation: str, source: str = "page") -> ContractLocation:
         """Return the location of a part of this operation, such as `/x-list/total`."""

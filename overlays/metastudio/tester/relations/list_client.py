@@ -249,6 +249,7 @@ class ListClient:
         return Snapshot(collected, listing.total, listing.complete, listing.responses)
 
     def _item(self, raw: Any, response: HttpResponse) -> ListItem:
+        assert self.rules.identity is not None  # see `OperationUnderTest.is_list`
         identity = values_at(raw, self.rules.identity)
         if not identity:
             raise UnexpectedResponseError(response, f"an item without its identity {self.rules.identity}")
