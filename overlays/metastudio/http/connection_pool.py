@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import httpx
 
 from metastudio.http.deadline import limit_connections
-from metastudio.redaction import printable
 
 if TYPE_CHECKING:
     import asyncio
@@ -286,10 +285,12 @@ def _for_httpcore(request: httpx.Request) -> httpcore.Request:
 
 
 def _response(received: httpcore.Response, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
-    """Return the response of httpcore as one of httpx, which logs the reason phrase as it is."""
-    extensions = dict(received.extensions)
-    if reason := extensions.get("reason_phrase"):
-        extensions["reason_phrase"] = printable(reason.decode("ascii", "replace")).encode("ascii", "replace")
+    """Return the response of httpcore as one of httpx.
+
+    The reason phrase is left out: it may be anything, such as an echoed token, and httpx logs it. httpx shows the
+    standard phrase of the status instead.
+    """
+    extensions = {name: value for name, value in received.extensions.items() if name != "reason_phrase"}
     return httpx.Response(received.status, headers=received.headers, stream=body, extensions=extensions)
 
 
