@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from metastudio.sandbox import MAIN, Sandbox, serve
-from metastudio.sandbox.app import MAX_BODY_BYTES
+from metastudio.sandbox.http import MAX_BODY_BYTES
 
 TOKENS = "/v3/auth/tokens"
 

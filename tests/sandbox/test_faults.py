@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -77,6 +78,17 @@ def test_latency_delays_each_response(http: httpx.Client, path: Path_) -> None:
         http.get(f"{sandbox.url}/v3/projects")
     assert set(slept) == {0.25, 0.25 + SLOW_SECONDS}
     assert len(slept) == 8
+
+
+def test_sixteen_delayed_requests_wait_at_the_same_time(http: httpx.Client, path: Path_) -> None:
+    together = asyncio.Barrier(16)
+
+    async def sleep(_seconds: float) -> None:
+        await together.wait()
+
+    with serve(jobs=1, latency=0.25, faults=(Fault("503"),), sleep=sleep) as sandbox, ThreadPoolExecutor(16) as pool:
+        responses = pool.map(lambda _: fetch_jobs(http, sandbox, path), range(16))
+        assert [each.status_code for each in responses] == [503] * 16
 
 
 def test_the_same_seed_fails_the_same_requests(http: httpx.Client, path: Path_) -> None:

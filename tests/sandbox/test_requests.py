@@ -154,15 +154,7 @@ def test_other_methods(sandbox: Sandbox, path: Path_, http: httpx.Client, method
 
 def test_other_paths(sandbox: Sandbox, path: Path_, http: httpx.Client) -> None:
     known = path(sandbox.project_id)
-    for other in (
-        "/",
-        "/v1",
-        f"{known}/",
-        f"{known}/1",
-        f"/{known}",
-        known.upper(),
-        known.replace("/user/", "/%75ser/"),
-    ):
+    for other in ("/", "/v1", f"{known}/", f"{known}/1", f"/{known}", known.upper()):
         response = http.get(sandbox.url + other, headers={"X-Auth-Token": sandbox.token})
         assert (response.status_code, response.json()["error_code"]) == (404, "APIGW.0101"), other
 

@@ -63,6 +63,18 @@ def test_the_command_prints_the_environment_and_stops_on_a_signal(path: Path_, n
         assert text(process.stderr).splitlines() == [f"Serving {given['METASTUDIO_BASE_URL']}; press Ctrl-C to stop."]
 
 
+def test_a_command_runs_with_the_environment_and_its_exit_code(tmp_path: Path) -> None:
+    listed = f"{COMMAND[0]} jobs --limit 1 --create-since '2d ago' -o json"
+    shown = 'echo "$METASTUDIO_BASE_URL"; exit 7'
+    for line, code, words in ((shown, 7, "http://127.0.0.1:"), (listed, 0, '"job_id"'), ("kill -9 $$", 137, "")):
+        command = [*COMMAND, "--", "sh", "-c", line]
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=30)
+        assert (ended.returncode, ended.stderr) == (code, ""), line
+        assert words in ended.stdout
+    missing = subprocess.run([*COMMAND, "--", "no-such-program"], capture_output=True, text=True, check=False)
+    assert (missing.returncode, missing.stderr) == (2, "Error: cannot run no-such-program: No such file or directory\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -70,6 +82,8 @@ def test_the_command_prints_the_environment_and_stops_on_a_signal(path: Path_, n
         (["--fault", "often"], "unknown fault 'often'; use one of 500, 502"),
         (["--jobs", "-1"], "--jobs"),
         (["--spec", "nowhere.yaml"], "nowhere.yaml"),
+        (["--progress", "0"], "progress must be"),
+        (["--data", "/dev/null/items.db"], "/dev/null/items.db"),
     ],
 )
 def test_the_command_reports_bad_arguments_in_one_line(arguments: list[str], words: str, tmp_path: Path) -> None:

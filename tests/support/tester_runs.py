@@ -33,6 +33,9 @@ class VariantMiddleware:
         self._app.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         self._count += 1
         if self._variant.mutate is not None:
             for store in self._app.stores.values():

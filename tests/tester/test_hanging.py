@@ -36,7 +36,7 @@ def misbehaving(number: int, misbehaviour: Misbehaviour, last: int = 10**9) -> G
             app.close()
 
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            if number <= next(count) <= last:
+            if scope["type"] == "http" and number <= next(count) <= last:
                 await misbehaviour(send)
             else:
                 await app(scope, receive, send)

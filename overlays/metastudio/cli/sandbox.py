@@ -48,37 +48,56 @@ def sandbox_command() -> click.Command:
             Option(
                 ["--newer"], is_flag=True, help="Add unlisted values and unknown properties, as newer servers send."
             ),
+            Option(
+                ["--progress"],
+                type=DurationType(),
+                help="Let tasks move through their states: every so often, a third of those that are not at rest.",
+            ),
+            Option(
+                ["--data"],
+                type=click.Path(dir_okay=False, path_type=Path),
+                metavar="FILE",
+                help="SQLite file that keeps the items between runs.",
+            ),
             Option(["--spec"], type=contract, metavar="FILE", help="Contract to serve; by default the packaged one."),
+            click.Argument(["command"], nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]"),
         ],
         help="Serve the contract on 127.0.0.1 until Ctrl-C, with generated items. Signatures, tokens, projects and "
-        "parameters are checked. Prints environment variables for the client once it listens; /docs has Swagger UI.",
+        "parameters are checked. Prints environment variables for the client once it listens; /docs has Swagger UI. "
+        "With a command, runs it with these variables and ends with it.",
         notes={
             "Examples": """
                 metastudio sandbox --port 8080 > sandbox.env &
                 . ./sandbox.env
                 metastudio jobs
+
+                metastudio sandbox -- metastudio jobs
             """
         },
     )
 
 
 @requires_extra("sandbox")
-def _serve(port: int, fault: Sequence[str], **given: Any) -> None:
+def _serve(port: int, fault: Sequence[str], command: Sequence[str], **given: Any) -> None:
     from metastudio.contract import ContractError
-    from metastudio.sandbox import FAULT_KINDS, Fault, PortTakenError, SandboxSettings, run
+    from metastudio.sandbox import FAULT_KINDS, DataFileError, Fault, PortTakenError, SandboxSettings, run, run_with
 
     if "?" in fault:
         for kind, meaning in FAULT_KINDS.items():
             click.echo(f"{kind:<12}{meaning}")
         return
     try:
-        settings = SandboxSettings(faults=tuple(Fault.parse(text) for text in fault), **given)
+        settings = SandboxSettings(faults=tuple(Fault.parse(text) for text in fault), recent=True, **given)
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from None
     try:
+        if command:
+            click.get_current_context().exit(run_with(command, settings, port=port))
         run(settings, port=port)
-    except (ContractError, PortTakenError) as error:
+    except (ContractError, DataFileError, PortTakenError) as error:
         raise CommandError(str(error), code=ExitCode.USAGE) from None
+    except OSError as error:
+        raise CommandError(f"cannot run {command[0]}: {error.strerror}", code=ExitCode.USAGE) from None
 
 
 @requires_extra("sandbox")

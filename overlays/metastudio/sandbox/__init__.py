@@ -7,14 +7,14 @@
         (jobs,) = sandbox.stores.values()  # items of each list operation: add, replace, remove while it runs
 
 `create_app(settings)` returns the same server as an ASGI application; `run(settings, port=...)` serves in the
-foreground. All list operations of the contract are served; nothing here is specific to one of them.
+foreground. All operations of the contract are served; nothing here is specific to one of them.
 
 Where to read, in the order in which a request passes:
 
-1. `server`, `app`: the port, the ASGI application, and injected `faults`.
-2. `list_service`: one list operation. It uses `authentication` (`signature`, `accounts`), `parameters`, and `store`
+1. `server`, `app`: the port, the Starlette application, and injected `faults`.
+2. `service`: one operation of any kind. It uses `authentication` (`signature`, `accounts`), `parameters`, and `store`
    (`query`, `instants`).
-3. `listing`: what is read from the contract. `fixtures`: the items generated from it.
+3. `listing`: what is read from the contract. `fixtures`: the items generated from it. `progress`: tasks that move.
 4. `gateway`: error responses. `iam`, `docs`: the other paths.
 5. `overrides`: how to build a server that deviates in one point, for testing clients and the contract tester.
 
@@ -49,8 +49,9 @@ from metastudio.sandbox.accounts import MAIN, OTHER, Account, KeyPair
 from metastudio.sandbox.app import SandboxApp, create_app
 from metastudio.sandbox.faults import FAULT_KINDS, Fault
 from metastudio.sandbox.overrides import CONFORMING, Overrides
-from metastudio.sandbox.server import PortTakenError, Sandbox, run, serve
+from metastudio.sandbox.server import PortTakenError, Sandbox, run, run_with, serve
 from metastudio.sandbox.settings import SandboxSettings
+from metastudio.sandbox.store import DataFileError
 
 __all__ = [
     "CONFORMING",
@@ -58,6 +59,7 @@ __all__ = [
     "MAIN",
     "OTHER",
     "Account",
+    "DataFileError",
     "Fault",
     "KeyPair",
     "Overrides",
@@ -67,5 +69,6 @@ __all__ = [
     "SandboxSettings",
     "create_app",
     "run",
+    "run_with",
     "serve",
 ]

@@ -1,96 +1,168 @@
-"""The server as an ASGI application."""
+"""The server as a Starlette application."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from email.utils import formatdate
+from itertools import count
+from random import Random
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from metastudio.sandbox.accounts import AccountRegistry
-from metastudio.sandbox.docs import ApiDocs
-from metastudio.sandbox.faults import FAULT_REASONS, SLOW_SECONDS, FaultInjector, faulty_response
-from metastudio.sandbox.fixtures import generate_items
-from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
+from metastudio.sandbox.docs import docs_routes
+from metastudio.sandbox.faults import FAULT_REASONS, FaultInjector, FaultMiddleware, faulty_response
+from metastudio.sandbox.fixtures import generate_items, recent
+from metastudio.sandbox.http import MAX_BODY_BYTES, RefusedError, SandboxRequest, SandboxResponse
 from metastudio.sandbox.iam import IamService
-from metastudio.sandbox.list_service import ListService
-from metastudio.sandbox.listing import read_contract
+from metastudio.sandbox.listing import Listing, read_contract
 from metastudio.sandbox.overrides import CONFORMING, Overrides
+from metastudio.sandbox.progress import advance
+from metastudio.sandbox.service import OperationService
 from metastudio.sandbox.settings import SandboxSettings
 from metastudio.sandbox.store import Store
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-MAX_BODY_BYTES = 1024 * 1024
-"""Maximum size of a request body."""
+Respond = Callable[[SandboxRequest, Mapping[str, str]], SandboxResponse]
+Refuse = Callable[[RefusedError, str], SandboxResponse]
 log = logging.getLogger("metastudio.sandbox")
 
 
-class SandboxApp:
+class SandboxApp(Starlette):
     """The sandbox as an ASGI application. `stores` has the items of each list operation, by operation ID."""
 
     def __init__(self, settings: SandboxSettings, overrides: Overrides) -> None:
         self.registry = AccountRegistry(settings.accounts, settings.now)
-        self.stores: dict[str, Store] = {}
         self._settings = settings
         self._overrides = overrides
-        self._faults = FaultInjector(settings.faults, settings.seed)
-        self._iam = IamService(self.registry, overrides)
-        self._services: list[ListService] = []
         contract = read_contract(settings.spec)
-        self._docs = ApiDocs(contract.document)
-        projects = [account.project_id for account in settings.accounts]
-        for listing in contract.listings:
-            store = Store(listing, generate_items(listing, projects, settings.jobs, settings.seed, settings.newer))
-            self.stores[listing.operation.id] = store
-            self._services.append(ListService(listing, store, self.registry, overrides))
+        self._listings = {each.operation.id: each for each in contract.listings}
+        self.stores = {each.operation.id: self._store(each) for each in contract.listings}
+        services: dict[str, list[OperationService]] = {}
+        for served in contract.operations:
+            list_id = served.operation.list_id or served.operation.id
+            listing, store = self._listings.get(list_id), self.stores.get(list_id)
+            service = OperationService(served, listing, store, self.registry, overrides)
+            services.setdefault(served.operation.path, []).append(service)
+        iam = IamService(self.registry, overrides)
+        super().__init__(
+            routes=[
+                *self._contract_routes(services),
+                self._route("/v3/auth/tokens", lambda request, _: iam.token(request), methods=["POST"]),
+                self._route("/v3/projects", lambda request, _: iam.projects(request), methods=["GET"]),
+                *docs_routes(contract.document, settings.accounts[0].token),
+            ],
+            middleware=[Middleware(RequestMiddleware)],
+            exception_handlers={HTTPException: self._unrouted},
+            lifespan=_lifespan,
+        )
+        self.router.redirect_slashes = False
 
     def close(self) -> None:
         """Close the stores."""
         for store in self.stores.values():
             store.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request (ASGI 3)."""
-        if scope["type"] != "http":  # an error tells an ASGI server that lifespan and websockets are not supported
-            raise NotImplementedError(f"the sandbox speaks HTTP, not {scope['type']}")
-        request = await _read_request(scope, receive)
-        service = next((each for each in self._services if each.matches(request)), None)
-        fault = self._faults.draw() if service else None
-        delay = (self._settings.latency if service else 0.0) + (SLOW_SECONDS if fault == "slow" else 0.0)
-        if delay and not await self._wait(delay, receive):
-            return
-        if fault == "reset":
-            await _reset_connection(scope, receive)
-            return
-        response = self.respond(request, service, fault)
-        content = response.content()
-        headers = {"content-length": str(len(content))}
-        headers |= {name.lower(): text for name, text in response.headers.items()}
-        raw = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
-        await send({"type": "http.response.start", "status": response.status, "headers": raw})
-        if fault == "truncated":
-            # The server closes the connection because the response is incomplete.
-            await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
-        else:
-            await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else content})
+    async def advance(self) -> None:
+        """Move tasks through their states, one step at a time, until cancelled."""
+        random = Random(self._settings.seed)  # noqa: S311 - not used for secrets
+        while self._settings.progress is not None:
+            await asyncio.sleep(self._settings.progress)
+            for listing in self._listings.values():
+                advance(listing, self.stores[listing.operation.id], random)
 
-    def respond(
-        self, request: SandboxRequest, service: ListService | None, fault: str | None = None
-    ) -> SandboxResponse:
-        """Return the response to a request, with the headers that every response has."""
-        request_id = uuid.uuid4().hex
-        refuse = service.refuse if service else self._refuse
+    def _store(self, listing: Listing) -> Store:
+        settings = self._settings
+
+        def items() -> list[dict[str, Any]]:
+            projects = [account.project_id for account in settings.accounts]
+            generated = list(generate_items(listing, projects, settings.jobs, settings.seed, settings.newer))
+            return recent(generated, listing, settings.now()) if settings.recent else generated
+
+        return Store(listing, items, settings.data)
+
+    def _contract_routes(self, services: Mapping[str, Sequence[OperationService]]) -> list[BaseRoute]:
+        """Return one route for each path. Paths without parameters come first, as OpenAPI has it."""
+        faults = Middleware(
+            FaultMiddleware,
+            injector=FaultInjector(self._settings.faults, self._settings.seed),
+            latency=self._settings.latency,
+            sleep=self._settings.sleep,
+        )
+        return [
+            self._contract_route(path, services[path], faults)
+            for path in sorted(services, key=lambda path: "{" in path)
+        ]
+
+    def _contract_route(self, path: str, services: Sequence[OperationService], faults: Middleware) -> Route:
+        names, numbers = re.findall(r"\{([^/]+?)\}", path), count()
+        by_method = {method: each for each in services for method in self._overrides.methods(each.served.operation)}
+
+        def service(request: SandboxRequest) -> OperationService:
+            return by_method.get(request.method, services[0])
+
+        def respond(request: SandboxRequest, in_path: Mapping[str, str]) -> SandboxResponse:
+            if request.method not in by_method:
+                raise RefusedError("method_not_allowed", method=request.method, allowed=", ".join(by_method))
+            return service(request).respond(request, dict(zip(names, in_path.values(), strict=True)))
+
+        # Starlette allows fewer characters in the name of a parameter than OpenAPI.
+        numbered = re.sub(r"\{[^/]+?\}", lambda _: f"{{p{next(numbers)}}}", path)
+        return self._route(numbered, respond, lambda request: service(request).refuse, middleware=[faults])
+
+    def _route(
+        self,
+        path: str,
+        respond: Respond,
+        refuse: Callable[[SandboxRequest], Refuse] | None = None,
+        **options: Any,
+    ) -> Route:
+        async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+            state = scope["state"]
+            response = self._respond(
+                state["received"],
+                state["request_id"],
+                lambda: respond(state["received"], scope["path_params"]),
+                refuse(state["received"]) if refuse else self._refuse,
+                state.get("fault"),
+            )
+            await response(scope, receive, send)
+
+        return Route(path, AnyMethod(endpoint), **options)
+
+    def _respond(
+        self,
+        request: SandboxRequest,
+        request_id: str,
+        respond: Callable[[], SandboxResponse],
+        refuse: Refuse,
+        fault: str | None = None,
+    ) -> Response:
+        """Return a response with the headers that every one has."""
         try:
-            if fault and fault in FAULT_REASONS:
+            if fault is not None and fault in FAULT_REASONS:
                 raise RefusedError(FAULT_REASONS[fault])
-            response = self._dispatch(request, service, fault)
+            if len(request.body) > MAX_BODY_BYTES:
+                raise RefusedError("too_large")
+            response = (faulty_response(fault) if fault else None) or respond()
+            if fault == "cut":
+                response = replace(response, body=response.content()[:-20])
         except RefusedError as refused:
             response = refuse(refused, request_id)
+            if allowed := refused.details.get("allowed"):
+                response = replace(response, headers={**response.headers, "Allow": allowed})
         except Exception:  # a bug of the sandbox: logged here, and the contract's 500 for the client
             log.exception("the sandbox failed")
             response = refuse(RefusedError("failure"), request_id)
@@ -99,30 +171,48 @@ class SandboxApp:
             "Date": formatdate(self._settings.now(), usegmt=True),
             "X-Request-Id": request_id,
         }
-        return self._overrides.finish(replace(response, headers={**common, **response.headers}), request)
-
-    def _dispatch(self, request: SandboxRequest, service: ListService | None, fault: str | None) -> SandboxResponse:
-        if len(request.body) > MAX_BODY_BYTES:
-            raise RefusedError("too_large")
-        replacement = faulty_response(fault) if fault else None
-        if replacement:
-            return replacement
-        if service is None:
-            return self._iam.respond(request) if self._iam.matches(request) else self._docs.respond(request)
-        response = service.respond(request)
-        return replace(response, body=response.content()[:-20]) if fault == "cut" else response
+        response = self._overrides.finish(replace(response, headers={**common, **response.headers}), request)
+        return response.to_starlette(head=request.method == "HEAD")
 
     def _refuse(self, refused: RefusedError, request_id: str) -> SandboxResponse:
         refusal = self._overrides.refusals[refused.reason]
         return SandboxResponse(refusal.status, refusal.body(request_id, refused.details))
 
-    async def _wait(self, seconds: float, receive: Receive) -> bool:
-        """Sleep, and return whether the client is still connected."""
-        asleep, gone = asyncio.ensure_future(self._settings.sleep(seconds)), asyncio.ensure_future(receive())
-        _, pending = await asyncio.wait({asleep, gone}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        return asleep not in pending
+    async def _unrouted(self, request: Request, error: Exception) -> Response:
+        """Return the response to a path or method that no route has."""
+
+        def refuse() -> SandboxResponse:
+            allowed = (getattr(error, "headers", None) or {}).get("Allow")
+            if allowed:
+                raise RefusedError("method_not_allowed", method=request.method, allowed=allowed)
+            raise RefusedError("unknown_path")
+
+        return self._respond(request.state.received, request.state.request_id, refuse, self._refuse)
+
+
+class AnyMethod:
+    """An ASGI application as an endpoint. Starlette's routes limit functions to GET, but not other objects."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        await self._app(scope, receive, send)
+
+
+class RequestMiddleware:
+    """Reads each request before it is routed, and gives it an ID: `state.received` and `state.request_id`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            received = await SandboxRequest.read(scope, receive)
+            scope["state"] = {**scope.get("state", {}), "received": received, "request_id": uuid.uuid4().hex}
+        await self._app(scope, receive, send)
 
 
 def create_app(settings: SandboxSettings | None = None, overrides: Overrides = CONFORMING) -> SandboxApp:
@@ -134,26 +224,17 @@ def create_app(settings: SandboxSettings | None = None, overrides: Overrides = C
 
     Raises:
         ContractError: The contract cannot be read or is invalid.
+        DataFileError: The file for the items cannot be used.
     """
     return SandboxApp(settings or SandboxSettings(), overrides)
 
 
-async def _read_request(scope: Scope, receive: Receive) -> SandboxRequest:
-    """Read the request. A body above the maximum size is not read to its end."""
-    body, more = bytearray(), True
-    while more and len(body) <= MAX_BODY_BYTES:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    path = scope.get("raw_path") or scope["path"].encode()
-    return SandboxRequest(scope["method"], path, scope["query_string"], tuple(scope["headers"]), bytes(body))
-
-
-async def _reset_connection(scope: Scope, receive: Receive) -> None:
-    """Reset the TCP connection if the app runs in our server."""
-    reset = scope.get("state", {}).get("reset")
-    if reset is None:
-        raise ConnectionResetError("injected fault: reset")
-    reset()
-    while (await receive())["type"] != "http.disconnect":
-        pass
+@asynccontextmanager
+async def _lifespan(app: SandboxApp) -> AsyncGenerator[None]:
+    """Move tasks while the server runs, and close the stores at its end."""
+    moving = asyncio.create_task(app.advance())
+    yield
+    moving.cancel()
+    with suppress(asyncio.CancelledError):
+        await moving
+    app.close()

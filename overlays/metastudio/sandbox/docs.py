@@ -1,29 +1,25 @@
 """API documentation: Swagger UI at /docs, and the contract at /openapi.json and /openapi.yaml.
 
-The files of Swagger UI come from the package flask-swagger-ui, so that the page loads nothing from another host. To try
-a request out, authorise with the token that the sandbox prints when it starts.
+The files of Swagger UI come from the package swagger-ui-bundle, so that the page loads nothing from another host. The
+page is authorised with the token of the main account: the sandbox listens on the loopback interface only, and its
+credentials are fictitious.
 """
 
 from __future__ import annotations
 
-import re
-from importlib.util import find_spec
-from pathlib import Path
+import html
+import json
 from typing import Any
 
 import yaml
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from swagger_ui_bundle import swagger_ui_path
 
 from metastudio.contract import Document
-from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
 
-_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".png": "image/png"}
-_FILE = re.compile(rb"/docs/([a-z0-9-]+(\.(?:css|js|png)))")
-_START = """
-window.ui = SwaggerUIBundle({
-  url: "openapi.json", dom_id: "#page", deepLinking: true, tryItOutEnabled: true, persistAuthorization: true,
-  validatorUrl: null, docExpansion: "full", defaultModelsExpandDepth: 0
-});
-"""
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -33,50 +29,54 @@ _PAGE = """<!DOCTYPE html>
 <link rel="stylesheet" href="docs/swagger-ui.css">
 <div id="page"></div>
 <script src="docs/swagger-ui-bundle.js"></script>
-<script src="docs/start.js"></script>
+<script>
+const ui = SwaggerUIBundle({{
+  spec: {contract}, dom_id: "#page", deepLinking: true, tryItOutEnabled: true, persistAuthorization: true,
+  validatorUrl: null, docExpansion: "full", defaultModelsExpandDepth: 0,
+  onComplete: () => {schemes}.forEach(name => ui.preauthorizeApiKey(name, {token}))
+}});
+</script>
 </html>
 """
 
 
-class ApiDocs:
-    """Serves the documentation. The contract it serves names the sandbox as the server."""
+def docs_routes(document: Document, token: str) -> list[BaseRoute]:
+    """Return the routes of the documentation. The contract that they serve names the sandbox as the server."""
+    schemes = (document.at("/components/securitySchemes") or {}).items()
+    tokens = [name for name, scheme in schemes if str(scheme.get("name")).lower() == "x-auth-token"]
 
-    def __init__(self, document: Document) -> None:
-        self._document = document
+    def contract(request: Request) -> dict[str, Any]:
+        server = f"{request.url.scheme}://{request.url.netloc}"
+        return {**document.data, "servers": [{"url": server, "description": "This sandbox."}]}
 
-    def respond(self, request: SandboxRequest) -> SandboxResponse:
-        """Return the page or file at a path. Raises RefusedError if there is none."""
-        if request.method not in ("GET", "HEAD"):
-            raise RefusedError("unknown_path")
-        match request.path:
-            case b"/docs":
-                title = self._document.data["info"]["title"].translate({ord("<"): "&lt;", ord("&"): "&amp;"})
-                return _text_response(_PAGE.format(title=title), "text/html")
-            case b"/docs/start.js":
-                return _text_response(_START, "text/javascript")
-            case b"/openapi.json":
-                return SandboxResponse(200, self._contract(request))
-            case b"/openapi.yaml":
-                return _text_response(
-                    yaml.safe_dump(self._contract(request), sort_keys=False, allow_unicode=True), "text/yaml"
-                )
-            case _:
-                return _file(request)
+    async def page(request: Request) -> Response:
+        values = {"contract": _with_item_types(document, contract(request)), "schemes": tokens, "token": token}
+        scripts = {name: json.dumps(value).replace("<", "\\u003c") for name, value in values.items()}
+        return HTMLResponse(_PAGE.format(title=html.escape(document.data["info"]["title"]), **scripts))
 
-    def _contract(self, request: SandboxRequest) -> dict[str, Any]:
-        host = next(iter(request.header("host")), "")
-        return {**self._document.data, "servers": [{"url": f"http://{host}", "description": "This sandbox."}]}
+    async def as_json(request: Request) -> Response:
+        return JSONResponse(contract(request))
 
+    async def as_yaml(request: Request) -> Response:
+        text = yaml.safe_dump(contract(request), sort_keys=False, allow_unicode=True)
+        return Response(text, media_type="text/yaml")
 
-def _file(request: SandboxRequest) -> SandboxResponse:
-    found, package = _FILE.fullmatch(request.path), find_spec("flask_swagger_ui")
-    if found is None or package is None or package.origin is None:
-        raise RefusedError("unknown_path")
-    path = Path(package.origin).parent / "dist" / found[1].decode()
-    if not path.is_file():
-        raise RefusedError("unknown_path")
-    return SandboxResponse(200, path.read_bytes(), {"Content-Type": _MEDIA_TYPES[found[2].decode()]})
+    return [
+        Route("/docs", page),
+        Route("/openapi.json", as_json),
+        Route("/openapi.yaml", as_yaml),
+        Mount("/docs", StaticFiles(directory=swagger_ui_path)),
+    ]
 
 
-def _text_response(text: str, media_type: str) -> SandboxResponse:
-    return SandboxResponse(200, text.encode(), {"Content-Type": f"{media_type}; charset=utf-8"})
+def _with_item_types(document: Document, node: Any) -> Any:
+    """Name the type of array items whose alternatives share one: Swagger UI shows `array<any>` otherwise."""
+    if isinstance(node, list):
+        return [_with_item_types(document, each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    result = {key: _with_item_types(document, value) for key, value in node.items()}
+    if isinstance(items := node.get("items"), dict) and "anyOf" in items:
+        types = {document.resolve(each, "")[0].get("type") for each in items["anyOf"]}
+        result["items"] = {**({"type": types.pop()} if len(types) == 1 else {}), **result["items"]}
+    return result

@@ -1,10 +1,13 @@
-"""Injected faults: their kinds and how often they occur."""
+"""Injected faults: their kinds, how often they occur, and the middleware that delays and breaks responses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metastudio.sandbox.http import SandboxResponse
 
@@ -95,3 +98,62 @@ def faulty_response(kind: str) -> SandboxResponse | None:
             return SandboxResponse(200, b"")
         case _:
             return None
+
+
+class FaultMiddleware:
+    """Delays responses and breaks connections. A fault that is a response is left to the endpoint: `state.fault`.
+
+    Args:
+        app: The application below.
+        injector: Decides which requests fail.
+        latency: Seconds added to each response.
+        sleep: Waits a number of seconds.
+    """
+
+    def __init__(
+        self, app: ASGIApp, injector: FaultInjector, latency: float, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._app = app
+        self._injector = injector
+        self._latency = latency
+        self._sleep = sleep
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        fault = scope["state"]["fault"] = self._injector.draw()
+        delay = self._latency + (SLOW_SECONDS if fault == "slow" else 0.0)
+        if delay and not await self._wait(delay, receive):
+            return
+        if fault == "reset":
+            await _reset_connection(scope, receive)
+        else:
+            await self._app(scope, receive, _truncated(send) if fault == "truncated" else send)
+
+    async def _wait(self, seconds: float, receive: Receive) -> bool:
+        """Sleep, and return whether the client is still connected."""
+        asleep, gone = asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(receive())
+        _, pending = await asyncio.wait({asleep, gone}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        return asleep not in pending
+
+
+def _truncated(send: Send) -> Send:
+    """Send half of the body. The server then closes the connection because the response is incomplete."""
+
+    async def send_half(message: Message) -> None:
+        body = message.get("body", b"")
+        half = {"body": body[: len(body) // 2], "more_body": True}
+        await send({**message, **half} if message["type"] == "http.response.body" else message)
+
+    return send_half
+
+
+async def _reset_connection(scope: Scope, receive: Receive) -> None:
+    """Reset the TCP connection if the app runs in our server."""
+    reset = scope["state"].get("reset")
+    if reset is None:
+        raise ConnectionResetError("injected fault: reset")
+    reset()
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -18,7 +18,16 @@ from openapi_schema_validator import OAS30Validator
 from metastudio.contract.compiler import known_values
 from metastudio.contract.document import ContractError
 from metastudio.contract.json_pointer import join, split
-from metastudio.sandbox.listing import Listing, set_at, values_at
+from metastudio.sandbox.listing import (
+    EPOCHS,
+    PROJECT,
+    Listing,
+    ServedOperation,
+    is_time,
+    object_properties,
+    set_at,
+    values_at,
+)
 
 OTHER_ITEMS = 23
 """Number of items of each project but the main one, so that a leak between projects is visible."""
@@ -50,40 +59,66 @@ def generate_items(
     """
     for number, project in enumerate(projects if listing.rules.scope else projects[:1]):
         random = Random(f"{seed}/{number}/{listing.operation.id}")  # noqa: S311 - not used for secrets
-        generator = _ItemGenerator(listing, project, random, newer=newer)
+        scope = {pointer: project for name, pointer in listing.rules.scope.items() if name == PROJECT}
+        generator = ItemGenerator(listing, random, scope=scope, newer=newer)
         examples = listing.examples[:count] if number == 0 else ()
         yield from (generator.adopt(example) for example in examples)
         yield from (generator.item() for _ in range((OTHER_ITEMS if number else count) - len(examples)))
 
 
-def envelope(listing: Listing) -> dict[str, Any]:
-    """Return the contract's example response without its items, or a generated one if there is no example."""
-    if listing.envelope is not None:
-        return deepcopy(dict(listing.envelope))
-    generator = _ItemGenerator(listing, "", Random(0), newer=False)  # noqa: S311 - not used for secrets
-    generated: dict[str, Any] = generator.value(listing.body_schema)
-    return generated
+def envelope(served: ServedOperation) -> Any:
+    """Return the contract's example of a success, or a generated one if there is no example. A list is left empty."""
+    if served.example is not None:
+        body = deepcopy(served.example)
+    else:
+        body = ItemGenerator(None, Random(0)).value(served.body_schema or {})  # noqa: S311 - not used for secrets
+    if isinstance(served, Listing):
+        set_at(body, served.rules.items, [])
+    return body
 
 
-class _ItemGenerator:
-    """Generates the items of one project. The schema is compiled once into a function that generates an item."""
+class ItemGenerator:
+    """Generates items of a list. The schema is compiled once into a function that generates an item.
 
-    def __init__(self, listing: Listing, project: str, random: Random, *, newer: bool) -> None:
-        self._listing = listing
+    Args:
+        listing: The list operation; None for values that are not items.
+        random: The source of all values.
+        scope: Values that all items have, by JSON pointer.
+        newer: Add unlisted values, unknown properties and nulls.
+        sparse: Leave out optional properties.
+        count: Number of items generated before.
+    """
+
+    def __init__(
+        self,
+        listing: Listing | None,
+        random: Random,
+        *,
+        scope: Mapping[str, Any] | None = None,
+        newer: bool = False,
+        sparse: bool = False,
+        count: int = 0,
+    ) -> None:
         self._random = random
         self._newer = newer
-        self._scope = {pointer: project for name, pointer in listing.rules.scope.items() if name == "project_id"}
-        self._compared = {each.property for each in listing.rules.filters.values()}
-        order = listing.rules.order
+        self._sparse = sparse
+        self._scope = scope or {}
+        self._count, self._time = count, _START
+        self._identity = listing.rules.identity if listing else None
+        self._examples = listing.examples if listing else ()
+        self._compared = {each.property for each in listing.rules.filters.values()} if listing else set[str | None]()
+        order = listing.rules.order if listing else None
         self._sort_keys = [*order.keys.values()] if order else []
-        self._count, self._time = 0, _START
-        self._generate_item = self._compile(listing.item_schema, "")
+        self._known: dict[str, tuple[Any, ...]] = {}
+        if listing:
+            self._known = {listing.rules.scope[name]: each for name, each in listing.scope_values.items() if each}
+            self._generate_item = self._compile(listing.item_schema, "")
 
     def adopt(self, example: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an item of the contract's example, assigned to this project."""
+        """Return an item of the contract's example, with the values of the scope."""
         item = deepcopy(dict(example))
-        for pointer, project in self._scope.items():
-            set_at(item, pointer, project)
+        for pointer, value in self._scope.items():
+            set_at(item, pointer, value)
         return item
 
     def value(self, schema: Mapping[str, Any]) -> Any:
@@ -104,6 +139,8 @@ class _ItemGenerator:
         """Return a function that generates values of a schema; `pointer` is their place in the item."""
         if pointer in self._scope:
             return lambda: self._scope[pointer]
+        if pointer in self._known:
+            return self._choice(self._known[pointer], closed=True)
         values, closed = known_values(schema)
         if values:
             return self._choice(values, closed)
@@ -118,6 +155,8 @@ class _ItemGenerator:
             return self._array(schema, pointer)
         if schema.get("type") == "boolean":
             return lambda: self._random.random() < 0.5
+        if schema.get("format") in ("date-time", *EPOCHS):
+            return self._time_of(schema, pointer)
         if schema.get("type") in ("integer", "number"):
             return self._number(schema, pointer)
         return self._text(schema, pointer)
@@ -140,7 +179,7 @@ class _ItemGenerator:
         def generate() -> dict[str, Any]:
             generated: dict[str, Any] = {}
             for name, is_required, nullable, value in properties:
-                if is_required or self._random.random() < 0.7:
+                if is_required or (not self._sparse and self._random.random() < 0.7):
                     generated[name] = value()
                 elif self._newer and nullable:
                     generated[name] = None
@@ -165,25 +204,26 @@ class _ItemGenerator:
     def _number(self, schema: Mapping[str, Any], pointer: str) -> Generate:
         least = schema.get("minimum", min(0, schema.get("maximum", 0)))
         most = min(schema.get("maximum", least + 20), least + 20)
-        if pointer == self._listing.rules.identity:
+        if pointer == self._identity:
             return lambda: least + 1 + self._count
         if schema["type"] == "integer":
             return lambda: self._random.randint(int(least), int(most))
         return lambda: round(self._random.uniform(least, most), 2)
 
+    def _time_of(self, schema: Mapping[str, Any], pointer: str) -> Generate:
+        if pointer in self._sort_keys[:1]:
+            return lambda: stamp(self._time, schema)
+        later = 3 * 24 * 3600
+        return lambda: stamp(self._time + timedelta(seconds=self._random.randrange(later)), schema)
+
     def _text(self, schema: Mapping[str, Any], pointer: str) -> Generate:
-        if schema.get("format") == "date-time":
-            if pointer in self._sort_keys[:1]:
-                return lambda: f"{self._time:%Y-%m-%dT%H:%M:%SZ}"
-            later = 3 * 24 * 3600
-            return lambda: f"{self._time + timedelta(seconds=self._random.randrange(later)):%Y-%m-%dT%H:%M:%SZ}"
         name = (split(pointer) or ["value"])[-1].replace("*", "value").replace("_", "-")
         validator = OAS30Validator(schema)
-        if pointer == self._listing.rules.identity:
+        if pointer == self._identity:
             return self._unique(name, validator)
         if schema.get("format") in _FORMATS:
             return lambda: _FORMATS[schema["format"]](self._random)
-        known = [value for item in self._listing.examples for value in values_at(item, pointer)]
+        known = [value for item in self._examples for value in values_at(item, pointer)]
         known += _TEXTS if pointer in self._compared else ()
         known = known or [f"{name}-{number}" for number in range(1, 10)]
         short, long = schema.get("minLength", 0), schema.get("maxLength")
@@ -193,7 +233,7 @@ class _ItemGenerator:
         usable = usable or [value for value in fitting if validator.is_valid(value)][:1]
         if not usable:
             raise ContractError(
-                f"the sandbox cannot generate a value for {pointer} of {self._listing.operation.id}: "
+                f"the sandbox cannot generate a value for {pointer} ({schema.get('pattern', 'its schema')}): "
                 "give the property a value in the example response"
             )
         return lambda: self._random.choice(usable)
@@ -205,6 +245,35 @@ class _ItemGenerator:
             lambda: str(self._count),
         ]
         return next((each for each in candidates if validator.is_valid(each())), candidates[0])
+
+
+def recent(items: Sequence[dict[str, Any]], listing: Listing, now: float) -> list[dict[str, Any]]:
+    """Return the items with all times moved by whole days, so that the newest are of the last 24 hours."""
+    schemas = object_properties(listing.item_schema)
+    times = {
+        (number, name): _parse(each[name])
+        for number, each in enumerate(items)
+        for name, schema in schemas.items()
+        if is_time(schema) and each.get(name) is not None
+    }
+    if times:
+        days = (datetime.fromtimestamp(now, UTC) - max(times.values())) // timedelta(days=1)
+        for (number, name), time in times.items():
+            items[number][name] = stamp(time + timedelta(days=days), schemas[name])
+    return list(items)
+
+
+def stamp(time: datetime, schema: Mapping[str, Any]) -> str | int:
+    """Return a time as a schema has it: in RFC 3339, or in seconds or milliseconds since 1970."""
+    if schema.get("format") in EPOCHS:
+        return int(time.timestamp()) * EPOCHS[schema["format"]]
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _parse(time: str | int) -> datetime:
+    if isinstance(time, str):
+        return datetime.fromisoformat(time)
+    return datetime.fromtimestamp(time / 1000 if time > 1e11 else time, UTC)
 
 
 def _digits(random: Random) -> str:

@@ -1,7 +1,7 @@
 """Error responses of the API gateway (docs/service-notes.md#error-codes).
 
-Two reasons, `invalid_parameter` and `failure`, are the service's own: the contract's example of the error, where it has
-one, takes precedence over the entry here.
+The reasons in `SERVICE_REASONS` are the service's own: the contract's example of the error, where it has one, takes
+precedence over the entry here.
 """
 
 from __future__ import annotations
@@ -58,9 +58,13 @@ REFUSALS: Mapping[str, Refusal] = {
     "unavailable": Refusal(503, "APIGW.0613", "The service is not available for now"),
     "backend_timeout": Refusal(504, "APIGW.0201", "Backend timeout"),
     "invalid_parameter": Refusal(400, "APIGW.0201", "Bad request: {reason}"),
+    "no_such_item": Refusal(404, "APIGW.0101", "There is no such item"),
+    "conflict": Refusal(409, "APIGW.0201", "The item does not allow this now"),
     "failure": Refusal(500, "APIGW.0605", "Internal error"),
 }
 """The error response of each reason to refuse a request."""
+
+SERVICE_REASONS = frozenset({"invalid_parameter", "no_such_item", "conflict", "failure"})
 
 _SERVICE_TOKEN = Refusal(400, "MSS.00010008", "Invalid token in the header.", with_request_id=False)
 SERVICE_REFUSALS: Mapping[str, Refusal] = {

@@ -1,4 +1,8 @@
-"""Requests as received, responses as sent, and the exception that refuses a request."""
+"""Requests as received, responses before they are sent, and the exception that refuses a request.
+
+The rules of the sandbox read these records instead of Starlette's objects, so that each one is a pure function: without
+I/O, and without the decoding that a signature must not see.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Maximum size of a request body."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,17 @@ class SandboxRequest:
     query: bytes
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes = b""
+
+    @classmethod
+    async def read(cls, scope: Scope, receive: Receive) -> SandboxRequest:
+        """Read a request. A body above the maximum size is not read to its end."""
+        body, more = bytearray(), True
+        while more and len(body) <= MAX_BODY_BYTES:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        path = scope.get("raw_path") or scope["path"].encode()
+        return cls(scope["method"], path, scope["query_string"], tuple(scope["headers"]), bytes(body))
 
     def header(self, name: str) -> list[str]:
         """Return all values of a header, decoded as Latin-1."""
@@ -37,6 +58,12 @@ class SandboxResponse:
         if isinstance(self.body, bytes):
             return self.body
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def to_starlette(self, *, head: bool) -> Response:
+        """Return the response to send. The response to a HEAD request has no body but the same headers."""
+        content = self.content()
+        headers = {"Content-Length": str(len(content)), **self.headers}
+        return Response(b"" if head else content, self.status, headers)
 
 
 class RefusedError(Exception):

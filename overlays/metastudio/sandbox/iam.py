@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,7 +17,6 @@ from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxRespons
 from metastudio.sandbox.overrides import Overrides
 
 _SECURITY = (frozenset({"authorization", "x-sdk-date"}), frozenset({"x-auth-token"}))
-_TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
 
 
 class IamService:
@@ -25,20 +25,8 @@ class IamService:
     def __init__(self, registry: AccountRegistry, overrides: Overrides) -> None:
         self._registry = registry
         self._overrides = overrides
-        self._operations = {b"/v3/auth/tokens": ("POST", self._token), b"/v3/projects": ("GET", self._projects)}
 
-    def matches(self, request: SandboxRequest) -> bool:
-        """Return whether the path is one of IAM's."""
-        return request.path in self._operations
-
-    def respond(self, request: SandboxRequest) -> SandboxResponse:
-        """Respond to a request for which `matches` is true."""
-        method, operation = self._operations[request.path]
-        if request.method != method:
-            return _error(405, "Method not allowed.", {"Allow": method})
-        return operation(request)
-
-    def _token(self, request: SandboxRequest) -> SandboxResponse:
+    def token(self, request: SandboxRequest) -> SandboxResponse:
         """Issue a token. As in the cloud, one without a project scope is useless for a service of a project."""
         try:
             auth = json.loads(request.body)["auth"]
@@ -66,7 +54,8 @@ class IamService:
         body = {"token": {"methods": methods, **times, **scoped, "user": owner}}
         return SandboxResponse(201, body, {"X-Subject-Token": token})
 
-    def _projects(self, request: SandboxRequest) -> SandboxResponse:
+    def projects(self, request: SandboxRequest) -> SandboxResponse:
+        """List the project of the caller, if it has the requested name."""
         try:
             account = authenticate(request, _SECURITY, self._registry, self._overrides)
         except RefusedError as refused:
@@ -91,9 +80,8 @@ def _project(account: Account) -> dict[str, Any]:
     }
 
 
-def _error(status: int, message: str, headers: dict[str, str] | None = None) -> SandboxResponse:
-    body = {"error": {"message": message, "code": status, "title": _TITLES[status]}}
-    return SandboxResponse(status, body, headers or {})
+def _error(status: int, message: str) -> SandboxResponse:
+    return SandboxResponse(status, {"error": {"message": message, "code": status, "title": HTTPStatus(status).phrase}})
 
 
 def _timestamp(seconds: float) -> str:

@@ -1,10 +1,10 @@
-"""The list operations of a contract, with everything needed to serve them."""
+"""The operations of a contract, with everything needed to serve them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,15 @@ from typing import Any
 import metastudio_client
 
 from metastudio.contract import Document, check, compile_contract, load
-from metastudio.contract.compiler import below, operations, plain, success_schema
+from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import split
 from metastudio.contract.operation import ListRules, Operation
 
 PACKAGED_CONTRACT = Path(metastudio_client.__file__).with_name("openapi.yaml")
+PROJECT = "project_id"
+"""The path parameter that names the caller's project."""
+EPOCHS = {"epoch-seconds": 1, "epoch-milliseconds": 1000}
+"""Formats of integers that are times, and their units in a second."""
 DEFAULT_LIMIT = 10
 """Default page size of a contract that states none (docs/service-notes.md#paging-and-order)."""
 
@@ -39,43 +43,66 @@ class StoreColumn:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """A list operation.
+class ServedOperation:
+    """An operation.
 
     Args:
         operation: The compiled operation.
-        rules: Its `x-list` rules.
         status: Status of a success.
         security: Security requirements, each the lower-case names of the headers it needs. Without any, or with an
             empty one, the operation needs no authentication.
-        item_schema: Schema of an item.
-        body_schema: Schema of a success.
-        examples: Items of the example response.
-        envelope: The example response without its items, None if the contract has no example.
-        errors: Example bodies of errors, by status.
-        default_limit: Page size if the request gives none.
-        columns: Columns of the store, by JSON pointer.
+        body_schema: Schema of a success, None if it has no JSON body.
+        example: Example of a success, None if the contract has none.
+        errors: Example bodies of errors, by status; None for a declared status without an example.
     """
 
     operation: Operation
-    rules: ListRules
     status: int
     security: tuple[frozenset[str], ...]
-    item_schema: Mapping[str, Any]
-    body_schema: Mapping[str, Any]
-    examples: tuple[dict[str, Any], ...]
-    envelope: Mapping[str, Any] | None
+    body_schema: Mapping[str, Any] | None
+    example: Any
     errors: Mapping[int, Any]
+
+
+@dataclass(frozen=True)
+class Listing(ServedOperation):
+    """A list operation.
+
+    Args:
+        rules: Its `x-list` rules.
+        item_schema: Schema of an item.
+        details: Schemas of the properties that other operations of the list have and its items do not.
+        examples: Items of the example response.
+        default_limit: Page size if the request gives none.
+        scope_values: Known values of each path parameter in the scope.
+        columns: Columns of the store, by JSON pointer.
+    """
+
+    rules: ListRules
+    item_schema: Mapping[str, Any]
+    details: Mapping[str, Any]
+    examples: tuple[dict[str, Any], ...]
     default_limit: int
+    scope_values: Mapping[str, tuple[Any, ...]]
     columns: Mapping[str, StoreColumn]
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """Schemas of all properties that an item is stored with."""
+        return {**self.details, **object_properties(self.item_schema)}
 
 
 @dataclass(frozen=True)
 class ServedContract:
-    """A contract and its list operations."""
+    """A contract and its operations."""
 
     document: Document
-    listings: tuple[Listing, ...]
+    operations: tuple[ServedOperation, ...]
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """The list operations."""
+        return tuple(each for each in self.operations if isinstance(each, Listing))
 
 
 def read_contract(path: Path | None = None) -> ServedContract:
@@ -107,6 +134,14 @@ def set_at(target: dict[str, Any], pointer: str, value: Any) -> None:
     target[last] = value
 
 
+def object_properties(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schemas of an object's properties, those of `allOf` included."""
+    merged = dict(schema.get("properties", {}))
+    for part in schema.get("allOf", []):
+        merged |= object_properties(part)
+    return merged
+
+
 _tokens = lru_cache(split)  # cached because it is called for every item
 
 
@@ -115,41 +150,59 @@ def _read(path: Path, _modified: int) -> ServedContract:
     document = load(path)
     check(document)
     compiled = compile_contract(document).operations
-    listings = [
-        _listing(document, pointer, compiled[raw["operationId"]])
-        for pointer, raw in operations(document)
-        if "x-list" in raw and pointer.endswith("/get")
-    ]
-    return ServedContract(document, tuple(listings))
+    pointers = {raw["operationId"]: pointer for pointer, raw in operations(document)}
+    served = [_served(document, pointers[each.id], each) for each in compiled.values()]
+    complete = (
+        _listing(document, pointers[each.operation.id], each, served) if each.operation.kind == "list" else each
+        for each in served
+    )
+    return ServedContract(document, tuple(complete))
 
 
-def _listing(document: Document, pointer: str, operation: Operation) -> Listing:
-    found, rules = success_schema(document, pointer), operation.list_rules
-    assert found is not None
-    assert rules is not None
-    status, schema = found
-    item = below(document, schema, f"{rules.items}/*") or ""
-    example = _example(document, pointer, status)
-    envelope = deepcopy(example)
-    if envelope is not None:
-        set_at(envelope, rules.items, [])
-    return Listing(
+def _served(document: Document, pointer: str, operation: Operation) -> ServedOperation:
+    found = success_schema(document, pointer)
+    statuses = [each for each in document.at(f"{pointer}/responses") if each.isdigit()]
+    status = found[0] if found else next((each for each in statuses if each.startswith("2")), "200")
+    return ServedOperation(
         operation=operation,
-        rules=rules,
         status=int(status),
         security=_security(document, pointer),
-        item_schema=plain(document, item),
-        body_schema=plain(document, schema),
-        examples=tuple(values_at(example, f"{rules.items}/*")),
-        envelope=envelope,
-        errors={
-            int(each): _example(document, pointer, each)
-            for each in document.at(f"{pointer}/responses")
-            if each.isdigit() and each >= "400" and _example(document, pointer, each) is not None
-        },
-        default_limit=_default_limit(document, pointer, rules),
-        columns=_columns(document, item, rules),
+        body_schema=plain(document, found[1]) if found else None,
+        example=_example(document, pointer, status),
+        errors={int(each): _example(document, pointer, each) for each in statuses if each >= "400"},
     )
+
+
+def _listing(document: Document, pointer: str, served: ServedOperation, others: list[ServedOperation]) -> Listing:
+    operation, rules = served.operation, served.operation.list_rules
+    assert rules is not None
+    item = below(document, (success_schema(document, pointer) or ("", ""))[1], f"{rules.items}/*") or ""
+    item_schema = plain(document, item)
+    details: dict[str, Any] = {}
+    for each in others:
+        if each.operation.list_id == operation.id:
+            shown = each.body_schema if each.operation.kind == "show" else None
+            for schema in (shown, each.operation.body.schema if each.operation.body else None):
+                details |= object_properties(schema or {})
+    known = object_properties(item_schema)
+    example = {name: each.get("example") for name, each in _raw_parameters(document, pointer)}
+    return Listing(
+        **{each.name: getattr(served, each.name) for each in fields(served)},
+        rules=rules,
+        item_schema=item_schema,
+        details={name: schema for name, schema in details.items() if name not in known},
+        examples=tuple(values_at(served.example, f"{rules.items}/*")),
+        default_limit=_default_limit(document, pointer, rules),
+        scope_values={
+            name: operation.parameters[name].values or ((example[name],) if example.get(name) is not None else ())
+            for name in rules.scope
+        },
+        columns=_columns(document, item, operation, rules),
+    )
+
+
+def _raw_parameters(document: Document, pointer: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(raw["name"], raw) for _, raw in parameters(document, pointer)]
 
 
 def _example(document: Document, pointer: str, status: str) -> Any:
@@ -167,26 +220,29 @@ def _security(document: Document, pointer: str) -> tuple[frozenset[str], ...]:
 
 
 def _default_limit(document: Document, pointer: str, rules: ListRules) -> int:
-    for each in [*(document.at(f"{pointer}/parameters") or []), *(document.at(f"{pointer[:-4]}/parameters") or [])]:
-        parameter, at = document.resolve(each, pointer)
-        if parameter["name"] == rules.limit:
-            schema, _ = document.resolve(parameter["schema"], f"{at}/schema")
-            return int(schema.get("default", min(DEFAULT_LIMIT, rules.max_limit or DEFAULT_LIMIT)))
-    return DEFAULT_LIMIT
+    at = next(at for at, raw in parameters(document, pointer) if raw["name"] == rules.limit)
+    schema, _ = document.resolve(document.at(f"{at}/schema"), f"{at}/schema")
+    return int(schema.get("default", min(DEFAULT_LIMIT, rules.max_limit or DEFAULT_LIMIT)))
 
 
-def _columns(document: Document, item: str, rules: ListRules) -> dict[str, StoreColumn]:
-    pointers = [rules.identity or "", *rules.scope.values()]  # an item without identity has no value to sort by
+def _columns(document: Document, item: str, operation: Operation, rules: ListRules) -> dict[str, StoreColumn]:
+    pointers = [*([rules.identity] if rules.identity else []), *rules.scope.values()]
     pointers += rules.order.keys.values() if rules.order else []
     pointers += [each.property for each in rules.filters.values() if each.property]
-    columns: dict[str, StoreColumn] = {}
+    table, columns = table_name(operation.id), dict[str, StoreColumn]()
     for pointer in dict.fromkeys(pointers):
         schema = plain(document, below(document, item, pointer) or item)
         many = "*" in split(pointer)
-        columns[pointer] = StoreColumn(f"c{len(columns)}", pointer, many, _is_time(schema))
+        columns[pointer] = StoreColumn(f"{table}_c{len(columns)}", pointer, many, is_time(schema))
     return columns
 
 
-def _is_time(schema: Mapping[str, Any]) -> bool:
+def table_name(operation_id: str) -> str:
+    """Return the name of a list's table in the database."""
+    return "items_" + re.sub(r"\W", "_", operation_id, flags=re.ASCII)
+
+
+def is_time(schema: Mapping[str, Any]) -> bool:
+    """Return whether a schema describes a time."""
     branches = [*schema.get("anyOf", []), *schema.get("oneOf", []), *schema.get("allOf", [])]
-    return schema.get("format") == "date-time" or any(_is_time(each) for each in branches)
+    return schema.get("format") in ("date-time", *EPOCHS) or any(is_time(each) for each in branches)

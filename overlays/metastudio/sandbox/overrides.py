@@ -11,19 +11,19 @@ from metastudio.sandbox import authentication, gateway, parameters, query, signa
 from metastudio.sandbox.authentication import ProjectRule, SignatureRule, TokenRule
 from metastudio.sandbox.gateway import Refusal
 from metastudio.sandbox.http import SandboxRequest, SandboxResponse
-from metastudio.sandbox.listing import Listing, StoreColumn
+from metastudio.sandbox.listing import Listing, ServedOperation, StoreColumn
 from metastudio.sandbox.query import Condition, PageWindow
 from metastudio.sandbox.signature import ParsedAuthorization
 
 Values = Mapping[str, Any]
 
 
-def methods(_operation: Operation) -> tuple[str, ...]:
-    """Return the methods allowed on the path of an operation."""
-    return ("GET", "HEAD")
+def methods(operation: Operation) -> tuple[str, ...]:
+    """Return the methods that an operation answers."""
+    return ("GET", "HEAD") if operation.method == "GET" else (operation.method,)
 
 
-def check_all(_listing: Listing, _values: Values, _unknown: Sequence[str]) -> None:
+def check_all(_served: ServedOperation, _values: Values, _unknown: Sequence[str]) -> None:
     """Check the parameters together, with the names of unknown ones. The default ignores unknown parameters."""
 
 
@@ -60,10 +60,10 @@ class Overrides:
     choose: Callable[[Parameter, Sequence[str]], str | list[str]] = parameters.choose
     convert: Callable[[Mapping[str, Any], str], Any] = parameters.convert
     check: Callable[[Parameter, Any], None] = parameters.check
-    check_all: Callable[[Listing, Values, Sequence[str]], None] = check_all
+    check_all: Callable[[Any, Values, Sequence[str]], None] = check_all
     scope: Callable[[ListRules, Mapping[str, StoreColumn], Values], list[Condition]] = query.scope
     condition: Callable[[Filter, StoreColumn | None, Sequence[Any]], Condition | None] = query.condition
-    order: Callable[[Order | None, Mapping[str, StoreColumn], StoreColumn, Any, Any], str] = query.order
+    order: Callable[[Order | None, Mapping[str, StoreColumn], StoreColumn | None, Any, Any], str] = query.order
     window: Callable[[int | None, int | None, Listing], PageWindow] = query.window
     total: Callable[[int, Sequence[Any], PageWindow], int] = total
     items: Callable[[list[dict[str, Any]], PageWindow], list[dict[str, Any]]] = items

@@ -65,10 +65,17 @@ def accepts(schema: Mapping[str, Any], value: Any) -> bool:
     return bool(OAS30Validator(schema, format_checker=_FORMATS).is_valid(value))
 
 
+def invalid_keyword(schema: Mapping[str, Any], value: Any) -> str | None:
+    """Return where a value is invalid under a schema and which keyword says so, or None if it is valid."""
+    for failure in OAS30Validator(schema, format_checker=_FORMATS).iter_errors(value):
+        return f"{'.'.join(map(str, failure.absolute_path))} ({failure.validator})".lstrip()
+    return None
+
+
 def check(parameter: Parameter, value: Any) -> None:
     """Raise RefusedError if a value is invalid under the parameter's schema."""
-    for failure in OAS30Validator(parameter.schema, format_checker=_FORMATS).iter_errors(value):
-        raise RefusedError("invalid_parameter", reason=f"{parameter.name} ({failure.validator})")
+    if keyword := invalid_keyword(parameter.schema, value):
+        raise RefusedError("invalid_parameter", reason=f"{parameter.name} {keyword}")
 
 
 def _conversions(schema: Mapping[str, Any], text: str) -> Iterator[Any]:

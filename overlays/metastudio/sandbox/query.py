@@ -68,7 +68,7 @@ def scope(rules: ListRules, columns: Mapping[str, StoreColumn], path: Mapping[st
 
 
 def order(
-    rules: Order | None, columns: Mapping[str, StoreColumn], identity: StoreColumn, key: Any, direction: Any
+    rules: Order | None, columns: Mapping[str, StoreColumn], identity: StoreColumn | None, key: Any, direction: Any
 ) -> str:
     """Return an ORDER BY clause.
 
@@ -78,7 +78,7 @@ def order(
     Args:
         rules: Order rules of the list, if it can be ordered.
         columns: Columns of the store, by JSON pointer.
-        identity: StoreColumn of the item's identity.
+        identity: StoreColumn of the item's identity, if it has one.
         key: Value of the sort key parameter, None if it is absent.
         direction: Value of the sort direction parameter, None if it is absent.
     """
@@ -87,7 +87,7 @@ def order(
         return "seq"
     descending = direction == rules.desc if direction is not None else rules.default == "desc"
     word = "DESC" if descending else "ASC"
-    return f"{columns[pointer].name} {word}, {identity.name} {word}"
+    return f"{columns[pointer].name} {word}, {identity.name if identity else 'seq'} {word}"
 
 
 def window(offset: int | None, limit: int | None, listing: Listing) -> PageWindow:
@@ -102,7 +102,7 @@ def stored(column: StoreColumn, value: Any) -> Any:
     """
     if isinstance(value, str):
         return instant(value) if column.time else value
-    if column.time or not isinstance(value, (bool, int, float)):
+    if not isinstance(value, (bool, int, float)):
         return None
     if isinstance(value, bool):
         return int(value)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import uuid
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -134,6 +137,30 @@ def serve(*, port: int = 0, overrides: Overrides = CONFORMING, **settings: Any) 
     return Sandbox(SandboxSettings(**settings), port=port, overrides=overrides)
 
 
+def run_with(command: Sequence[str], settings: SandboxSettings | None = None, *, port: int = 0) -> int:
+    """Serve while a command runs, with the environment variables for the client, and return its exit code.
+
+    Ctrl-C reaches the command; the sandbox ends with it.
+
+    Args:
+        command: The program and its arguments.
+        settings: Settings of the sandbox; the defaults if None.
+        port: Port to listen on; 0 selects a free one.
+
+    Raises:
+        OSError: The program cannot be started.
+        ContractError: The contract cannot be read or is invalid.
+        DataFileError: The file for the items cannot be used.
+        PortTakenError: The port cannot be listened on.
+    """
+    with Sandbox(settings, port=port) as sandbox:
+        process = subprocess.Popen(list(command), env={**os.environ, **sandbox.environment})  # noqa: S603
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda sent, _frame: process.send_signal(sent) if sent != signal.SIGINT else None)
+        code = process.wait()
+        return code if code >= 0 else 128 - code
+
+
 def run(settings: SandboxSettings | None = None, *, port: int = 0) -> None:
     """Serve in the foreground until SIGINT or SIGTERM.
 
@@ -145,6 +172,7 @@ def run(settings: SandboxSettings | None = None, *, port: int = 0) -> None:
 
     Raises:
         ContractError: The contract cannot be read or is invalid.
+        DataFileError: The file for the items cannot be used.
         PortTakenError: The port cannot be listened on.
     """
     stopped = threading.Event()
@@ -185,7 +213,7 @@ class _UvicornServer(Server):
                 app,
                 http=_HttpProtocol,
                 ws="none",
-                lifespan="off",
+                lifespan="on",
                 log_config=None,
                 log_level="critical",  # the application logs its own failures
                 server_header=False,

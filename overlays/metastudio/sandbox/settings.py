@@ -21,6 +21,9 @@ class SandboxSettings:
         seed: Seed of the generated items and of the faults.
         newer: Add unlisted values, unknown properties and nulls, as servers newer than the contract send.
         spec: Contract to serve; the packaged one by default.
+        recent: Move the generated dates by whole days, so that the newest are of the last 24 hours.
+        progress: Seconds between two moves of the tasks that are not at rest; None keeps their states.
+        data: SQLite file that keeps the items between runs; None keeps them in memory.
         latency: Seconds added to each response of the contract's operations.
         faults: Faults to inject.
         clock_offset: Seconds that the server's clock is ahead of `clock`.
@@ -29,13 +32,16 @@ class SandboxSettings:
         accounts: The main account, then the others.
 
     Raises:
-        ValueError: `jobs` or `latency` is negative or not finite.
+        ValueError: `jobs`, `latency` or `progress` is out of range.
     """
 
     jobs: int = 101
     seed: int = 0
     newer: bool = False
     spec: Path | None = None
+    recent: bool = False
+    progress: float | None = None
+    data: Path | None = None
     latency: float = 0.0
     faults: tuple[Fault, ...] = ()
     clock_offset: float = 0.0
@@ -48,6 +54,8 @@ class SandboxSettings:
             raise ValueError(f"jobs must be 0 or more, not {self.jobs}")
         if not 0 <= self.latency < float("inf"):
             raise ValueError(f"latency must be a number of seconds, 0 or more, not {self.latency}")
+        if self.progress is not None and not 0 < self.progress < float("inf"):
+            raise ValueError(f"progress must be a number of seconds above 0, not {self.progress}")
 
     def now(self) -> float:
         """Return the server's time in seconds since 1970."""
