@@ -210,11 +210,16 @@ class TestWaiting:
         assert result.raised(ApiTimeoutError).retries == 1  # after 0.2 s, not 60 s
         assert result.time.slept == [pytest.approx(19.8)]
 
-    def test_unsafe_methods_are_not_retried(self, kind: Kind) -> None:
-        for script in ([reset(), OK], [respond(503, b""), OK], [throttled("0"), OK]):
+    def test_unsafe_methods_are_not_retried_if_they_may_have_been_processed(self, kind: Kind) -> None:
+        for script in ([reset(), OK], [respond(503, b""), OK]):
             with FaultServer(script) as server:
                 assert call(kind, server.url, method="POST").error is not None
                 assert len(server.heads) == 1
+
+    def test_unsafe_methods_are_retried_after_a_429(self, kind: Kind) -> None:
+        with FaultServer([throttled("0"), OK]) as server:
+            assert call(kind, server.url, method="POST").error is None
+            assert len(server.heads) == 2
 
     def test_max_retries_0(self, kind: Kind) -> None:
         with FaultServer([respond(503, b""), OK]) as server:
