@@ -73,9 +73,7 @@ def assert_at_least_as_much(pair: ClientPair, status: int, body: bytes, headers:
     assert ours.body == text
     if theirs.request_id:
         assert ours.request_id == theirs.request_id
-    if theirs.encoded_auth_msg and isinstance(
-        theirs.encoded_auth_msg, str
-    ):  # the SDK takes whole containers for it too
+    if theirs.encoded_auth_msg and isinstance(theirs.encoded_auth_msg, str):  # it may be a whole container
         assert same(theirs.encoded_auth_msg, ours.encoded_authorization_message)
     if status == 429:  # the SDK drops the body
         assert theirs.error_code == "429"
