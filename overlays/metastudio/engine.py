@@ -283,7 +283,7 @@ def _check_identity(operation: Operation, parameter: str, identity: object) -> N
 
 
 class _CheckedBody(NamedTuple):
-    """The checked JSON of a body, for the generated function, which asks its model for it."""
+    """The checked JSON of a body. Generated functions call `to_dict` on a body."""
 
     json: dict[str, Any]
 

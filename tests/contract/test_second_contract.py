@@ -7,7 +7,6 @@ identity and direction, items in a nested object, a boolean filter, nested prope
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -24,11 +23,7 @@ COMMAND = "import sys; from metastudio.cli import main; sys.argv[0] = 'metastudi
 @pytest.fixture(scope="module")
 def second(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A copy whose client is generated from the second contract."""
-    repository = Repository(tmp_path_factory.mktemp("second"))
-    shutil.copy(SECOND, repository.contract)
-    done = repository.generate()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return repository
+    return Repository.generated_from(SECOND, tmp_path_factory.mktemp("second"))
 
 
 def python(repository: Repository, program: str) -> str:
@@ -99,7 +94,7 @@ def test_client_and_sandbox(second: Repository) -> None:
                 every = list(scenes.iterate(page_size=7))
                 codes = [scene.scene_code for scene in every]
                 assert len(set(codes)) == len(codes) == 60
-                assert {scene.farm.project for scene in every} == {sandbox.project_id}
+                assert {scene.site.project for scene in every} == {sandbox.project_id}
 
                 def filtered(**filters):
                     return {scene.scene_code for scene in scenes.iterate(**filters)}

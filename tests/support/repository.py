@@ -37,6 +37,15 @@ class Repository:
             else:
                 shutil.copy2(source, target)
 
+    @classmethod
+    def generated_from(cls, contract: Path, folder: Path) -> Repository:
+        """Return a copy whose client is generated from a contract."""
+        repository = cls(folder)
+        shutil.copy(contract, repository.contract)
+        done = repository.generate()
+        assert done.returncode == 0, done.stdout + done.stderr
+        return repository
+
     @property
     def contract(self) -> Path:
         return self.root / "openapi.yaml"

@@ -48,6 +48,7 @@ def _json(schema: Mapping[str, Any], value: Any, place: str) -> Any:
     """Return a value as JSON; `place` names it in errors."""
     if isinstance(value, Enum):
         value = value.value
+    schema = _with_parts(schema)
     if value is None and (schema.get("nullable") or not schema.get("type")):
         return None
     for kind in ("anyOf", "oneOf"):
@@ -55,11 +56,10 @@ def _json(schema: Mapping[str, Any], value: Any, place: str) -> Any:
             return _first_that_fits(schema[kind], value, place)
     if isinstance(value, datetime):
         return check_time(place, value).astimezone(UTC).isoformat().replace("+00:00", "Z")
-    schema = _with_parts(schema)
     if "type" in schema:
         expected, types = _TYPES[schema["type"]]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise TypeError(f"{place} must be {expected}, not {type(value).__name__} {value!r}")
+            raise TypeError(f"{place} must be {expected}, not {type(value).__name__}")  # the value may be personal
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{place} must be a finite number, not {value}")
     if "enum" in schema and value not in schema["enum"]:

@@ -1,0 +1,27 @@
+"""Bodies of requests are checked before they are sent, and errors quote no personal data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from metastudio.contract.body import check_body
+
+CONTACT = {"type": "object", "properties": {"contact": {"type": "string"}}}
+
+
+def test_an_error_quotes_no_value() -> None:
+    for value in (13812345678, ["13812345678"], {"number": "13812345678"}):
+        with pytest.raises(TypeError, match=r"body\.contact must be a string, not ") as caught:
+            check_body(CONTACT, {"contact": value})
+        assert "13812345678" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("part", "is_nullable"), [(CONTACT, False), ({**CONTACT, "nullable": True}, True)])
+def test_null_is_checked_in_the_parts_of_all_of_too(part: dict[str, Any], is_nullable: bool) -> None:
+    schema = {"type": "object", "properties": {"owner": {"allOf": [part]}}}
+    if is_nullable:
+        assert check_body(schema, {"owner": None}) == {"owner": None}
+    else:
+        with pytest.raises(TypeError, match=r"body\.owner must be an object, not NoneType"):
+            check_body(schema, {"owner": None})
