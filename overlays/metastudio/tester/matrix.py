@@ -78,7 +78,8 @@ class AuthMatrix:
             except (CannotRunError, NoResponseError):
                 raise
             except Exception as error:  # noqa: BLE001 - a hostile response may break any judgement
-                yield PropertyResult(self._property(case), Verdict.UNDECIDED, note=judgement_failed(error))
+                note = judgement_failed(error)
+                yield PropertyResult(self._property(case), Verdict.UNDECIDED, note=note, tester_failed=True)
 
     def properties(self) -> Iterator[Property]:
         """Yield the property of each case."""

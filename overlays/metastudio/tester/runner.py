@@ -32,7 +32,6 @@ from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
 from metastudio.tester.values import format_instant, is_time
 from metastudio.tester.verdicts import (
-    MAX_ERROR_LENGTH,
     Evidence,
     Property,
     PropertyResult,
@@ -40,6 +39,7 @@ from metastudio.tester.verdicts import (
     Stopwatch,
     Suite,
     Verdict,
+    describe_unexpected,
 )
 
 Progress = Callable[[str, int], None]
@@ -58,6 +58,7 @@ class _RunState:
     exercised: Counter[str] = field(default_factory=Counter[str])
     notes: list[str] = field(default_factory=list[str])
     failure: str | None = None
+    tester_failed: bool = False
     seen: bool = False
 
     def skip(self, properties: Iterable[Property], reason: str) -> None:
@@ -117,6 +118,9 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
     ):
         if count:
             state.notes.append(f"{count} requests got {what} and succeeded when retried")
+    for each in state.results:
+        if each.tester_failed and not state.tester_failed:
+            state.failure, state.tester_failed = f"{each.property.key}: {each.note}", True
     report = Report(
         target=base if options.url else f"application in this process ({type(options.app).__name__})",
         contract=str(chosen[0].document.path.name),
@@ -128,6 +132,7 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         notes=tuple(state.notes),
         failure=state.failure,
         nothing_seen=not state.seen and state.failure is None,
+        tester_failed=state.tester_failed,
     )
     return redactor.report(report)
 
@@ -165,12 +170,7 @@ def _run_check(
     except (ConfigurationError, CredentialsError):
         raise
     except Exception as error:  # noqa: BLE001 - the report is written whatever a hostile server causes
-        state.failure = describe_unexpected(error)
-
-
-def describe_unexpected(error: Exception) -> str:
-    """Describe an error that the tester did not expect."""
-    return f"unexpected {type(error).__name__}: {str(error)[:MAX_ERROR_LENGTH]}; this looks like a bug of the tester"
+        state.failure, state.tester_failed = describe_unexpected(error), True
 
 
 def _operation(state: _RunState, tested: OperationUnderTest) -> None:

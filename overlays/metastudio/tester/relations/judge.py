@@ -139,7 +139,7 @@ def judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyR
     except (CannotRunError, NoResponseError, TimeLimitError):
         raise
     except Exception as error:  # noqa: BLE001 - see above
-        return PropertyResult(relation.property, Verdict.UNDECIDED, note=judgement_failed(error))
+        return PropertyResult(relation.property, Verdict.UNDECIDED, note=judgement_failed(error), tester_failed=True)
 
 
 def _judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyResult:

@@ -130,6 +130,7 @@ class ShapesSuite:
             raise
         except Exception as error:  # noqa: BLE001 - see above
             findings, reason = self._findings[id_], judgement_failed(error)
+            findings.tester_failed = True
             if reason not in findings.undecided:
                 findings.undecided.append(reason)
 
