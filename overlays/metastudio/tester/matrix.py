@@ -67,8 +67,8 @@ class AuthMatrix:
         """Yield the verdict on each case."""
         stopped = ""
         for case in self.cases:
-            if stopped:
-                yield PropertyResult(self._property(case), Verdict.NOT_EXERCISED, note=stopped)
+            if stopped or case.impossible:
+                yield PropertyResult(self._property(case), Verdict.NOT_EXERCISED, note=stopped or case.impossible)
                 continue
             try:
                 yield self._judge(case)

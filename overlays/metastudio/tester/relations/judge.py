@@ -144,7 +144,7 @@ def judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyR
 
 def _judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyResult:
     first = _check_once(relation, client, before)
-    if not first.violations:
+    if not first.violations or not relation.stated:
         return _result(relation, first, _verdict_without_violations(relation, first))
     if first.is_certain:
         return _result(relation, first, Verdict.BREACH)
