@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -92,6 +92,11 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         raise ConfigurationError("the contract has no GET operation; --writes also tests the other operations")
     if any(options.selects(each) for tested in chosen for each in shapes.properties(tested)):
         import_module("metastudio.tester.shapes.schemathesis_driver")  # fails early if it is not installed
+    tested_app = options.app
+    if options.app is not None:
+        from metastudio.tester.inprocess import served  # imports schemathesis
+
+        options = replace(options, app=served(options.app))
     stopwatch, traffic = Stopwatch(options.max_time), Traffic()
     header = token_header(chosen)
     caller = options.caller(header)
@@ -122,7 +127,7 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         if each.tester_failed and not state.tester_failed:
             state.failure, state.tester_failed = f"{each.property.key}: {each.note}", True
     report = Report(
-        target=base if options.url else f"application in this process ({type(options.app).__name__})",
+        target=base if options.url else f"application in this process ({type(tested_app).__name__})",
         contract=str(chosen[0].document.path.name),
         started=stopwatch.started,
         seconds=stopwatch.seconds,
