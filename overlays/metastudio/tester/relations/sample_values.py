@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -87,6 +87,16 @@ def must_accept_value(parameter: Parameter, value: Any) -> bool:
     if parameter.is_time:
         return _WHOLE_SECONDS.fullmatch(value) is not None
     return value in parameter.values if parameter.values else PLAIN_TEXT.fullmatch(value) is not None
+
+
+def broken_bounds(schema: Mapping[str, Any], values: Sequence[Any]) -> list[str]:
+    """Return the keywords of an array schema that forbid this number of values, or a repeated one."""
+    broken = {
+        "minItems": len(values) < schema.get("minItems", 0),
+        "maxItems": len(values) > schema.get("maxItems", len(values)),
+        "uniqueItems": bool(schema.get("uniqueItems")) and len(set(values)) < len(values),
+    }
+    return [keyword for keyword, is_broken in broken.items() if is_broken]
 
 
 def _part_of(value: str, other: Any) -> bool:

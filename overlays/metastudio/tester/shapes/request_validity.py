@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import Any
 
 from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
-from metastudio.tester.relations.sample_values import PLAIN_TEXT
+from metastudio.tester.relations.sample_values import PLAIN_TEXT, broken_bounds
 from metastudio.tester.shapes.responses import LENIENT, source
 from metastudio.tester.values import parse_instant
 
@@ -97,6 +97,10 @@ def _parameter(tested: OperationUnderTest, at: str, name: str, texts: list[str])
     if schema.get("type") == "array":
         joined = tested.operation.parameters[name].joined
         parts = texts[0].split(",") if joined and len(texts) == 1 else texts
+        broken = broken_bounds(schema, parts)
+        if broken:
+            is_promised = any(source(schema, keyword) == "page" for keyword in broken)
+            return Validity.INVALID if is_promised else Validity.UNSPECIFIED
         validities = [_scalar(resolver, f"{location}/items", part) for part in parts]
         lenient = source(schema, "items") != "page"
         worst = max(validities, default=Validity.UNSPECIFIED)
