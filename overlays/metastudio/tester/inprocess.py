@@ -1,13 +1,56 @@
-"""Transport to an ASGI application in this process."""
+"""Runs an ASGI application in this process, as a server would."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import httpx
 from schemathesis.python import asgi
 
 BASE_URL = f"http://{asgi.HOST}"
+_FAILURE = (
+    {"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/plain")]},
+    {"type": "http.response.body", "body": b"Internal Server Error"},
+)
+
+
+_SERVED: dict[int, ServedApplication] = {}
+"""Served applications by the ID of the application, which they keep alive."""
+
+
+class ServedApplication:
+    """Answers 500 if the application raises an exception or does not finish its response.
+
+    A response is sent when it is complete, so that an exception can still replace it.
+
+    Args:
+        app: the ASGI application.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Call the application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        messages: list[Any] = []
+
+        async def hold(message: Any) -> None:
+            messages.append(message)
+
+        with suppress(Exception):  # a framework may raise it again after its own error response
+            await self._app(scope, receive, hold)
+        is_complete = len(messages) > 1 and not messages[-1].get("more_body")
+        for message in messages if is_complete else _FAILURE:
+            await send(message)
+
+
+def served(app: Any) -> ServedApplication:
+    """Return the application as served, the same object each time, because its lifespan starts once per object."""
+    return _SERVED.setdefault(id(app), ServedApplication(app))
 
 
 class InProcessTransport(httpx.BaseTransport):

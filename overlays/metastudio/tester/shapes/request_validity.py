@@ -1,8 +1,9 @@
 """Whether a request, as sent, is valid, invalid or unspecified by the contract.
 
 A request is unspecified if it differs from a valid one only by a restriction that this contract chose (lengths,
-characters, formats, upper bounds), or in a way that conforming servers interpret differently (blanks around a number,
-a repeated parameter, an unknown parameter). A server may accept or refuse it, but must not fail.
+characters, formats, upper bounds), by a parameter whose effect the contract leaves open, or in a way that conforming
+servers interpret differently (blanks around a number, a repeated parameter, an unknown parameter). A server may accept
+or refuse it, but must not fail.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from enum import IntEnum
 from typing import Any
 
 from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
-from metastudio.tester.relations.sample_values import PLAIN_TEXT
+from metastudio.tester.relations.sample_values import PLAIN_TEXT, broken_bounds
 from metastudio.tester.shapes.responses import LENIENT, source
 from metastudio.tester.values import parse_instant
 
@@ -70,7 +71,10 @@ def assess(
             found.append(Assessment(Validity.UNSPECIFIED, name))
             continue
         assessment = Assessment(_parameter(tested, at, name, texts), name, f"{at}/schema")
-        found.append(Assessment(Validity.UNSPECIFIED, name) if _has_no_effect(tested, name, given) else assessment)
+        is_open = _has_no_effect(tested, name, given) or (
+            name in tested.unstated and assessment.validity is Validity.VALID
+        )
+        found.append(Assessment(Validity.UNSPECIFIED, name) if is_open else assessment)
     everything = list(given)
     for (where, name), at in tested.parameter_pointers.items():
         value = (headers or {}).get(name)
@@ -93,6 +97,10 @@ def _parameter(tested: OperationUnderTest, at: str, name: str, texts: list[str])
     if schema.get("type") == "array":
         joined = tested.operation.parameters[name].joined
         parts = texts[0].split(",") if joined and len(texts) == 1 else texts
+        broken = broken_bounds(schema, parts)
+        if broken:
+            is_promised = any(source(schema, keyword) == "page" for keyword in broken)
+            return Validity.INVALID if is_promised else Validity.UNSPECIFIED
         validities = [_scalar(resolver, f"{location}/items", part) for part in parts]
         lenient = source(schema, "items") != "page"
         worst = max(validities, default=Validity.UNSPECIFIED)

@@ -54,6 +54,8 @@ class ShapesSuite:
         self.snapshot = snapshot
         self.problems: list[str] = []
         self.exercised: Counter[str] = Counter()
+        self.refused: set[str] = set()
+        """Parameters of open effect that the server refused. Other requests omit them, so that they hide nothing."""
         self._findings = {each.id: PropertyFindings(each) for each in properties(tested)}
 
     def run(self, settings: GenerationSettings, count: Callable[[], None]) -> Iterator[None]:
@@ -72,9 +74,12 @@ class ShapesSuite:
                 self._findings["answer"].evidence.append(Evidence("a response", str(error), (error.command,)))
                 continue
             self.judge(response, {}, {})
+            if 400 <= response.status < 500:
+                known = self.tested.operation.parameters
+                self.refused |= {n for n, _ in query if n in self.tested.unstated and not known[n].required}
             yield
         queries = list(seed_queries(self.client, self.snapshot, settings.seed))
-        for each in generate(self.tested, settings, self.http.rate_limiter, queries, count):
+        for each in generate(self.tested, settings, self.http.rate_limiter, queries, self.refused, count):
             if isinstance(each, GenerationProblem):
                 self.problems.append(each.what)
             elif each is not None:
@@ -130,6 +135,7 @@ class ShapesSuite:
             raise
         except Exception as error:  # noqa: BLE001 - see above
             findings, reason = self._findings[id_], judgement_failed(error)
+            findings.tester_failed = True
             if reason not in findings.undecided:
                 findings.undecided.append(reason)
 
