@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import traceback
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -26,10 +27,14 @@ class ServedApplication:
 
     Args:
         app: the ASGI application.
+
+    Attributes:
+        exceptions: the exceptions of the application, each with the line that raised it, and how often.
     """
 
     def __init__(self, app: Any) -> None:
         self._app = app
+        self.exceptions: Counter[str] = Counter()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Call the application."""
@@ -41,8 +46,11 @@ class ServedApplication:
         async def hold(message: Any) -> None:
             messages.append(message)
 
-        with suppress(Exception):  # a framework may raise it again after its own error response
+        try:
             await self._app(scope, receive, hold)
+        except Exception as error:  # noqa: BLE001 - a framework may raise it again after its own error response
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            self.exceptions[f"{type(error).__name__}: {error} ({at.filename}:{at.lineno})"] += 1
         is_complete = len(messages) > 1 and not messages[-1].get("more_body")
         for message in messages if is_complete else _FAILURE:
             await send(message)

@@ -32,6 +32,7 @@ from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
 from metastudio.tester.values import format_instant, is_time
 from metastudio.tester.verdicts import (
+    MAX_SHOWN_BREACHES,
     Evidence,
     Property,
     PropertyResult,
@@ -97,6 +98,7 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         from metastudio.tester.inprocess import served  # imports schemathesis
 
         options = replace(options, app=served(options.app))
+        options.app.exceptions.clear()
     stopwatch, traffic = Stopwatch(options.max_time), Traffic()
     header = token_header(chosen)
     caller = options.caller(header)
@@ -123,6 +125,8 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
     ):
         if count:
             state.notes.append(f"{count} requests got {what} and succeeded when retried")
+    for what, count in (options.app.exceptions if options.app else Counter[str]()).most_common(MAX_SHOWN_BREACHES):
+        state.notes.append(f"the application raised {what}, {count} times")
     for each in state.results:
         if each.tester_failed and not state.tester_failed:
             state.failure, state.tester_failed = f"{each.property.key}: {each.note}", True

@@ -67,14 +67,11 @@ def assess(
     found = [Assessment(Validity.VALID)]
     for name, texts in given.items():
         at = tested.parameter_pointers.get(("query", name))
-        if at is None or _is_ambiguous(name) or any(_is_ambiguous(text) for text in texts):
+        is_open = name in tested.unstated or _has_no_effect(tested, name, given)
+        if at is None or is_open or any(map(_is_ambiguous, (name, *texts))):
             found.append(Assessment(Validity.UNSPECIFIED, name))
-            continue
-        assessment = Assessment(_parameter(tested, at, name, texts), name, f"{at}/schema")
-        is_open = _has_no_effect(tested, name, given) or (
-            name in tested.unstated and assessment.validity is Validity.VALID
-        )
-        found.append(Assessment(Validity.UNSPECIFIED, name) if is_open else assessment)
+        else:
+            found.append(Assessment(_parameter(tested, at, name, texts), name, f"{at}/schema"))
     everything = list(given)
     for (where, name), at in tested.parameter_pointers.items():
         value = (headers or {}).get(name)
@@ -89,6 +86,11 @@ def assess(
     ):
         found.append(Assessment(Validity.UNSPECIFIED))
     return replace(max(found, key=lambda each: each.validity), given=tuple(everything))
+
+
+def fits(tested: OperationUnderTest, name: str, text: str) -> bool:
+    """Whether a value of a query parameter is valid, apart from what the parameter does."""
+    return _parameter(tested, tested.parameter_pointers["query", name], name, [text]) is Validity.VALID
 
 
 def _parameter(tested: OperationUnderTest, at: str, name: str, texts: list[str]) -> Validity:

@@ -41,6 +41,8 @@ def seed_requests(tested: OperationUnderTest) -> Iterator[Pairs]:
         validities = {text: request_validity.assess(tested, [*extra, (name, text)]).validity for text in tried}
         valid = [text for text in tried if validities[text] is Validity.VALID]
         invalid = [text for text in tried if validities[text] is Validity.INVALID]
+        if name in tested.unstated:
+            valid = [text for text in tried if request_validity.fits(tested, name, text)]
         for text in dict.fromkeys((*valid[:MAX_VALID_VALUES], *invalid, *_probes(parameter))):
             yield [*extra, (name, text)]
         if parameter.is_array and parameter.joined and len(parameter.values) > 1:

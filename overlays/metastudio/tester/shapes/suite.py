@@ -55,7 +55,8 @@ class ShapesSuite:
         self.problems: list[str] = []
         self.exercised: Counter[str] = Counter()
         self.refused: set[str] = set()
-        """Parameters of open effect that the server refused. Other requests omit them, so that they hide nothing."""
+        """Parameters of open effect of which the server refused a plain value. Other requests omit them, because a
+        refusal hides what the server does with the other parameters."""
         self._findings = {each.id: PropertyFindings(each) for each in properties(tested)}
 
     def run(self, settings: GenerationSettings, count: Callable[[], None]) -> Iterator[None]:
@@ -75,8 +76,7 @@ class ShapesSuite:
                 continue
             self.judge(response, {}, {})
             if 400 <= response.status < 500:
-                known = self.tested.operation.parameters
-                self.refused |= {n for n, _ in query if n in self.tested.unstated and not known[n].required}
+                self.refused |= {name for name, text in query if self._may_be_left_out(name, text)}
             yield
         queries = list(seed_queries(self.client, self.snapshot, settings.seed))
         for each in generate(self.tested, settings, self.http.rate_limiter, queries, self.refused, count):
@@ -86,6 +86,10 @@ class ShapesSuite:
                 with self._undecided_on_error("answer"):
                     self._judge_generated(each)
             yield
+
+    def _may_be_left_out(self, name: str, refused: str) -> bool:
+        is_open = name in self.tested.unstated and not self.tested.operation.parameters[name].required
+        return is_open and request_validity.fits(self.tested, name, refused)
 
     def results(self) -> list[PropertyResult]:
         """Return the verdicts."""
