@@ -36,7 +36,7 @@ class Parameter(NamedTuple):
         required: Whether a request must have it.
         description: Its meaning, for users.
         schema: The JSON schema without references and prose.
-        values: The values that the contract lists.
+        values: The values that the contract lists, as they are written in a URL.
         closed: Whether no other value is allowed.
         joined: Whether an array is sent as one comma-joined value, not as a repeated key.
     """
