@@ -74,7 +74,7 @@ class ShapesSuite:
             except NoResponseError as error:
                 self._findings["answer"].evidence.append(Evidence("a response", str(error), (error.command,)))
                 continue
-            self.judge(response, {}, {})
+            self.judge(response, {})
             if 400 <= response.status < 500:
                 self.refused |= {name for name, text in query if self._may_be_left_out(name, text)}
             yield
@@ -110,17 +110,16 @@ class ShapesSuite:
                 answer.undecided.append(seen)
         return [each.result() for each in self._findings.values()]
 
-    def judge(self, response: HttpResponse, failed_checks: Mapping[str, str], sent: Mapping[str, str]) -> None:
+    def judge(self, response: HttpResponse, sent: Mapping[str, str]) -> None:
         """Judge a response.
 
         Args:
             response: the response.
-            failed_checks: failed checks of schemathesis: title by name.
             sent: headers of the request.
         """
         self._count(response)
         with self._undecided_on_error("body"):
-            self._judge_response(response, failed_checks)
+            self._judge_response(response)
         if response.method == self.tested.operation.method == "GET":
             query = query_pairs(urlsplit(response.url).query)
             with self._undecided_on_error("input"):
@@ -143,7 +142,7 @@ class ShapesSuite:
             if reason not in findings.undecided:
                 findings.undecided.append(reason)
 
-    def _judge_response(self, response: HttpResponse, failed_checks: Mapping[str, str]) -> None:
+    def _judge_response(self, response: HttpResponse) -> None:
         found = list(responses.faults(self.tested, response))
         if response.method != self.tested.operation.method:
             # Other methods are not part of this operation, so only failures and leaks count.
@@ -163,15 +162,14 @@ class ShapesSuite:
                 findings.breach(f"a response that matches {location}", fault.what, response)
             else:
                 findings.observed[f"{fault.what}: a choice of this contract, not in the API reference"] += 1
-        self._add_schemathesis_findings(response, failed_checks, bool(found))
 
     def _judge_generated(self, each: GeneratedCall) -> None:
         if each.response is not None and each.response.status < 500:
-            self.judge(each.response, each.failed_checks, each.headers)
+            self.judge(each.response, each.headers)
             return
         response = self._resend(each)
         if response is not None:
-            self.judge(response, {}, each.headers)  # the checks of schemathesis belong to the first response
+            self.judge(response, each.headers)
 
     def _resend(self, each: GeneratedCall) -> HttpResponse | None:
         """Retry a failed request unchanged, to tell a fault from a transient error."""
@@ -260,19 +258,6 @@ class ShapesSuite:
 
     def _is_valid(self, name: str, text: str) -> bool:
         return request_validity.assess(self.tested, [(name, text)]).validity is Validity.VALID
-
-    def _add_schemathesis_findings(
-        self, response: HttpResponse, failed_checks: Mapping[str, str], explained: bool
-    ) -> None:
-        """Record findings of schemathesis on the response. Skip its findings on requests, which ignore x-source."""
-        for check, title in failed_checks.items():
-            if check in ("response_schema_conformance", "content_type_conformance", "response_headers_conformance"):
-                if not explained:
-                    self._findings["body"].breach(
-                        "a response that matches the contract", f"{title} ({check})", response
-                    )
-            elif check in ("unsupported_method", "allow_header_conformance"):
-                self._findings["input"].observed[f"{response.method}: {title}"] += 1
 
     def _count(self, response: HttpResponse) -> None:
         self.exercised["answers"] += 1
