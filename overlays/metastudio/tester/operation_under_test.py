@@ -106,9 +106,18 @@ class OperationUnderTest:
         return below(self.document, body[1], f"{self.rules.items}/*") or "" if body else ""
 
     def property_schema(self, pointer: str) -> Mapping[str, Any]:
-        """Return the schema of an item property, with references resolved and descriptions removed."""
+        """Return the schema of an item property, with references resolved and descriptions removed.
+
+        `x-collation` and `x-time-zone` say how its values are compared.
+        """
         found = below(self.document, self.item_schema, pointer)
-        return plain(self.document, found) if found else {}
+        if not found:
+            return {}
+        written = self.resolver.resolve(found)[0]
+        return {
+            **plain(self.document, found),
+            **{name: written[name] for name in ("x-collation", "x-time-zone") if name in written},
+        }
 
     @cached_property
     def parameter_pointers(self) -> Mapping[tuple[str, str], str]:

@@ -30,7 +30,7 @@ from metastudio.tester.relations import ListClient, judge, relations
 from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponseError
 from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
-from metastudio.tester.values import format_instant, is_time
+from metastudio.tester.values import ValueKind
 from metastudio.tester.verdicts import (
     MAX_SHOWN_BREACHES,
     Evidence,
@@ -240,15 +240,10 @@ def _meaning(state: _RunState, list_client: ListClient) -> Snapshot | None:
 
 def _freeze(state: _RunState, list_client: ListClient, snapshot: Snapshot) -> Snapshot:
     for name, rule in list_client.rules.filters.items():
-        schema = list_client.schema(rule.property) if rule.property else {}
-        if rule.property and rule.op == "le" and is_time(schema):
-            times = [
-                value for item in snapshot.items.values() for value in item.values[rule.property] if value is not None
-            ]
-            try:
-                latest = format_instant(max(times)) if times else None
-            except OverflowError:  # after the year 9999 in UTC
-                latest = None
+        type_ = list_client.value_type(rule.property) if rule.property else None
+        if rule.property and rule.op == "le" and type_ and type_.kind is ValueKind.INSTANT:
+            times = [v for item in snapshot.items.values() for v in item.values[rule.property] if v is not None]
+            latest = type_.written(max(times)) if times else None
             if latest is not None:
                 list_client.fixed_query = {**list_client.fixed_query, name: latest}
                 return list_client.snapshot()

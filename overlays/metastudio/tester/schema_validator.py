@@ -12,12 +12,15 @@ from openapi_schema_validator import OAS30Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
-from metastudio.tester.values import parse_instant
+from metastudio.tester.values import ValueKind, ValueType, parse_instant
 
 _DOCUMENT = "urn:contract"
-_FORMATS: Mapping[str, Callable[[str], bool]] = {
-    "date-time": lambda text: parse_instant(text) is not None,
-    "uri": lambda text: re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z", text) is not None,
+
+
+_FORMATS: Mapping[str, Callable[[str, str], bool]] = {
+    "date-time": lambda text, zone: parse_instant(text, zone) is not None,
+    "date": lambda text, _: ValueType(ValueKind.DATE).comparable(text) is not None,
+    "uri": lambda text, _: re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z", text) is not None,
 }
 
 
@@ -43,7 +46,8 @@ def _nullable(keyword: str) -> Any:
 
 
 def _check_format(_validator: Any, name: str, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-    if isinstance(value, str) and name in _FORMATS and not _FORMATS[name](value):
+    zone = str(schema.get("x-time-zone", ""))
+    if isinstance(value, str) and name in _FORMATS and not _FORMATS[name](value, zone):
         yield ValidationError(f"not a {name}")
 
 

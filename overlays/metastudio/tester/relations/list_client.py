@@ -11,7 +11,7 @@ from typing import Any
 from metastudio.contract.operation import ListRules
 from metastudio.tester.http_client import HttpClient, HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.values import is_time, parse_instant, values_at
+from metastudio.tester.values import ValueType, value_type, values_at
 
 MAX_COMPARED_ITEMS = 3000
 """Maximum length of a list that is compared completely."""
@@ -39,7 +39,7 @@ class ListItem:
 
     Args:
         identity: its identity as JSON.
-        values: values of the properties in `x-list`, by JSON pointer. Times are instants.
+        values: values of the properties in `x-list` in comparable form, by JSON pointer. None: not comparable.
         raw: the item as JSON.
     """
 
@@ -144,8 +144,7 @@ class ListClient:
         self.fixed_query = dict(fixed_query)
         self.pages: list[ListPage] = []
         self.assumed_defaults: dict[str, str] = {}
-        self._schemas = {pointer: tested.property_schema(pointer) for pointer in self.pointers}
-        self._times = {pointer for pointer, schema in self._schemas.items() if is_time(schema)}
+        self._types = {pointer: value_type(tested.property_schema(pointer)) for pointer in self.pointers}
 
     @cached_property
     def pointers(self) -> tuple[str, ...]:
@@ -164,9 +163,9 @@ class ListClient:
         clamped = page.total is not None and len(page.items) < min(page.total, 100)
         return max(1, len(page.items)) if clamped else 100
 
-    def schema(self, pointer: str) -> Mapping[str, Any]:
-        """Return the schema of an item property."""
-        return self._schemas[pointer]
+    def value_type(self, pointer: str) -> ValueType:
+        """Return how the values of an item property are compared."""
+        return self._types[pointer]
 
     def send(self, query: Query) -> HttpResponse:
         """Send a request and return the response, whatever it is."""
@@ -259,8 +258,7 @@ class ListClient:
             )
         compared: dict[str, tuple[Any, ...]] = {}
         for pointer in self.pointers:
-            values = values_at(raw, pointer)
-            compared[pointer] = tuple(map(parse_instant, values)) if pointer in self._times else tuple(values)
+            compared[pointer] = tuple(map(self._types[pointer].comparable, values_at(raw, pointer)))
         return ListItem(json.dumps(identity[0]), compared, raw)
 
 

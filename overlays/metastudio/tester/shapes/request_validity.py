@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import Any
 
 from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
-from metastudio.tester.relations.sample_values import PLAIN_TEXT, broken_bounds
+from metastudio.tester.relations.sample_values import broken_bounds, is_plain_text
 from metastudio.tester.shapes.responses import LENIENT, source
 from metastudio.tester.values import parse_instant
 
@@ -174,7 +174,7 @@ def _text(schema: Mapping[str, Any], text: str) -> Validity:
     ]
     if any(source(schema, keyword) == "page" for keyword in broken) and text.strip():
         return Validity.INVALID
-    return Validity.VALID if not broken and PLAIN_TEXT.fullmatch(text) else Validity.UNSPECIFIED
+    return Validity.VALID if not broken and is_plain_text(schema, text) else Validity.UNSPECIFIED
 
 
 def _number(schema: Mapping[str, Any], wanted: str, text: str) -> Validity:

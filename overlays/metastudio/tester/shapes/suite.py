@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
-from metastudio.contract.operation import Parameter
 from metastudio.http.url import query_pairs
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations.filter_oracle import matches
+from metastudio.tester.relations import sample_values
+from metastudio.tester.relations.filter_oracle import matcher
 from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
 from metastudio.tester.relations.orders import in_order
 from metastudio.tester.shapes import request_validity, responses
@@ -238,9 +237,11 @@ class ShapesSuite:
             if rule is None or rule.op == "unstated" or not self._is_valid(name, text):
                 continue
             parameter = self.tested.operation.parameters[name]
-            values = [_typed(each, parameter) for each in (text.split(",") if parameter.is_array else [text])]
+            texts = text.split(",") if parameter.is_array else [text]
+            values = [sample_values.typed(each, parameter) for each in texts]
+            matches = matcher(rule, client.value_type(rule.property or ""), values)
             for item in page.items:
-                fine = matches(rule, client.schema(rule.property or ""), item, values) is not False
+                fine = matches(item) is not False
                 absent = not item.values[rule.property or ""] and client.assumed_defaults.get(name) == text
                 if not fine and not absent:
                     return f"only items that match {name}", f"item {item.identity}, which does not"
@@ -251,7 +252,8 @@ class ShapesSuite:
         if order and given.get(order.parameter) in order.keys:
             direction = given.get(order.direction or "", order.asc if order.default == "asc" else order.desc)
             if direction in (order.asc, order.desc):
-                fine, seen = in_order(order, given[order.parameter], direction, page.items)
+                key = given[order.parameter]
+                fine, seen = in_order(order, key, direction, page.items, client.value_type(order.keys[key]))
                 if not fine:
                     return f"{direction} order", seen
         return None
@@ -270,13 +272,6 @@ class ShapesSuite:
                 not in response.body.replace(b" ", b"")
             ):
                 self.exercised["successes with items"] += 1
-
-
-def _typed(text: str, parameter: Parameter) -> Any:
-    kind = parameter.schema.get("items", parameter.schema).get("type")
-    if kind == "boolean":
-        return text == "true"
-    return int(text) if kind == "integer" else float(text) if kind == "number" else text
 
 
 def _parameters(tested: OperationUnderTest, headers: Mapping[str, str]) -> dict[str, str]:
