@@ -15,6 +15,8 @@ from metastudio.tester.values import ValueType, value_type, values_at
 
 MAX_COMPARED_ITEMS = 3000
 """Maximum length of a list that is compared completely."""
+DEFAULT_PAGE_LENGTH = 100
+"""Length of a page if the contract has no maximum."""
 MAX_SNAPSHOT_READS = 6
 """How often the list is read until its items match its total."""
 Query = Mapping[str, str | tuple[str, ...]]
@@ -156,12 +158,30 @@ class ListClient:
 
     @cached_property
     def page_length(self) -> int:
-        """The maximum page length of the contract; without one, the longest returned page of up to 100 items."""
-        if self.rules.max_limit is not None:
-            return self.rules.max_limit
-        page = self.fetch_page({self.rules.limit: "100"})
-        clamped = page.total is not None and len(page.items) < min(page.total, 100)
-        return max(1, len(page.items)) if clamped else 100
+        """The longest page that the server returns, up to the maximum of the contract, or 100 items without one."""
+        longest = self.rules.max_limit or DEFAULT_PAGE_LENGTH
+        response = self.send({self.rules.limit: str(longest)})
+        if _is_refusal(response):
+            return self._longest_accepted(longest) or longest
+        page = self.parse_page(response)
+        count = len(page.items)
+        if count == 0 or count >= longest or (page.total is not None and count >= page.total):
+            return longest
+        if not self.fetch_page({self.rules.limit: str(longest), self.rules.offset: str(count)}).items:
+            return longest
+        is_maximum = len(self.fetch_page({self.rules.limit: str(count)}).items) == count
+        return count if is_maximum else longest
+
+    def _longest_accepted(self, refused: int) -> int:
+        """Return the longest page length that is accepted, 0 if there is none."""
+        accepted = 0
+        while refused - accepted > 1:
+            size = (accepted + refused) // 2
+            if _is_refusal(self.send({self.rules.limit: str(size)})):
+                refused = size
+            else:
+                accepted = size
+        return accepted
 
     def value_type(self, pointer: str) -> ValueType:
         """Return how the values of an item property are compared."""
@@ -265,6 +285,10 @@ class ListClient:
 def raw_values(item: ListItem, pointer: str) -> Iterator[Any]:
     """Yield the values of an item at a JSON pointer, as sent by the server."""
     yield from values_at(item.raw, pointer)
+
+
+def _is_refusal(response: HttpResponse) -> bool:
+    return 400 <= response.status < 500 and response.status not in (401, 429)
 
 
 def _at(value: Any, pointer: str) -> Any:

@@ -84,9 +84,13 @@ def joined(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None
 
 def lengths(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     """Check that each limit within the contract returns that many items from the start of the list."""
-    count, longest = len(snapshot.items), client.page_length
+    count, longest, largest = len(snapshot.items), client.page_length, client.rules.max_limit
     if not count or not snapshot.complete:
         return check.skip(_too_few(snapshot, "an item"))
+    if largest is not None and longest < largest:
+        response = client.send({client.rules.limit: str(largest)})
+        seen = f"status {response.status}; the longest page has {longest} items"
+        check.holds(False, f"a page of up to {largest} items, the maximum of the contract", seen, response)
     first = client.fetch_page({client.rules.limit: str(longest)})
     for size in sorted({1, 2, 3, count - 1, count, count + 1, longest // 2, longest - 1, longest}):
         if 1 <= size <= longest:
@@ -139,7 +143,7 @@ def after_the_end(client: ListClient, snapshot: Snapshot, check: RelationCheck) 
 
 def clamp(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     """Observe a limit above the maximum: refused, clamped or accepted."""
-    size = client.page_length + 1
+    size = (client.rules.max_limit or client.page_length) + 1
     response = client.send({client.rules.limit: str(size)})
     try:
         check.observe(

@@ -52,7 +52,10 @@ class Assessment:
 
 
 def assess(
-    tested: OperationUnderTest, pairs: Iterable[tuple[str, str]], headers: Mapping[str, str] | None = None
+    tested: OperationUnderTest,
+    pairs: Iterable[tuple[str, str]],
+    headers: Mapping[str, str] | None = None,
+    longest: int | None = None,
 ) -> Assessment:
     """Assess a request.
 
@@ -60,6 +63,7 @@ def assess(
         tested: the operation.
         pairs: the decoded query.
         headers: headers that are parameters of the operation.
+        longest: the longest page that the server returns, if it is known.
     """
     given: dict[str, list[str]] = {}
     for name, text in pairs:
@@ -71,7 +75,7 @@ def assess(
         if at is None or is_open or any(map(_is_ambiguous, (name, *texts))):
             found.append(Assessment(Validity.UNSPECIFIED, name))
         else:
-            found.append(Assessment(_parameter(tested, at, name, texts), name, f"{at}/schema"))
+            found.append(Assessment(_parameter(tested, at, name, texts, longest), name, f"{at}/schema"))
     everything = list(given)
     for (where, name), at in tested.parameter_pointers.items():
         value = (headers or {}).get(name)
@@ -93,7 +97,9 @@ def fits(tested: OperationUnderTest, name: str, text: str) -> bool:
     return _parameter(tested, tested.parameter_pointers["query", name], name, [text]) is Validity.VALID
 
 
-def _parameter(tested: OperationUnderTest, at: str, name: str, texts: list[str]) -> Validity:
+def _parameter(
+    tested: OperationUnderTest, at: str, name: str, texts: list[str], longest: int | None = None
+) -> Validity:
     resolver = tested.resolver
     schema, location = resolver.resolve(f"{at}/schema")
     if schema.get("type") == "array":
@@ -117,9 +123,9 @@ def _parameter(tested: OperationUnderTest, at: str, name: str, texts: list[str])
         return Validity.UNSPECIFIED
     rules = tested.operation.list_rules
     if rules and name in (rules.offset, rules.limit):
-        return _paging(
-            texts[0], 0 if name == rules.offset else 1, rules.max_limit if name == rules.limit else _MAX_VALID_OFFSET
-        )
+        if name == rules.offset:
+            return _paging(texts[0], 0, _MAX_VALID_OFFSET)
+        return _paging(texts[0], 1, rules.max_limit if longest is None else longest)
     return _scalar(resolver, location, texts[0])
 
 

@@ -7,7 +7,7 @@ contract. Rules that this contract chose itself are observed but never a breach.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -122,7 +122,7 @@ class ShapesSuite:
         if response.method == self.tested.operation.method == "GET":
             query = query_pairs(urlsplit(response.url).query)
             with self._undecided_on_error("input"):
-                assessment = request_validity.assess(self.tested, query, _parameters(self.tested, sent))
+                assessment = self._assess(query, _parameters(self.tested, sent))
                 self._judge_acceptance(response, assessment)
             if response.status in self.tested.operation.success and self.client is not None:
                 with self._undecided_on_error("word"):
@@ -259,7 +259,11 @@ class ShapesSuite:
         return None
 
     def _is_valid(self, name: str, text: str) -> bool:
-        return request_validity.assess(self.tested, [(name, text)]).validity is Validity.VALID
+        return self._assess([(name, text)]).validity is Validity.VALID
+
+    def _assess(self, query: Sequence[tuple[str, str]], headers: Mapping[str, str] | None = None) -> Assessment:
+        longest = self.client.page_length if self.client and self.snapshot else None
+        return request_validity.assess(self.tested, query, headers, longest)
 
     def _count(self, response: HttpResponse) -> None:
         self.exercised["answers"] += 1
