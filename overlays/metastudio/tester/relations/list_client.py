@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,10 +12,10 @@ from typing import Any
 from metastudio.contract.operation import ListRules
 from metastudio.tester.http_client import HttpClient, HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.values import ValueType, value_type, values_at
+from metastudio.tester.values import ValueType, values_at
 
-MAX_COMPARED_ITEMS = 3000
-"""Maximum length of a list that is compared completely."""
+MAX_COMPARED_ITEMS = 1000
+"""Maximum length of a list that is read completely. A longer one is narrowed by a filter (`narrowing`)."""
 DEFAULT_PAGE_LENGTH = 100
 """Length of a page if the contract has no maximum."""
 MAX_SNAPSHOT_READS = 6
@@ -110,7 +111,9 @@ class Snapshot:
         """Whether a page shows that the list changed: an unknown or changed item, or a larger total."""
         if page.total is not None and self.total is not None and page.total > self.total:
             return True
-        return any(i.identity not in self.items or i.values != self.items[i.identity].values for i in page.items)
+        return any(
+            i.values != self.items[i.identity].values if i.identity in self.items else self.complete for i in page.items
+        )
 
     def same_as(self, other: Snapshot) -> bool:
         """Whether the compared values and the total are the same."""
@@ -146,7 +149,7 @@ class ListClient:
         self.fixed_query = dict(fixed_query)
         self.pages: list[ListPage] = []
         self.assumed_defaults: dict[str, str] = {}
-        self._types = {pointer: value_type(tested.property_schema(pointer)) for pointer in self.pointers}
+        self._types = {pointer: tested.value_type(pointer) for pointer in self.pointers}
 
     @cached_property
     def pointers(self) -> tuple[str, ...]:
@@ -182,6 +185,12 @@ class ListClient:
             else:
                 accepted = size
         return accepted
+
+    def narrowed(self, query: Mapping[str, str]) -> ListClient:
+        """Return a client of the part of the list that matches a query. Both record the same pages."""
+        found = copy(self)
+        found.fixed_query = {**self.fixed_query, **query}
+        return found
 
     def value_type(self, pointer: str) -> ValueType:
         """Return how the values of an item property are compared."""
