@@ -13,6 +13,7 @@ from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import join
 from metastudio.contract.operation import ListRules, Operation
+from metastudio.tester.values import ValueType, value_type
 from metastudio.tester.verdicts import ContractLocation
 
 
@@ -118,6 +119,16 @@ class OperationUnderTest:
             **plain(self.document, found),
             **{name: written[name] for name in ("x-collation", "x-time-zone") if name in written},
         }
+
+    def value_type(self, pointer: str) -> ValueType:
+        """Return how the values of an item property are compared."""
+        if pointer not in self._value_types:
+            self._value_types[pointer] = value_type(self.property_schema(pointer))
+        return self._value_types[pointer]
+
+    @cached_property
+    def _value_types(self) -> dict[str, ValueType]:
+        return {}
 
     @cached_property
     def parameter_pointers(self) -> Mapping[tuple[str, str], str]:

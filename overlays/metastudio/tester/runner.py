@@ -28,6 +28,7 @@ from metastudio.tester.preflight import preflight
 from metastudio.tester.redaction import Redactor
 from metastudio.tester.relations import ListClient, judge, relations
 from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponseError
+from metastudio.tester.relations.narrowing import Part, part_for, parts
 from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
 from metastudio.tester.values import ValueKind
@@ -227,13 +228,16 @@ def _meaning(state: _RunState, list_client: ListClient) -> Snapshot | None:
     for pointer in list_client.pointers:
         values = {repr(value) for item in snapshot.items.values() for value in item.values[pointer]}
         state.exercised[f"different {pointer} in the list"] += len(values)
-    if not snapshot.complete:
-        state.notes.append(
-            f"the list has more than {len(snapshot.items)} items: comparisons with the complete list were skipped"
-        )
+    everything, narrowed = (list_client, snapshot), list[Part]()
+    if not snapshot.complete and wanted:
+        state.report_progress("meaning: narrowing the list")
+        narrowed = parts(*everything)
+        by = [f"{name}={value}" for client, _ in narrowed for name, value in client.fixed_query.items()]
+        how = f"it was narrowed by {' or '.join(by)}" if by else "no filter narrows it, so comparisons were skipped"
+        state.notes.append(f"the list has more than {len(snapshot.items)} items: {how}")
     for relation in wanted:
         state.report_progress(f"meaning: {relation.property.id}")
-        state.results.append(judge(relation, list_client, snapshot))
+        state.results.append(judge(relation, *part_for(relation, everything, narrowed)))
     state.exercised["pages with items"] += sum(bool(page.items) for page in list_client.pages)
     return snapshot
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from metastudio import redaction
 from metastudio.tester.relations import sample_values
-from metastudio.tester.relations.filter_oracle import matcher
+from metastudio.tester.relations.filter_oracle import bounds_contradict, matcher
 from metastudio.tester.relations.judge import RelationCheck
 from metastudio.tester.relations.list_client import (
     AS_EXPECTED,
@@ -107,9 +107,11 @@ def check_filter(
 
 
 def may_be_refused(client: ListClient, given: FilterValues) -> bool:
-    """Whether a server may refuse the values of one of the filters."""
+    """Whether a server may refuse the filters: one of their values, or bounds that exclude each other."""
     parameters = client.tested.operation.parameters
-    return not all(sample_values.must_accept(parameters[name], values) for name, values in given.items())
+    if not all(sample_values.must_accept(parameters[name], values) for name, values in given.items()):
+        return True
+    return bounds_contradict(client.tested, {**client.fixed_query, **{n: values[0] for n, values in given.items()}})
 
 
 def _without_defaults(

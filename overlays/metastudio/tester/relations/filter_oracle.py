@@ -5,10 +5,11 @@ The result is True, False, or None if the contract does not specify it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from metastudio.contract.operation import Filter
+from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.list_client import ListItem
 from metastudio.tester.values import ValueType
 
@@ -44,6 +45,18 @@ def matcher(rule: Filter, type_: ValueType, wanted: Sequence[Any]) -> Callable[[
         return True if True in verdicts else None if None in verdicts else False
 
     return matches
+
+
+def bounds_contradict(tested: OperationUnderTest, given: Mapping[str, Any]) -> bool:
+    """Whether bounds of one property exclude each other. A server may refuse them."""
+    bounds: dict[str, dict[str, list[Any]]] = {}
+    for name, rule in tested.rules.filters.items():
+        if name in given and rule.property and rule.op in _ORDERED:
+            type_ = tested.value_type(rule.property)
+            key = type_.order_key(type_.comparable(given[name]))
+            if key is not None:
+                bounds.setdefault(rule.property, {}).setdefault(rule.op[0], []).append(key)
+    return any(max(each["g"]) > min(each["l"]) for each in bounds.values() if len(each) == 2)
 
 
 def _compare(op: str, value: Any, wanted: Any) -> bool | None:

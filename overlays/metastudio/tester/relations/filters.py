@@ -28,7 +28,7 @@ from metastudio.tester.relations.list_client import (
 )
 from metastudio.tester.relations.orders import in_order
 from metastudio.tester.relations.orders import query as ordered
-from metastudio.tester.values import ValueKind, value_type
+from metastudio.tester.values import ValueKind
 from metastudio.tester.verdicts import Property, Suite
 
 MAX_PAIRS = 24
@@ -49,29 +49,26 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
 
         if rule.op == "unstated" or rule.property is None:
             sentence = f"The effect of {name}."
-            yield Relation(of("", sentence), partial(_unstated, name), stated=False)
+            yield Relation(of("", sentence), partial(_unstated, name), stated=False, filters=(name,))
             continue
-        if rule.op in ("ge", "gt", "le", "lt") and not value_type(tested.property_schema(rule.property)).has_order:
+        if rule.op in ("ge", "gt", "le", "lt") and not tested.value_type(rule.property).has_order:
             sentence = f"The order in which {name} compares {rule.property}: the contract states no x-collation."
-            yield Relation(of("", sentence), partial(_unstated, name), stated=False)
+            yield Relation(of("", sentence), partial(_unstated, name), stated=False, filters=(name,))
             continue
         stated.append(rule)
         matching = f"the items whose {rule.property} {_WORDS[rule.op]} the given value"
-        yield Relation(of("", f"{name} returns exactly {matching}."), partial(_seen, rule))
+        yield Relation(of("", f"{name} returns exactly {matching}."), partial(_seen, rule), filters=(name,))
         if rule.op in ("eq", "ne", "substring", "prefix"):
             sentence = f"{name} compares exactly: no partial match, no other case, no wildcard."
-            yield Relation(of(".exact", sentence), partial(_near_misses, rule))
+            yield Relation(of(".exact", sentence), partial(_near_misses, rule), filters=(name,))
         if tested.operation.parameters[name].is_array:
             sentence = (
                 f"Several values of {name} return the items that match any of them; all values return the whole list."
             )
-            yield Relation(of(".several", sentence), partial(_several_values, rule))
-        if (
-            rule.op in ("ge", "gt", "le", "lt")
-            and value_type(tested.property_schema(rule.property)).kind is ValueKind.INSTANT
-        ):
+            yield Relation(of(".several", sentence), partial(_several_values, rule), filters=(name,))
+        if rule.op in ("ge", "gt", "le", "lt") and tested.value_type(rule.property).kind is ValueKind.INSTANT:
             sentence = f"{name} compares instants, independent of the time zone."
-            yield Relation(of(".zones", sentence), partial(_zones, rule))
+            yield Relation(of(".zones", sentence), partial(_zones, rule), filters=(name,))
     if not stated:
         return
     location = tested.location("/x-list/filters")
@@ -159,6 +156,7 @@ def _zones(rule: Filter, client: ListClient, snapshot: Snapshot, check: Relation
 
 
 def _together(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    stated = [rule for rule in stated if rule.parameter not in client.fixed_query]
     items = snapshot.items.values()
     anchors = sorted(items, key=lambda item: -sum(bool(item.values[r.property or ""]) for r in stated))
     if len(anchors) < 2:
@@ -181,6 +179,7 @@ def _together(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, 
 
 
 def _paged(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    stated = [rule for rule in stated if rule.parameter not in client.fixed_query]
     best: tuple[int, FilterValues] | None = None
     for rule in stated:
         type_ = client.value_type(rule.property or "")

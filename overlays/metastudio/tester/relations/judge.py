@@ -125,11 +125,21 @@ class RelationCheck:
 
 @dataclass(frozen=True)
 class Relation:
-    """A property and the function that checks it. With `stated` false the check only observes."""
+    """A property and the function that checks it.
+
+    Args:
+        property: the property.
+        verify: checks it.
+        stated: whether a violation is a breach; otherwise the check only observes.
+        whole: whether it is checked on the whole list, however long; otherwise a long list is narrowed by a filter.
+        filters: the filters that the check sets, which must not narrow the list.
+    """
 
     property: Property
     verify: Callable[[ListClient, Snapshot, RelationCheck], None]
     stated: bool = True
+    whole: bool = False
+    filters: tuple[str, ...] = ()
 
 
 def judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyResult:

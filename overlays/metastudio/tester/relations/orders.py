@@ -18,7 +18,7 @@ from metastudio.tester.relations.list_client import (
     Snapshot,
     raw_values,
 )
-from metastudio.tester.values import COLLATIONS, ValueKind, ValueType, value_type
+from metastudio.tester.values import COLLATIONS, ValueKind, ValueType
 from metastudio.tester.verdicts import Property, Suite
 
 
@@ -33,7 +33,7 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
         def of(id_: str, sentence: str, location: Any = location, key: str = key) -> Property:
             return Property(tested.name, Suite.MEANING, f"order.{key}.{id_}", sentence, location)
 
-        which, is_stated = f"{order.parameter}={key}", value_type(tested.property_schema(pointer)).has_order
+        which, is_stated = f"{order.parameter}={key}", tested.value_type(pointer).has_order
         for word, value in (("ascending", order.asc), ("descending", order.desc)):
             if order.direction or value == order.default:
                 asked = f"{which}&{order.direction}={value}" if order.direction else which
