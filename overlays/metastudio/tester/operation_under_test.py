@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -13,21 +13,41 @@ from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import join
 from metastudio.contract.operation import ListRules, Operation
+from metastudio.tester.values import ValueType, value_type
 from metastudio.tester.verdicts import ContractLocation
 
 
 class SchemaResolver:
-    """Resolves JSON pointers in a document, following references. Results are cached."""
+    """Resolves JSON pointers in a document, following references, and validates values. Results are cached."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
         self._known: dict[str, tuple[Any, str]] = {}
+        self._validators: dict[str, Any] = {}
+        self.judged: dict[tuple[str, bytes], tuple[Any, ...]] = {}
+        """Violations that are known already, by the pointer of the schema and the digest of the body."""
 
     def resolve(self, pointer: str) -> tuple[Any, str]:
         """Return the value at a pointer after following references, and its own pointer."""
         if pointer not in self._known:
             self._known[pointer] = self._document.resolve(self._document.at(pointer), pointer)
         return self._known[pointer]
+
+    def pointer_of(self, start: str, path: Iterable[str | int]) -> str:
+        """Return the pointer at the end of a schema path, which has a step `$ref` for each reference."""
+        at = start
+        for token in path:
+            if token != "$ref":  # noqa: S105 - a keyword, no secret
+                at = self.resolve(at)[1] + join([str(token)])
+        return at
+
+    def validator(self, pointer: str) -> Any:
+        """Return the validator of the schema at a pointer."""
+        if pointer not in self._validators:
+            from metastudio.tester.schema_validator import schema_validator
+
+            self._validators[pointer] = schema_validator(self._document.data, pointer)
+        return self._validators[pointer]
 
 
 @dataclass(frozen=True)
@@ -87,9 +107,28 @@ class OperationUnderTest:
         return below(self.document, body[1], f"{self.rules.items}/*") or "" if body else ""
 
     def property_schema(self, pointer: str) -> Mapping[str, Any]:
-        """Return the schema of an item property, with references resolved and descriptions removed."""
+        """Return the schema of an item property, with references resolved and descriptions removed.
+
+        `x-collation` and `x-time-zone` say how its values are compared.
+        """
         found = below(self.document, self.item_schema, pointer)
-        return plain(self.document, found) if found else {}
+        if not found:
+            return {}
+        written = self.resolver.resolve(found)[0]
+        return {
+            **plain(self.document, found),
+            **{name: written[name] for name in ("x-collation", "x-time-zone") if name in written},
+        }
+
+    def value_type(self, pointer: str) -> ValueType:
+        """Return how the values of an item property are compared."""
+        if pointer not in self._value_types:
+            self._value_types[pointer] = value_type(self.property_schema(pointer))
+        return self._value_types[pointer]
+
+    @cached_property
+    def _value_types(self) -> dict[str, ValueType]:
+        return {}
 
     @cached_property
     def parameter_pointers(self) -> Mapping[tuple[str, str], str]:

@@ -28,9 +28,10 @@ from metastudio.tester.preflight import preflight
 from metastudio.tester.redaction import Redactor
 from metastudio.tester.relations import ListClient, judge, relations
 from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponseError
+from metastudio.tester.relations.narrowing import Part, part_for, parts
 from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
-from metastudio.tester.values import format_instant, is_time
+from metastudio.tester.values import ValueKind
 from metastudio.tester.verdicts import (
     MAX_SHOWN_BREACHES,
     Evidence,
@@ -227,28 +228,26 @@ def _meaning(state: _RunState, list_client: ListClient) -> Snapshot | None:
     for pointer in list_client.pointers:
         values = {repr(value) for item in snapshot.items.values() for value in item.values[pointer]}
         state.exercised[f"different {pointer} in the list"] += len(values)
-    if not snapshot.complete:
-        state.notes.append(
-            f"the list has more than {len(snapshot.items)} items: comparisons with the complete list were skipped"
-        )
+    everything, narrowed = (list_client, snapshot), list[Part]()
+    if not snapshot.complete and wanted:
+        state.report_progress("meaning: narrowing the list")
+        narrowed = parts(*everything)
+        by = [f"{name}={value}" for client, _ in narrowed for name, value in client.fixed_query.items()]
+        how = f"it was narrowed by {' or '.join(by)}" if by else "no filter narrows it, so comparisons were skipped"
+        state.notes.append(f"the list has more than {len(snapshot.items)} items: {how}")
     for relation in wanted:
         state.report_progress(f"meaning: {relation.property.id}")
-        state.results.append(judge(relation, list_client, snapshot))
+        state.results.append(judge(relation, *part_for(relation, everything, narrowed)))
     state.exercised["pages with items"] += sum(bool(page.items) for page in list_client.pages)
     return snapshot
 
 
 def _freeze(state: _RunState, list_client: ListClient, snapshot: Snapshot) -> Snapshot:
     for name, rule in list_client.rules.filters.items():
-        schema = list_client.schema(rule.property) if rule.property else {}
-        if rule.property and rule.op == "le" and is_time(schema):
-            times = [
-                value for item in snapshot.items.values() for value in item.values[rule.property] if value is not None
-            ]
-            try:
-                latest = format_instant(max(times)) if times else None
-            except OverflowError:  # after the year 9999 in UTC
-                latest = None
+        type_ = list_client.value_type(rule.property) if rule.property else None
+        if rule.property and rule.op == "le" and type_ and type_.kind is ValueKind.INSTANT:
+            times = [v for item in snapshot.items.values() for v in item.values[rule.property] if v is not None]
+            latest = type_.written(max(times)) if times else None
             if latest is not None:
                 list_client.fixed_query = {**list_client.fixed_query, name: latest}
                 return list_client.snapshot()
