@@ -158,6 +158,18 @@ def _template_values(document: Document, contract: Contract) -> dict[str, Any]:
             for op in operations
             if op.list_rules and op.item_class
         },
+        "response_models": {op.response_class for op in operations},
+        "list_models": {
+            op.response_class: {"pointer": op.list_rules.items, "item": op.item_class or "Any"}
+            for op in operations
+            if op.list_rules
+        },
+        "item_states": {
+            model: {"constant": _constant(op.id), "phases": sorted({state.phase for state in op.states.values()})}
+            for op in operations
+            for model in (op.item_class, op.response_class if op.kind == "show" else None)
+            if model and op.states
+        },
         "methods": {op.id: _methods(op, contract) for op in operations},
         "iterate_options": _option_parameters(IterateOptions),
         "wait_options": _option_parameters(WaitOptions),

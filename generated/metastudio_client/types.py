@@ -19,6 +19,8 @@ class Unset:
     def __reduce__(self) -> str:
         return "UNSET"
 
+    __repr__ = __reduce__
+
 
 UNSET: Unset = Unset()
 

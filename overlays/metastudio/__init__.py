@@ -6,8 +6,9 @@
         for job in studio.training_jobs.iterate(state=["TRAINING"]):
             print(job.job_id, job.state)
 
-`MetaStudio` and `AsyncMetaStudio` are the front door, `connect` gives the generated client itself. Names are loaded
-when they are first used, so that importing one part costs only that part.
+`MetaStudio` and `AsyncMetaStudio` are the front door, `connect` gives the generated client itself. The models and enums
+of the contract are importable from here too, for example `TrainingJobState`. Names are loaded when they are first used,
+so that importing one part costs only that part.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from metastudio_client.models import *  # noqa: F403
+
     from metastudio import errors as errors
     from metastudio.auth.aksk import AkSkAuth as AkSkAuth
     from metastudio.auth.credentials import Credentials as Credentials
@@ -58,8 +61,12 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"metastudio.{_HOME[name]}"), name)
         globals()[name] = value
         return value
+    if not name.startswith("_"):
+        models = import_module("metastudio_client.models")
+        if name in models.__all__:
+            return getattr(models, name)
     raise AttributeError(f"module 'metastudio' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*__all__, *import_module("metastudio_client.models").__all__, "__version__"})

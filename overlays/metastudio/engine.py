@@ -14,6 +14,7 @@ from metastudio.contract.arguments import BODY, check_arguments
 from metastudio.contract.json_pointer import pointer_getter
 from metastudio.http import error_mapping
 from metastudio.http.exchange import REPEATABLE
+from metastudio.model import ResponseModel
 
 if TYPE_CHECKING:
     import asyncio
@@ -159,7 +160,7 @@ class Engine:
         project_id = self.project_id() if _needs_project(endpoint, arguments) else None
         request = _request(self._session, endpoint, arguments, project_id, repeatable=repeatable)
         response, body = self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
-        return response, endpoint.response(body)
+        return response, _result(endpoint, response, body)
 
 
 class AsyncEngine:
@@ -270,7 +271,7 @@ class AsyncEngine:
         project_id = await self.project_id() if _needs_project(endpoint, arguments) else None
         request = _request(self._session, endpoint, arguments, project_id, repeatable=repeatable)
         response, body = await self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
-        return response, endpoint.response(body)
+        return response, _result(endpoint, response, body)
 
 
 def _checked(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -313,6 +314,13 @@ def _request(
     if PROJECT in arguments:
         extensions[PROJECT] = arguments[PROJECT]
     return session.build_request(**endpoint.request(**arguments), extensions=extensions)
+
+
+def _result(endpoint: Endpoint[R, Any], response: httpx.Response, body: Any) -> R:
+    result = endpoint.response(body)
+    if isinstance(result, ResponseModel):
+        result.request_id = error_mapping.request_id(response)
+    return result
 
 
 def _fetched(endpoint: Endpoint[R, T], response: httpx.Response, result: R) -> FetchedPage[T]:

@@ -115,8 +115,8 @@ class JobNotFoundError(MetaStudioError):
         self.job_id = job_id
 
 
-class WaitTimeoutError(MetaStudioError):
-    """The job did not finish in time.
+class _JobError(MetaStudioError):
+    """An error about a job.
 
     Attributes:
         job: The job as it was last seen. Pickling drops its personal fields.
@@ -129,6 +129,14 @@ class WaitTimeoutError(MetaStudioError):
     def __reduce__(self) -> tuple[Any, ...]:
         function, args, state = super().__reduce__()
         return function, args, {**state, "job": _without_personal_fields(self.job)}
+
+
+class WaitTimeoutError(_JobError):
+    """The job did not finish in time. `job` is the job as it was last seen, or None."""
+
+
+class JobFailedError(_JobError):
+    """The job that was waited for with `raise_on_failure=True` has failed. `job` is that job."""
 
 
 class ListChangedError(MetaStudioError):

@@ -39,6 +39,7 @@ async def use(studio: MetaStudio, other: AsyncMetaStudio) -> None:
     studio.live_jobs.stop("room", "job")
     assert_type(studio.agencies.create("CBS"), models.Agency)
     assert_type(studio.files.show_download(), models.Download)
+    assert_type(jobs.show("j").request_id, str | None)
 """
 
 CALLS = """
@@ -114,7 +115,8 @@ with MetaStudio(base_url=url, credentials=keys, project_id="p") as studio:
         call(voices.show, "v", answer=[(200, wrong)], error="ResponseFormatError")
     voice = '{"job_id": "v", "voice_name": "n", "state": "SUCCEED", "create_time": 1}'
     assert call(voices.find, "v", answer=[(404, "{}")]) is None
-    assert call(voices.wait, "v", answer=[(200, voice)], timeout=5).voice_name == "n"
+    ended = call(voices.wait, "v", answer=[(200, voice)], timeout=5)
+    assert (ended.voice_name, ended.settled, ended.outcome) == ("n", True, "success")
     asset = '{"asset_id": "a", "project_id": "p", "asset_state": "ACTIVED", "meta": {"is_movable": true}}'
     found = call(assets.find, "a", answer=[(200, '{"count": 1, "assets": [' + asset + ']}')])
     assert found.meta.is_movable and "asset_id=a&" in requests[0][1]

@@ -39,14 +39,14 @@ def test_the_generated_client_has_no_trace_of_the_first_contract(second: Reposit
     assert (second.generated / "openapi.yaml").read_bytes() == SECOND.read_bytes()
 
 
+@pytest.mark.slow  # 9 s; test_every_kind.py has the same for every kind of operation
 def test_the_type_checker_knows_every_argument(second: Repository) -> None:
     program = second.root / "use.py"
     program.write_text(
         textwrap.dedent("""
             from typing import assert_type
 
-            from metastudio import AsyncMetaStudio, MetaStudio
-            from metastudio_client.models import Scene, ScenePage, Turn
+            from metastudio import AsyncMetaStudio, MetaStudio, Scene, ScenePage, Turn
 
 
             async def use(studio: MetaStudio, other: AsyncMetaStudio) -> None:
@@ -54,6 +54,8 @@ def test_the_type_checker_knows_every_argument(second: Repository) -> None:
                 assert_type(await other.scenes.list(label=["a"], turn=Turn.UP), ScenePage)
                 for scene in studio.scenes.iterate(owner="alpha", min_frames=3, page_size=7):
                     assert_type(scene.owner.name, str)
+                for scene in studio.scenes.list():
+                    assert_type(scene.settled, bool)
                 assert_type(studio.scenes.find("c"), Scene | None)
                 assert_type(studio.scenes.wait("c", timeout=1), Scene)
                 studio.scenes.list(finished="yes")
@@ -65,7 +67,7 @@ def test_the_type_checker_knows_every_argument(second: Repository) -> None:
     )
     done = second.run(sys.executable, "-m", "mypy", "--strict", "--cache-dir", "mypy-cache", "use.py")
     errors = [line.split(":")[1] for line in done.stdout.splitlines() if ": error: " in line]
-    assert errors == ["15", "16", "17", "18"], done.stdout
+    assert errors == ["16", "17", "18", "19"], done.stdout
 
 
 def test_client_and_sandbox(second: Repository) -> None:
@@ -89,7 +91,9 @@ def test_client_and_sandbox(second: Repository) -> None:
             with MetaStudio(**settings, event_hooks=hooks) as studio:
                 scenes = studio.scenes
                 page = scenes.list(count=3, start=2)
-                assert page.data.matches == 60 and len(page.data.scenes) == 3
+                assert page.data.matches == 60 and len(page.data.scenes) == len(page) == 3
+                assert [scene.settled for scene in page] == [str(scene.stage) in ("DONE", "CRASHED") for scene in page]
+                assert page.request_id and "owner=Owner(name=" in repr(page)
                 assert urls == [f"{sandbox.url}/v3/farms/{sandbox.project_id}/scenes?count=3&start=2"], urls
                 every = list(scenes.iterate(page_size=7))
                 codes = [scene.scene_code for scene in every]

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+from metastudio.contract.json_pointer import pointer_getter
+from metastudio.model import PageTable, ResponseModel
 
 if TYPE_CHECKING:
     from ..models.training_job_basic_info import TrainingJobBasicInfo
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="ListTrainingJobsResponse")
 
 
-@_attrs_define
-class ListTrainingJobsResponse:
+@_attrs_define(repr=False)
+class ListTrainingJobsResponse(ResponseModel, PageTable):
     """One page of training tasks.
 
     Attributes:
@@ -83,3 +85,9 @@ class ListTrainingJobsResponse:
 
     def __contains__(self, key: str) -> bool:
         return key in self.additional_properties
+
+    def _items(self) -> list[TrainingJobBasicInfo]:
+        return pointer_getter("/jobs")(self) or []
+
+    def __iter__(self) -> Iterator[TrainingJobBasicInfo]:
+        return iter(self._items())

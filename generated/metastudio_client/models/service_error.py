@@ -5,14 +5,15 @@ from typing import Any, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+from metastudio.model import Model
 
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="ServiceError")
 
 
-@_attrs_define
-class ServiceError:
+@_attrs_define(repr=False)
+class ServiceError(Model):
     """What the service says went wrong.
 
     Attributes:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+from metastudio.model import Model
 
+from ..contract import LIST_TRAINING_JOBS
 from ..models.matting_type import MattingType
 from ..models.model_resolution import ModelResolution
 from ..models.model_version import ModelVersion
@@ -16,8 +18,8 @@ from ..types import UNSET, Unset, intern_text, read_member, read_time
 T = TypeVar("T", bound="TrainingJobBasicInfo")
 
 
-@_attrs_define
-class TrainingJobBasicInfo:
+@_attrs_define(repr=False)
+class TrainingJobBasicInfo(Model):
     """A training task. Properties that are not required may be absent or null.
 
     Attributes:
@@ -253,3 +255,21 @@ class TrainingJobBasicInfo:
 
     def __contains__(self, key: str) -> bool:
         return key in self.additional_properties
+
+    @property
+    def phase(self) -> str | None:
+        """What happens to it: done, failed, review, training, waiting. None in a state that the contract does not list."""
+        state = LIST_TRAINING_JOBS.state_of(self)
+        return state.phase if state else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        state = LIST_TRAINING_JOBS.state_of(self)
+        return state is not None and state.at_rest
+
+    @property
+    def outcome(self) -> Literal["success", "failure"] | None:
+        """How it ended. None if it has not ended."""
+        state = LIST_TRAINING_JOBS.state_of(self)
+        return state.ended if state else None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from metastudio.contract.structure import Structure
 
@@ -169,7 +169,7 @@ class State(NamedTuple):
 
     phase: str
     at_rest: bool
-    ended: str | None
+    ended: Literal["success", "failure"] | None
     new: bool = False
 
 
@@ -221,6 +221,17 @@ class Operation:
     def by_python_name(self) -> Mapping[str, Parameter]:
         """The parameters by the name of their keyword argument."""
         return {each.python_name: each for each in self.parameters.values()}
+
+    @cached_property
+    def _read_state(self) -> Callable[[Any], Any]:
+        from metastudio.contract.json_pointer import pointer_getter
+
+        assert self.state_property is not None
+        return pointer_getter(self.state_property)
+
+    def state_of(self, item: Any) -> State | None:
+        """Return what the contract says about the state of an item; None for a state that it does not list."""
+        return self.states.get(str(self._read_state(item)))
 
     @property
     def idempotent(self) -> bool:

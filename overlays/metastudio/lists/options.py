@@ -9,15 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from metastudio.model import PageTable
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Page(Generic[T]):
-    """One page of a list.
+class Page(PageTable, Generic[T]):
+    """One page of a list. It has a length, and iterating over it gives its items.
 
     Attributes:
         items: Items in the order of the server, without those that came on the page before.
@@ -30,6 +32,12 @@ class Page(Generic[T]):
     offset: int
     total: int | None
     request_id: str | None
+
+    def _items(self) -> list[T]:
+        return self.items
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +112,12 @@ class WaitOptions:
     until: Collection[str] | None = field(
         default=None,
         metadata={"doc": "States that end the wait as well, in addition to those that the contract calls settled."},
+    )
+    raise_on_failure: bool = field(
+        default=False,
+        metadata={
+            "doc": "Raise `errors.JobFailedError` if the item has failed. By default it is returned in any case."
+        },
     )
 
     def __post_init__(self) -> None:

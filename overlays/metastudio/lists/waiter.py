@@ -17,6 +17,7 @@ from metastudio.contract.operation import Operation
 from metastudio.errors import (
     ApiConnectionError,
     ApiError,
+    JobFailedError,
     JobNotFoundError,
     MetaStudioError,
     RateLimitError,
@@ -59,6 +60,7 @@ def wait(
 
     Raises:
         JobNotFoundError: There is no such item, or no longer.
+        JobFailedError: It has failed, and `options.raise_on_failure` is set. Carries the item.
         WaitTimeoutError: It did not settle in time. Carries the item as it was last seen.
         ValueError: The items of this list have no states.
     """
@@ -72,7 +74,7 @@ def wait(
             if waiter.changed and options.on_change is not None:
                 options.on_change(item)
             if waiter.settled:
-                return item
+                return waiter.result()
         sleep(waiter.pause())
 
 
@@ -101,7 +103,7 @@ async def async_wait(
                 if isawaitable(result):
                     await result
             if waiter.settled:
-                return item
+                return waiter.result()
         await (sleep or asyncio.sleep)(waiter.pause())
 
 
@@ -129,6 +131,7 @@ class Waiter(Generic[T]):
         self.error: MetaStudioError | None = None
         self._identity = identity
         self._states = operation.states
+        self._raise_on_failure = options.raise_on_failure
         self._until = frozenset(map(str, options.until or ()))
         self._state_of = pointer_getter(operation.state_property)
         self._clock = clock
@@ -158,6 +161,19 @@ class Waiter(Generic[T]):
         self.settled = str(state) in self._until or (known is not None and known.at_rest)
         self.error = None
         self._item, self._state = item, state
+        return item
+
+    def result(self) -> T:
+        """Return the item that has settled.
+
+        Raises:
+            JobFailedError: It has failed, and that is to be an error.
+        """
+        item = self._item
+        assert item is not None
+        state = self._states.get(str(self._state))
+        if self._raise_on_failure and state is not None and state.ended == "failure":
+            raise JobFailedError(f"{self._identity} has failed: its state is {self._state}", job=item)
         return item
 
     def pause(self) -> float:

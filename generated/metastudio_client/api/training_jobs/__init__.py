@@ -172,6 +172,7 @@ class TrainingJobs:
         poll: float = 5.0,
         on_change: Callable[[TrainingJobBasicInfo], object] | None = None,
         until: Collection[str] | None = None,
+        raise_on_failure: bool = False,
     ) -> TrainingJobBasicInfo:
         """Poll an item until nothing more happens to it by itself, or until it is in one of the states `until`.
 
@@ -184,8 +185,11 @@ class TrainingJobs:
             poll: Seconds before the second poll. Later pauses grow to a minute and vary at random.
             on_change: Called with the item when it is first seen, and each time its state has changed.
             until: States that end the wait as well, in addition to those that the contract calls settled.
+            raise_on_failure: Raise `errors.JobFailedError` if the item has failed. By default it is returned in any
+                case.
 
         Raises:
+            errors.JobFailedError: the item has failed, and `raise_on_failure` is set; the error carries the item.
             errors.WaitTimeoutError: the timeout is over; the error carries the item last seen.
             errors.JobNotFoundError: there is no such item.
         """
@@ -194,6 +198,7 @@ class TrainingJobs:
             poll=poll,
             on_change=on_change,
             until=until,
+            raise_on_failure=raise_on_failure,
         )
         return self._engine.wait(_list_training_jobs, "job_id", job_id, options)
 
@@ -314,6 +319,7 @@ class AsyncTrainingJobs:
         poll: float = 5.0,
         on_change: Callable[[TrainingJobBasicInfo], object] | None = None,
         until: Collection[str] | None = None,
+        raise_on_failure: bool = False,
     ) -> TrainingJobBasicInfo:
         """Poll an item until nothing more happens to it by itself, or until it is in one of the states `until`.
 
@@ -326,8 +332,11 @@ class AsyncTrainingJobs:
             poll: Seconds before the second poll. Later pauses grow to a minute and vary at random.
             on_change: Called with the item when it is first seen, and each time its state has changed.
             until: States that end the wait as well, in addition to those that the contract calls settled.
+            raise_on_failure: Raise `errors.JobFailedError` if the item has failed. By default it is returned in any
+                case.
 
         Raises:
+            errors.JobFailedError: the item has failed, and `raise_on_failure` is set; the error carries the item.
             errors.WaitTimeoutError: the timeout is over; the error carries the item last seen.
             errors.JobNotFoundError: there is no such item.
         """
@@ -336,5 +345,6 @@ class AsyncTrainingJobs:
             poll=poll,
             on_change=on_change,
             until=until,
+            raise_on_failure=raise_on_failure,
         )
         return await self._engine.wait(_list_training_jobs, "job_id", job_id, options)
