@@ -9,10 +9,10 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from metastudio.contract.compiler import operations, parameters, plain
+from metastudio.contract.compiler import compile_contract, operations, parameters, plain
 from metastudio.contract.document import Document
 from metastudio.contract.json_pointer import join
-from metastudio.contract.naming import method_name, method_suffix, python_name
+from metastudio.contract.naming import COMMANDS, LIST_COMMANDS, command_words, method_name, method_suffix, python_name
 from metastudio.lists.options import IterateOptions
 from openapi_python_client.strings import ClassName
 
@@ -30,6 +30,7 @@ _ITERATE_OPTIONS = frozenset(each.name for each in dataclasses.fields(IterateOpt
 def check_generator(document: Document) -> None:
     """Raise ContractError for the first thing that the generator cannot make as it stands."""
     _check_methods(document)
+    _check_commands(document)
     for pointer, operation in operations(document):
         _check_parameters(document, pointer, operation)
     _check_classes(document)
@@ -63,6 +64,22 @@ def _check_classes(document: Document) -> None:
             line, _ = document.position(places[made])
             raise document.error(at, f"{name} would become the class {made}, as the schema on line {line}; rename one")
         places[made] = at
+
+
+def _check_commands(document: Document) -> None:
+    """Check that no two operations have a command of the same name."""
+    compiled = compile_contract(document).operations
+    places: dict[tuple[str, ...], str] = {}
+    for pointer, raw in operations(document):
+        words = command_words(compiled[raw["operationId"]], compiled)
+        at = f"{pointer}/{'x-cli' if 'x-cli' in raw else 'operationId'}"
+        message = f"{raw['operationId']} would have the command {' '.join(words)}, as "
+        if words[0] in COMMANDS or (words[-1] in LIST_COMMANDS and len(words) > 1):
+            raise document.error(at, f"{message}metastudio itself has; choose another with x-cli")
+        if words in places:
+            line, _ = document.position(places[words])
+            raise document.error(at, f"{message}the operation on line {line}; choose another with x-cli")
+        places[words] = at
 
 
 def _inline(node: Any, pointer: str = "") -> Iterator[str]:

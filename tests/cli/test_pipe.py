@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import yaml
 from cli_runs import CompletedCommand, run
 from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio.sandbox import Sandbox
@@ -70,6 +71,24 @@ def test_csv_contains_no_formula(env: dict[str, str]) -> None:
         out = run(JOBS, "--output", "csv", "--columns", "name", env=settings).out
     shown = [row[0] for row in csv.reader(out.splitlines(keepends=True))][1:]
     assert shown == ["'" + names[0], "'+1-2", "'-x", "'@x", "'\tx", "-5", "'+86 1", 'a,"b"\nc', "ok"]
+
+
+def test_values_alone(sandbox: Sandbox, env: dict[str, str]) -> None:
+    """The IDs, or the chosen columns with tabs between them, for a shell."""
+    assert run(JOBS, "-o", "value", env=env).out.splitlines() == [item["job_id"] for item in server_items(sandbox)]
+    assert run(JOBS, "-o", "value", "-c", "name,asset_id,state", "--limit", "1", env=env).out == "Name 1\t\tTRAINING\n"
+
+
+def test_yaml_holds_the_items_as_sent(sandbox: Sandbox, env: dict[str, str]) -> None:
+    out = run(JOBS, "-o", "yaml", env=env).out
+    assert yaml.safe_load(out) == server_items(sandbox)
+    assert "数字人" in out
+    assert run(JOBS, "-o", "yaml", "--job-id", "unknown-id", env=env).out == "[]\n"
+    item = {**server_items(sandbox)[0], "name": "a\u202eb"}
+    body = json.dumps({"count": 1, "jobs": [item]}).encode()
+    with serve(lambda _: CannedResponse(body=body, headers={"Content-Type": "application/json"})) as server:
+        out = run(JOBS, "-o", "yaml", env={**env, "METASTUDIO_BASE_URL": server.url}).out
+    assert r'"a\u202Eb"' in out
 
 
 def test_columns_apply_to_every_format(env: dict[str, str]) -> None:
@@ -152,7 +171,7 @@ BAD = {
     "--region no_such": "cn-north-4",
     "--base-url ftp://x": "https://",
     "--base-url http://example.com": "clear text",
-    "--output xml": "'table', 'json', 'jsonl', 'csv'",
+    "--output xml": "'table', 'json', 'jsonl', 'csv', 'yaml', 'value'",
 }
 
 
@@ -223,6 +242,9 @@ def test_files(tmp_path: Path, env: dict[str, str]) -> None:
     assert run(JOBS, "--limit", "1", "--columns", "name", "--out", file, "--force", "-o", "jsonl", env=env).code == 0
     assert file.read_text() == '{"name": "Name 1"}\n'
     assert run(JOBS, "--limit", "1", "--columns", "name", "--out", "-", env=env).out == '{"name": "Name 1"}\n'
+    unknown = run(JOBS, "--out", "jobs.xlsx", cwd=tmp_path, env=env)
+    assert unknown.code == 2
+    assert "use one of table, json, jsonl, csv, yaml, value as its ending" in unknown.err
     table = run(JOBS, "--limit", "1", "--out", "x.table", cwd=tmp_path, env=env)
     assert table.code == 0
     assert (tmp_path / "x.table").read_text().startswith("job_id ")

@@ -137,6 +137,7 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
             assert code == 0
             assert (b"100 of 450" in screen.raw) == there, arguments
             assert "100 of 450" not in screen.text()
+            assert ("450 jobs written to" in screen.text()) == ("--out" in arguments)
         assert run("jobs", "-o", "table", env=sandbox.environment).err == ""
         assert run("jobs", "--out", tmp_path / "b.csv", env=sandbox.environment).err == ""
 

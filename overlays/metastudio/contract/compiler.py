@@ -128,7 +128,9 @@ def _step(document: Document, pointer: str, token: str) -> str | None:
 
 def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operation:
     rules = raw.get("x-list")
-    by_name = {each["name"]: _parameter(document, at, each) for at, each in parameters(document, pointer)}
+    by_name = {
+        each["name"]: _parameter(each, plain(document, f"{at}/schema")) for at, each in parameters(document, pointer)
+    }
     fields: dict[str, Any] = {}
     item_class = None
     success = success_schema(document, pointer)
@@ -236,11 +238,27 @@ def _body(document: Document, pointer: str) -> Body | None:
         description=raw.get("description", ""),
         schema=plain(document, schema),
         class_name=class_name(document, schema),
+        members=dict(_members(document, schema)),
     )
 
 
-def _parameter(document: Document, pointer: str, raw: dict[str, Any]) -> Parameter:
-    schema = plain(document, f"{pointer}/schema")
+def _members(document: Document, pointer: str) -> Iterator[tuple[str, Parameter]]:
+    schema, at = document.resolve(document.at(pointer), pointer)
+    for index in range(len(schema.get("allOf", []))):
+        yield from _members(document, f"{at}/allOf/{index}")
+    for name in schema.get("properties", {}):
+        below = at + join(["properties", name])
+        resolved, _ = document.resolve(document.at(below), below)
+        raw = {
+            "name": name,
+            "in": "body",
+            "required": name in schema.get("required", ()),
+            "description": resolved.get("description", ""),
+        }
+        yield name, _parameter(raw, plain(document, below))
+
+
+def _parameter(raw: Mapping[str, Any], schema: dict[str, Any]) -> Parameter:
     values, closed = known_values(schema.get("items", schema))
     return Parameter(
         name=raw["name"],
