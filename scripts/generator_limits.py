@@ -18,7 +18,17 @@ from metastudio.lists.options import IterateOptions
 # Names that the generated code uses itself. It would rename or overwrite an argument or attribute of the same name.
 _IN_FUNCTIONS = frozenset({"client", "url", "headers", "params", "cookies", "body", "quote"})
 _IN_MODELS = frozenset(
-    {"additional_properties", "additional_keys", "to_dict", "from_dict", "src_dict", "field_dict", "cls", "d"}
+    {
+        "additional_properties",
+        "additional_keys",
+        "to_dict",
+        "to_record",
+        "from_dict",
+        "src_dict",
+        "field_dict",
+        "cls",
+        "d",
+    }
 )
 # The options of `iterate`, which takes the filters of a list beside them.
 _ITERATE_OPTIONS = frozenset(each.name for each in dataclasses.fields(IterateOptions))

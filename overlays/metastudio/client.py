@@ -61,7 +61,7 @@ class _ClientBase:
         limits: httpx.Limits | None = None,
         transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
         event_hooks: Mapping[str, list[Callable[..., Any]]] | None = None,
-        **unknown: Never,
+        **_unknown: Never,
     ) -> None:
         """Set up the client. Sends no request.
 
@@ -87,15 +87,14 @@ class _ClientBase:
             limits: An `httpx.Limits`. By default 32 connections.
             transport: An `httpx.BaseTransport`, or an `httpx.AsyncBaseTransport` for the asynchronous client.
             event_hooks: Lists of functions under "request" and "response", as for `httpx.Client`.
-            unknown: Nothing. A misspelled option is an error that names the right one.
 
         Raises:
             ConfigurationError: An option is invalid.
             CredentialsError: The credentials found are incomplete or cannot be read.
             TypeError: There is no such option.
         """
-        given = {name: value for name, value in locals().items() if name not in ("self", "unknown")}
-        self.config, arguments = _configure({**given, **unknown})
+        given = {name: value for name, value in locals().items() if name not in ("self", "_unknown")}
+        self.config, arguments = _configure({**given, **_unknown})
         self._settings = CallSettings(arguments["timeout"], arguments["retry"])
         self._shares_connections = False
         self._start(arguments)

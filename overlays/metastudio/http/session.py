@@ -274,7 +274,7 @@ class AsyncSession(_SessionBase, httpx.AsyncClient):
     _loop: asyncio.AbstractEventLoop | None = None
 
     def check_loop(self) -> None:
-        """Raise ConfigurationError in another event loop than at the first time: connections cannot leave their loop."""
+        """Raise ConfigurationError in another event loop than at first: connections cannot leave their loop."""
         import asyncio
 
         loop = asyncio.get_running_loop()
