@@ -14,6 +14,7 @@ from metastudio.auth import AkSkAuth, IamTokenAuth, TokenAuth
 from metastudio.auth.project import afind_project_id, find_project_id
 from metastudio.errors import AuthenticationError, ConfigurationError, ResponseFormatError
 from metastudio.http.error_mapping import api_error
+from metastudio.http.tls import ssl_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,13 +23,13 @@ REGION = "cn-north-4"
 
 
 def find(auth: httpx.Auth, iam: str) -> str:
-    with httpx.Client() as client:
+    with httpx.Client(verify=ssl_context()) as client:
         return find_project_id(client, auth, region=REGION, iam=iam)
 
 
 def find_async(auth: httpx.Auth, iam: str) -> str:
     async def main() -> str:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=ssl_context()) as client:
             return await afind_project_id(client, auth, region=REGION, iam=iam)
 
     return asyncio.run(main())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from cli_runs import PseudoTerminal, ScreenMatcher
+from cli_runs import ScreenMatcher, run_in_terminal
 from loopback import CannedResponse
 from loopback import serve as serve_fixed
 from metastudio.sandbox import serve
@@ -39,18 +39,16 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_screen(name: str, env: dict[str, str], screen_matches: ScreenMatcher) -> None:
     columns, arguments = COMMANDS[name]
-    with PseudoTerminal(*arguments.split(), env=env, columns=columns, rows=80) as terminal:
-        code = terminal.end()
-        screen_matches(name, f"$ metastudio {arguments}\n{terminal.marked()}exit code {code}\n")
+    code, screen = run_in_terminal(*arguments.split(), env=env, columns=columns)
+    screen_matches(name, f"$ metastudio {arguments}\n{screen.marked()}exit code {code}\n")
 
 
 def test_unlisted_values_are_shown(screen_matches: ScreenMatcher) -> None:
     """Unlisted states have their own colour and group; unknown properties and nulls are accepted."""
     with serve(jobs=40, newer=True) as newer:
         for name, arguments in {"newer-jobs": "jobs", "newer-summary": "jobs summary"}.items():
-            with PseudoTerminal(*arguments.split(), env=newer.environment, rows=80) as terminal:
-                code = terminal.end()
-                screen_matches(name, f"$ metastudio {arguments}\n{terminal.marked()}exit code {code}\n")
+            code, screen = run_in_terminal(*arguments.split(), env=newer.environment)
+            screen_matches(name, f"$ metastudio {arguments}\n{screen.marked()}exit code {code}\n")
 
 
 def test_truncated_wide_characters_are_aligned(env: dict[str, str], screen_matches: ScreenMatcher) -> None:
@@ -68,10 +66,10 @@ def test_truncated_wide_characters_are_aligned(env: dict[str, str], screen_match
     body = json.dumps({"count": len(jobs), "jobs": jobs}).encode()
     with serve_fixed(lambda _: CannedResponse(body=body, headers={"Content-Type": "application/json"})) as server:
         settings = {**env, "METASTUDIO_BASE_URL": server.url}
-        with PseudoTerminal("jobs", env=settings, columns=70) as terminal:
-            assert terminal.end() == 0
-            screen_matches("wide", terminal.text())
-            lines = terminal.text().splitlines()[1:-1]
+        code, screen = run_in_terminal("jobs", env=settings, columns=70)
+    assert code == 0
+    screen_matches("wide", screen.text())
+    lines = screen.text().splitlines()[1:-1]
     assert {cell_len(line.partition("TRAINING")[0]) for line in lines} == {cell_len(lines[0].partition("TRAINING")[0])}
     assert sum("…" in line for line in lines) == 4
 
@@ -79,6 +77,4 @@ def test_truncated_wide_characters_are_aligned(env: dict[str, str], screen_match
 @pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
 def test_colours_can_be_disabled(setting: dict[str, str], env: dict[str, str]) -> None:
     for arguments in (["jobs", "--limit", "3"], ["jobs", "--nope"], ["jobs", "summary"]):
-        with PseudoTerminal(*arguments, env={**env, **setting}) as terminal:
-            terminal.end()
-            assert b"\x1b" not in terminal.raw
+        assert b"\x1b" not in run_in_terminal(*arguments, env={**env, **setting})[1].raw

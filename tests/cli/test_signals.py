@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_runs import COMMAND, PseudoTerminal, environment, run
+from cli_runs import COMMAND, PseudoTerminal, environment, run, run_in_terminal
 from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.sandbox import serve as serve_sandbox
 
@@ -133,10 +133,10 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
             (["jobs", "--out", str(tmp_path / "a.csv")], True),
             (["jobs", "-o", "csv"], False),
         ):
-            with PseudoTerminal(*arguments, env=sandbox.environment, rows=500) as terminal:
-                assert terminal.end() == 0
-                assert (b"100 of 450" in terminal.raw) == there, arguments
-                assert "100 of 450" not in terminal.text()
+            code, screen = run_in_terminal(*arguments, env=sandbox.environment)
+            assert code == 0
+            assert (b"100 of 450" in screen.raw) == there, arguments
+            assert "100 of 450" not in screen.text()
         assert run("jobs", "-o", "table", env=sandbox.environment).err == ""
         assert run("jobs", "--out", tmp_path / "b.csv", env=sandbox.environment).err == ""
 

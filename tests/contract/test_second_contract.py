@@ -39,6 +39,7 @@ def test_the_generated_client_has_no_trace_of_the_first_contract(second: Reposit
     assert (second.generated / "openapi.yaml").read_bytes() == SECOND.read_bytes()
 
 
+@pytest.mark.slow  # 9 s; test_every_kind.py has the same for every kind of operation
 def test_the_type_checker_knows_every_argument(second: Repository) -> None:
     program = second.root / "use.py"
     program.write_text(

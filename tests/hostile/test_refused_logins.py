@@ -16,6 +16,7 @@ from metastudio.auth.iam import FIRST_PAUSE, LONGEST_PAUSE
 from metastudio.auth.project import afind_project_id, find_project_id
 from metastudio.auth.token import ADVISORY_WINDOW
 from metastudio.errors import AuthenticationError, MetaStudioError, ServerError
+from metastudio.http.tls import ssl_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,13 +157,13 @@ def test_other_failures_are_tried_again_at_once(
 
 
 def find(auth: IamTokenAuth, iam: str) -> str:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=ssl_context()) as client:
         return find_project_id(client, auth, region=REGION, iam=iam)
 
 
 def find_async(auth: IamTokenAuth, iam: str) -> str:
     async def main() -> str:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=ssl_context()) as client:
             return await afind_project_id(client, auth, region=REGION, iam=iam)
 
     return asyncio.run(main())

@@ -9,6 +9,7 @@ import pytest
 from loopback import CannedResponse, serve
 from metastudio.auth.aksk import AkSkAuth
 from metastudio.http.session import AsyncSession, Session
+from metastudio.http.tls import ssl_context
 
 BASES = ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "http://[::1]/gate/way", "https://example.com/a%20b/"]
 PATHS = ["/v1/p/jobs", "/", "/a%2Fb/c~d", "/a//b", "/v1/../jobs", "/v1/./jobs", "jobs"]
@@ -21,7 +22,7 @@ odd_params += [{"number": 1.5}, {"~": "", "x": ""}]
 @pytest.mark.parametrize("kind", [Session, AsyncSession])
 @pytest.mark.parametrize("base", BASES)
 def test_is_what_httpx_makes(kind: Any, base: str) -> None:
-    ours, plain = kind(base_url=base), httpx.Client(base_url=base)
+    ours, plain = kind(base_url=base), httpx.Client(base_url=base, verify=ssl_context())
     for path in PATHS + ODD_PATHS:
         for params in PARAMS + odd_params:
             made, expected = (

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import httpx
+from metastudio.http.tls import ssl_context
 
 
 class Send(Protocol):
@@ -21,7 +22,7 @@ def by_threads(
     auth: httpx.Auth, url: str, *, count: int = 1, method: str = "GET", follow: bool = False, **options: Any
 ) -> list[httpx.Response]:
     with (
-        httpx.Client(auth=auth, follow_redirects=follow, trust_env=False) as client,
+        httpx.Client(auth=auth, follow_redirects=follow, trust_env=False, verify=ssl_context()) as client,
         ThreadPoolExecutor(count) as pool,
     ):
         waiting = [pool.submit(client.request, method, url, **options) for _ in range(count)]
@@ -32,7 +33,8 @@ def by_tasks(
     auth: httpx.Auth, url: str, *, count: int = 1, method: str = "GET", follow: bool = False, **options: Any
 ) -> list[httpx.Response]:
     async def all_at_once() -> list[httpx.Response]:
-        async with httpx.AsyncClient(auth=auth, follow_redirects=follow, trust_env=False) as client:
+        shared = httpx.AsyncClient(auth=auth, follow_redirects=follow, trust_env=False, verify=ssl_context())
+        async with shared as client:
             return await asyncio.gather(*(client.request(method, url, **options) for _ in range(count)))
 
     return asyncio.run(all_at_once())

@@ -20,7 +20,7 @@ from metastudio.tester import Credentials, Verdict, prove
 from tester_runs import credentials_of
 
 CALLER: dict[str, Any] = {"project_id": "p1", "keys": Credentials("AKAKAKAKAK", "SKSKSKSKSK")}
-IN_SCHEMATHESIS = 200
+IN_SCHEMATHESIS = 300
 """Number of a request of suite `shapes` that is sent by schemathesis, after the seed requests."""
 Misbehaviour = Callable[[Callable[[Any], Awaitable[None]]], Awaitable[None]]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.sandbox import CONFORMING
 from metastudio.sandbox.accounts import AccountRegistry
 from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
@@ -41,6 +44,30 @@ def test_made_up_tokens_are_tested_without_a_token() -> None:
     assert report["auth/token.expired"].verdict is Verdict.PASS
     assert report["auth/signature.foreign-path"].verdict is Verdict.PASS
     assert report["auth/signature.foreign-project"].verdict is Verdict.PASS
+
+
+def test_cases_that_would_send_the_right_request_are_left_out(tmp_path: Path) -> None:
+    """In a contract without project there is no foreign path, and a server accepts the caller's own token."""
+    written = Path(__file__).with_name("second.yaml").read_text("utf-8")
+    written = re.sub(r"^ +(- \{name: project_id|scope: ).*\n", "", written.replace("/{project_id}", ""), flags=re.M)
+    spec = tmp_path / "no-project.yaml"
+    spec.write_text(written)
+
+    def answer(request: ReceivedRequest) -> CannedResponse:
+        fine = request.header("x-auth-token") == "T0ken"
+        body = b'{"data": {"found": [{"id": 1}], "paging": {"all": 1}}}' if fine else b"{}"
+        return CannedResponse(200 if fine else 401, body, {"Content-Type": "application/json"})
+
+    with serve(answer) as server:
+        report = prove(server.url, spec=spec, project_id="p1", token="T0ken", only=("auth",))
+        with_other = prove(
+            server.url, spec=spec, project_id="p1", token="T0ken", other_project_id="p2", other_token="T0ken",
+            only=("auth",),
+        )  # fmt: skip
+    for each in (report, with_other):
+        assert each.exit_code == 0, each
+        assert each["auth/token.made-up"].verdict is Verdict.PASS
+        assert not [result for result in each.results if result.property.id in ("token.foreign-path", "token.visitor")]
 
 
 def _fails(answer: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:

@@ -314,6 +314,25 @@ def test_invalid_options(invalid: dict[str, Any]) -> None:
         run(RunOptions(**{**CALLER, **invalid}))
 
 
+@pytest.mark.parametrize(
+    ("place", "only"), [("relations.pages.total", "total"), ("matrix.faults", "auth/none"), ("runner._shapes", "leak")]
+)
+def test_error_of_the_tester_is_exit_code_2(monkeypatch: pytest.MonkeyPatch, place: str, only: str) -> None:
+    """Even if there are breaches: those of a tester that fails are not reliable."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("sum of nothing")
+
+    monkeypatch.setattr(f"metastudio.tester.{place}", fail)
+    ignoring = replace(CONFORMING, condition=lambda *_: None)
+    report = proven(Variant("ignores all filters", ignoring), only=("filter.tag", only))
+    assert report.breaches
+    assert report.exit_code == 2
+    assert "unexpected ZeroDivisionError: sum of nothing" in (report.failure or "")
+    with pytest.raises(AssertionError, match="a bug of the tester"):
+        report.raise_for_breaches()
+
+
 def test_missing_project_id() -> None:
     with pytest.raises(ConfigurationError, match="HUAWEICLOUD_SDK_PROJECT_ID"):
         run(RunOptions(url="http://127.0.0.1:9"))

@@ -31,6 +31,7 @@ class AuthCase:
         query: query to send instead of the default one.
         headers: further headers.
         also_accepted: further conforming statuses.
+        impossible: why this contract does not allow the case; empty if it does.
     """
 
     id: str
@@ -44,6 +45,7 @@ class AuthCase:
     query: Sequence[tuple[str, str]] = ()
     headers: Sequence[tuple[str, str]] = ()
     also_accepted: tuple[int, ...] = ()
+    impossible: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,17 @@ class AuthCases:
     expired_token: str | None = None
 
     def __iter__(self) -> Iterator[AuthCase]:
+        return (case for case in self._every() if case.accepted or not self._is_right(case))
+
+    def _is_right(self, case: AuthCase) -> bool:
+        """Whether a request that must be refused is one that must be accepted, as in a contract without projects."""
+        mine, sent = self.caller, case.caller
+        own_key = sent.keys is not None and sent.keys == mine.keys
+        own_token = sent.keys is None and sent.token is not None and sent.token == mine.token
+        untampered = case.tampering is UNTAMPERED and case.path == self.path_for(mine.project_id)
+        return untampered and (own_key or own_token)
+
+    def _every(self) -> Iterator[AuthCase]:
         caller, path = self.caller, self.path_for(self.caller.project_id)
         yield AuthCase("none", "A request without credentials is refused.", Caller(caller.project_id), path)
         requirements = [{name.lower() for name in requirement} for requirement in self.tested.security_requirements]
@@ -113,19 +126,19 @@ class AuthCases:
         if caller.keys is None:
             return
         signer = caller.with_key_only()
-        text = next((each.name for each in self.tested.operation.parameters.values() if _takes_any_text(each)), None)
+        text = next((n for n, each in self.tested.operation.parameters.items() if self._takes_any_text(each)), None)
         yield AuthCase("signature.right", "A valid signature is accepted.", signer, path, accepted=True)
-        if text is not None:
-            sentence = "A valid signature over a query with special characters is accepted, or the query is refused."
-            yield AuthCase(
-                "signature.any-query",
-                sentence,
-                signer,
-                path,
-                accepted=True,
-                query=[(text, _ANY_TEXT)],
-                also_accepted=(400,),
-            )
+        sentence = "A valid signature over a query with special characters is accepted, or the query is refused."
+        yield AuthCase(
+            "signature.any-query",
+            sentence,
+            signer,
+            path,
+            accepted=True,
+            query=[(text, _ANY_TEXT)] if text else (),
+            also_accepted=(400,),
+            impossible="" if text else "needs a text parameter whose effect the contract states",
+        )
         for name, forgery in FORGERIES.items():
             if name.startswith("query-") and not self.has_query:
                 continue
@@ -134,6 +147,10 @@ class AuthCases:
                 f"signature.{name}", sentence, signer, path, False, forgery.tampering, forgery.may_lock_key, name
             )
         yield from self._foreign("signature", signer)
+
+    def _takes_any_text(self, parameter: Parameter) -> bool:
+        text = parameter.location == "query" and parameter.schema.get("type") == "string"
+        return text and not parameter.values and not parameter.is_time and parameter.name not in self.tested.unstated
 
     def _foreign(self, scheme: str, caller: Caller) -> Iterator[AuthCase]:
         """Cases of tenant isolation: each caller with the project of the other."""
@@ -165,8 +182,3 @@ class AuthCases:
 def _bearing(caller: Caller, token: str, shown: str | None = None) -> Caller:
     """The caller with another token. `shown` is the variable that holds it; without one the token is no secret."""
     return replace(caller, token=token, shown_token=shown or re.sub(r'([$`"\\])', r"\\\1", token))
-
-
-def _takes_any_text(parameter: Parameter) -> bool:
-    text = parameter.location == "query" and parameter.schema.get("type") == "string"
-    return text and not parameter.values and not parameter.is_time

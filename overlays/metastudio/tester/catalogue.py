@@ -67,9 +67,8 @@ def check_selection(options: RunOptions, chosen: Sequence[OperationUnderTest], h
     any_caller = Caller("a", Credentials("AAAA", "SSSS"), "token")
     full_client = copy(http)
     full_client.caller = replace(any_caller, token_header=http.caller.token_header)
-    known = replace(
-        options, only=(), skip=(), other_project_id="b", other_keys=any_caller.keys, other_token=any_caller.token
-    )
+    other_keys, other_token = Credentials("BBBB", "SSSS"), "other"
+    known = replace(options, only=(), skip=(), other_project_id="b", other_keys=other_keys, other_token=other_token)
     every = [
         *(start_property(each) for each in chosen),
         *(list_property(each) for each in chosen if each.is_list),

@@ -224,7 +224,7 @@ class HttpClient:
         request.url = httpx.URL(url)
         request.headers["Host"] = request.url.netloc.decode("ascii")
         request.headers.update(caller.headers(method, url, tampering))
-        start = time.monotonic()
+        start, received = time.monotonic(), None
         try:
             with self._watchdog.watch():
                 received = self.client.send(request, stream=True)
@@ -238,6 +238,9 @@ class HttpClient:
             raise NoResponseError("the body does not match its Content-Encoding", shown, slow=False) from None
         except httpx.TransportError as error:
             if not isinstance(error, httpx.TimeoutException) and not self._watchdog.has_fired:
+                if received is None and self._watchdog.is_reused:
+                    # A server may close an idle connection while a request is on its way.
+                    return self._send_once(method, url, headers, caller, tampering, shown)
                 raise NoResponseError(describe_failure(error), shown, slow=False) from None
             self._timeouts += 1
             if self._timeouts >= 3:

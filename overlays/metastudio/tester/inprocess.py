@@ -1,13 +1,64 @@
-"""Transport to an ASGI application in this process."""
+"""Runs an ASGI application in this process, as a server would."""
 
 from __future__ import annotations
 
+import traceback
+from collections import Counter
 from typing import Any
 
 import httpx
 from schemathesis.python import asgi
 
 BASE_URL = f"http://{asgi.HOST}"
+_FAILURE = (
+    {"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/plain")]},
+    {"type": "http.response.body", "body": b"Internal Server Error"},
+)
+
+
+_SERVED: dict[int, ServedApplication] = {}
+"""Served applications by the ID of the application, which they keep alive."""
+
+
+class ServedApplication:
+    """Answers 500 if the application raises an exception or does not finish its response.
+
+    A response is sent when it is complete, so that an exception can still replace it.
+
+    Args:
+        app: the ASGI application.
+
+    Attributes:
+        exceptions: the exceptions of the application, each with the line that raised it, and how often.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.exceptions: Counter[str] = Counter()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Call the application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        messages: list[Any] = []
+
+        async def hold(message: Any) -> None:
+            messages.append(message)
+
+        try:
+            await self._app(scope, receive, hold)
+        except Exception as error:  # noqa: BLE001 - a framework may raise it again after its own error response
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            self.exceptions[f"{type(error).__name__}: {error} ({at.filename}:{at.lineno})"] += 1
+        is_complete = len(messages) > 1 and not messages[-1].get("more_body")
+        for message in messages if is_complete else _FAILURE:
+            await send(message)
+
+
+def served(app: Any) -> ServedApplication:
+    """Return the application as served, the same object each time, because its lifespan starts once per object."""
+    return _SERVED.setdefault(id(app), ServedApplication(app))
 
 
 class InProcessTransport(httpx.BaseTransport):

@@ -67,8 +67,8 @@ class AuthMatrix:
         """Yield the verdict on each case."""
         stopped = ""
         for case in self.cases:
-            if stopped:
-                yield PropertyResult(self._property(case), Verdict.NOT_EXERCISED, note=stopped)
+            if stopped or case.impossible:
+                yield PropertyResult(self._property(case), Verdict.NOT_EXERCISED, note=stopped or case.impossible)
                 continue
             try:
                 yield self._judge(case)
@@ -78,7 +78,8 @@ class AuthMatrix:
             except (CannotRunError, NoResponseError):
                 raise
             except Exception as error:  # noqa: BLE001 - a hostile response may break any judgement
-                yield PropertyResult(self._property(case), Verdict.UNDECIDED, note=judgement_failed(error))
+                note = judgement_failed(error)
+                yield PropertyResult(self._property(case), Verdict.UNDECIDED, note=note, tester_failed=True)
 
     def properties(self) -> Iterator[Property]:
         """Yield the property of each case."""

@@ -70,6 +70,12 @@ class OperationUnderTest:
         return ContractLocation(self.document.path.name, self.document.position(pointer)[0], pointer, source)
 
     @cached_property
+    def unstated(self) -> frozenset[str]:
+        """Names of the parameters whose effect the contract leaves open. A server may refuse any value of them."""
+        rules = self.operation.list_rules
+        return frozenset(name for name, rule in (rules.filters if rules else {}).items() if rule.op == "unstated")
+
+    @cached_property
     def resolver(self) -> SchemaResolver:
         """Resolves schemas of the document."""
         return SchemaResolver(self.document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
 from metastudio.tester.values import format_instant, is_time
 from metastudio.tester.verdicts import (
-    MAX_ERROR_LENGTH,
+    MAX_SHOWN_BREACHES,
     Evidence,
     Property,
     PropertyResult,
@@ -40,6 +40,7 @@ from metastudio.tester.verdicts import (
     Stopwatch,
     Suite,
     Verdict,
+    describe_unexpected,
 )
 
 Progress = Callable[[str, int], None]
@@ -58,6 +59,7 @@ class _RunState:
     exercised: Counter[str] = field(default_factory=Counter[str])
     notes: list[str] = field(default_factory=list[str])
     failure: str | None = None
+    tester_failed: bool = False
     seen: bool = False
 
     def skip(self, properties: Iterable[Property], reason: str) -> None:
@@ -91,6 +93,12 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         raise ConfigurationError("the contract has no GET operation; --writes also tests the other operations")
     if any(options.selects(each) for tested in chosen for each in shapes.properties(tested)):
         import_module("metastudio.tester.shapes.schemathesis_driver")  # fails early if it is not installed
+    tested_app = options.app
+    if options.app is not None:
+        from metastudio.tester.inprocess import served  # imports schemathesis
+
+        options = replace(options, app=served(options.app))
+        options.app.exceptions.clear()
     stopwatch, traffic = Stopwatch(options.max_time), Traffic()
     header = token_header(chosen)
     caller = options.caller(header)
@@ -117,8 +125,13 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
     ):
         if count:
             state.notes.append(f"{count} requests got {what} and succeeded when retried")
+    for what, count in (options.app.exceptions if options.app else Counter[str]()).most_common(MAX_SHOWN_BREACHES):
+        state.notes.append(f"the application raised {what}, {count} times")
+    for each in state.results:
+        if each.tester_failed and not state.tester_failed:
+            state.failure, state.tester_failed = f"{each.property.key}: {each.note}", True
     report = Report(
-        target=base if options.url else f"application in this process ({type(options.app).__name__})",
+        target=base if options.url else f"application in this process ({type(tested_app).__name__})",
         contract=str(chosen[0].document.path.name),
         started=stopwatch.started,
         seconds=stopwatch.seconds,
@@ -128,6 +141,7 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         notes=tuple(state.notes),
         failure=state.failure,
         nothing_seen=not state.seen and state.failure is None,
+        tester_failed=state.tester_failed,
     )
     return redactor.report(report)
 
@@ -165,12 +179,7 @@ def _run_check(
     except (ConfigurationError, CredentialsError):
         raise
     except Exception as error:  # noqa: BLE001 - the report is written whatever a hostile server causes
-        state.failure = describe_unexpected(error)
-
-
-def describe_unexpected(error: Exception) -> str:
-    """Describe an error that the tester did not expect."""
-    return f"unexpected {type(error).__name__}: {str(error)[:MAX_ERROR_LENGTH]}; this looks like a bug of the tester"
+        state.failure, state.tester_failed = describe_unexpected(error), True
 
 
 def _operation(state: _RunState, tested: OperationUnderTest) -> None:

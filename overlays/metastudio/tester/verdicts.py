@@ -105,6 +105,7 @@ class PropertyResult:
         note: reason for the verdict, if it is not obvious.
         evidence: evidence of a breach.
         observations: behaviour observed where the contract states nothing.
+        tester_failed: whether the tester raised an error instead of judging; the note describes it.
     """
 
     property: Property
@@ -113,6 +114,7 @@ class PropertyResult:
     note: str = ""
     evidence: tuple[Evidence, ...] = ()
     observations: tuple[str, ...] = ()
+    tester_failed: bool = False
 
     def assert_holds(self) -> None:
         """Fail on a breach; every other verdict passes.
@@ -139,6 +141,7 @@ class Report:
         notes: remarks about the whole run.
         failure: why the run could not start or stopped early; None otherwise.
         nothing_seen: whether no response contained an item.
+        tester_failed: whether the tester itself raised an error; `failure` describes it.
     """
 
     target: str
@@ -151,10 +154,16 @@ class Report:
     notes: tuple[str, ...] = ()
     failure: str | None = None
     nothing_seen: bool = False
+    tester_failed: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0: no breach; 1: a breach; 2: the run was not possible; 3: no response contained an item."""
+        """0: no breach; 1: a breach; 2: the run was not possible; 3: no response contained an item.
+
+        An error of the tester itself is always 2, because breaches found by a tester that fails are not reliable.
+        """
+        if self.tester_failed:
+            return 2
         if self.breaches:
             return 1
         if self.failure is not None:
@@ -197,8 +206,13 @@ class Report:
 
 
 def judgement_failed(error: Exception) -> str:
-    """Return why a property is undecided if judging a response raised an error."""
-    return f"judging the response failed: {type(error).__name__}: {str(error)[:MAX_ERROR_LENGTH]}"
+    """Describe an error that judging a response raised."""
+    return f"judging the response failed: {describe_unexpected(error)}"
+
+
+def describe_unexpected(error: Exception) -> str:
+    """Describe an error that the tester did not expect."""
+    return f"unexpected {type(error).__name__}: {str(error)[:MAX_ERROR_LENGTH]}; this looks like a bug of the tester"
 
 
 def describe(result: PropertyResult) -> str:

@@ -22,17 +22,25 @@ class Watchdog:
         self.seconds = seconds
         self.has_fired = False
         """Whether the last request took too long."""
+        self.has_connected = False
+        """Whether the last request made a new connection."""
         self._socket: socket.socket | None = None
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Store the socket of the connection in use."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self.has_connected = True
             self._socket = info["return_value"].get_extra_info("socket")
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether the last request went over a connection that an earlier one had made."""
+        return self._socket is not None and not self.has_connected
 
     @contextmanager
     def watch(self) -> Generator[None]:
         """Close the connection if the block does not finish in time."""
-        self.has_fired = False
+        self.has_fired = self.has_connected = False
         timer = threading.Timer(self.seconds, self._fire)
         timer.daemon = True
         timer.start()

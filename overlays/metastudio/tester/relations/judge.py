@@ -139,12 +139,12 @@ def judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyR
     except (CannotRunError, NoResponseError, TimeLimitError):
         raise
     except Exception as error:  # noqa: BLE001 - see above
-        return PropertyResult(relation.property, Verdict.UNDECIDED, note=judgement_failed(error))
+        return PropertyResult(relation.property, Verdict.UNDECIDED, note=judgement_failed(error), tester_failed=True)
 
 
 def _judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyResult:
     first = _check_once(relation, client, before)
-    if not first.violations:
+    if not first.violations or not relation.stated:
         return _result(relation, first, _verdict_without_violations(relation, first))
     if first.is_certain:
         return _result(relation, first, Verdict.BREACH)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from metastudio.contract.operation import Filter, Parameter
@@ -12,6 +13,8 @@ from metastudio.tester.relations.list_client import Snapshot, raw_values
 from metastudio.tester.values import NANO, format_instant, is_time, parse_instant, query_text
 
 MAX_SEEN = 6
+MAX_LENGTH = 2000
+"""Maximum length of a value in a query."""
 UNUSED_VALUE = "no-such-value-ever-7f3a"
 PLAIN_TEXT = re.compile(r"[A-Za-z0-9_-]{1,32}")
 """Texts that are valid under any restriction on length or characters."""
@@ -53,14 +56,14 @@ def boundary_values(rule: Filter, schema: Mapping[str, Any], snapshot: Snapshot)
     keys = sorted({v for item in snapshot.items.values() for v in item.values[pointer] if isinstance(v, int | float)})
     marks = list(dict.fromkeys([keys[0], keys[len(keys) // 2], keys[-1]])) if keys else []
     if is_time(schema):
-        return [format_instant(int(mark) + step * NANO) for mark in marks for step in (-1, 0, 1)]
+        return list(_times(int(mark) + step * NANO for mark in marks for step in (-1, 0, 1)))
     return [mark + step for mark in marks for step in (-1, 0, 1)]
 
 
 def in_other_zones(value: str) -> list[str]:
     """Return the same instant in other time zones."""
     moment = parse_instant(value)
-    return [] if moment is None else [format_instant(moment, minutes) for minutes in (480, -330)]
+    return [] if moment is None else [text for minutes in (480, -330) for text in _times([moment], minutes)]
 
 
 def query_value(parameter: Parameter, values: Iterable[Any]) -> str | tuple[str, ...]:
@@ -86,9 +89,27 @@ def must_accept_value(parameter: Parameter, value: Any) -> bool:
     return value in parameter.values if parameter.values else PLAIN_TEXT.fullmatch(value) is not None
 
 
+def broken_bounds(schema: Mapping[str, Any], values: Sequence[Any]) -> list[str]:
+    """Return the keywords of an array schema that forbid this number of values, or a repeated one."""
+    broken = {
+        "minItems": len(values) < schema.get("minItems", 0),
+        "maxItems": len(values) > schema.get("maxItems", len(values)),
+        "uniqueItems": bool(schema.get("uniqueItems")) and len(set(values)) < len(values),
+    }
+    return [keyword for keyword, is_broken in broken.items() if is_broken]
+
+
 def _part_of(value: str, other: Any) -> bool:
     return isinstance(other, str) and value != other and value in other
 
 
+def _times(moments: Iterable[int], offset_minutes: int = 0) -> Iterator[str]:
+    """Format times, except those outside the years 1 to 9999."""
+    for moment in moments:
+        with suppress(OverflowError):
+            yield format_instant(moment, offset_minutes)
+
+
 def _hashable(values: Iterable[Any]) -> Iterator[Any]:
-    return (each for each in values if isinstance(each, str | int | float | bool))
+    """Yield the values that fit into a URL."""
+    return (each for each in values if isinstance(each, str | int | float | bool) and len(str(each)) <= MAX_LENGTH)

@@ -28,6 +28,7 @@ class PropertyFindings:
     evidence: list[Evidence] = field(default_factory=list[Evidence])
     observed: Counter[str] = field(default_factory=Counter[str])
     undecided: list[str] = field(default_factory=list[str])
+    tester_failed: bool = False
 
     def breach(self, expected: str, seen: str, *responses: HttpResponse) -> None:
         """Record a breach, up to the maximum that is reported."""
@@ -49,6 +50,7 @@ class PropertyFindings:
             "; ".join(self.undecided),
             tuple(self.evidence[:MAX_SHOWN_BREACHES]),
             observed,
+            self.tester_failed,
         )
 
 

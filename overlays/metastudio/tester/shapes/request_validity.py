@@ -1,8 +1,9 @@
 """Whether a request, as sent, is valid, invalid or unspecified by the contract.
 
 A request is unspecified if it differs from a valid one only by a restriction that this contract chose (lengths,
-characters, formats, upper bounds), or in a way that conforming servers interpret differently (blanks around a number,
-a repeated parameter, an unknown parameter). A server may accept or refuse it, but must not fail.
+characters, formats, upper bounds), by a parameter whose effect the contract leaves open, or in a way that conforming
+servers interpret differently (blanks around a number, a repeated parameter, an unknown parameter). A server may accept
+or refuse it, but must not fail.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from enum import IntEnum
 from typing import Any
 
 from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
-from metastudio.tester.relations.sample_values import PLAIN_TEXT
+from metastudio.tester.relations.sample_values import PLAIN_TEXT, broken_bounds
 from metastudio.tester.shapes.responses import LENIENT, source
 from metastudio.tester.values import parse_instant
 
@@ -66,11 +67,11 @@ def assess(
     found = [Assessment(Validity.VALID)]
     for name, texts in given.items():
         at = tested.parameter_pointers.get(("query", name))
-        if at is None or _is_ambiguous(name) or any(_is_ambiguous(text) for text in texts):
+        is_open = name in tested.unstated or _has_no_effect(tested, name, given)
+        if at is None or is_open or any(map(_is_ambiguous, (name, *texts))):
             found.append(Assessment(Validity.UNSPECIFIED, name))
-            continue
-        assessment = Assessment(_parameter(tested, at, name, texts), name, f"{at}/schema")
-        found.append(Assessment(Validity.UNSPECIFIED, name) if _has_no_effect(tested, name, given) else assessment)
+        else:
+            found.append(Assessment(_parameter(tested, at, name, texts), name, f"{at}/schema"))
     everything = list(given)
     for (where, name), at in tested.parameter_pointers.items():
         value = (headers or {}).get(name)
@@ -87,12 +88,21 @@ def assess(
     return replace(max(found, key=lambda each: each.validity), given=tuple(everything))
 
 
+def fits(tested: OperationUnderTest, name: str, text: str) -> bool:
+    """Whether a value of a query parameter is valid, apart from what the parameter does."""
+    return _parameter(tested, tested.parameter_pointers["query", name], name, [text]) is Validity.VALID
+
+
 def _parameter(tested: OperationUnderTest, at: str, name: str, texts: list[str]) -> Validity:
     resolver = tested.resolver
     schema, location = resolver.resolve(f"{at}/schema")
     if schema.get("type") == "array":
         joined = tested.operation.parameters[name].joined
         parts = texts[0].split(",") if joined and len(texts) == 1 else texts
+        broken = broken_bounds(schema, parts)
+        if broken:
+            is_promised = any(source(schema, keyword) == "page" for keyword in broken)
+            return Validity.INVALID if is_promised else Validity.UNSPECIFIED
         validities = [_scalar(resolver, f"{location}/items", part) for part in parts]
         lenient = source(schema, "items") != "page"
         worst = max(validities, default=Validity.UNSPECIFIED)

@@ -7,7 +7,7 @@ match nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -107,6 +107,7 @@ def generate(
     settings: GenerationSettings,
     rate_limiter: RateLimiter,
     seed_queries: Sequence[Mapping[str, str]],
+    omitted: Set[str],
     sent: Callable[[], None],
 ) -> Iterator[GeneratedCall | GenerationProblem | None]:
     """Generate and send requests.
@@ -116,6 +117,7 @@ def generate(
         settings: settings of the generation.
         rate_limiter: delays each request.
         seed_queries: queries that match items of the list.
+        omitted: optional query parameters that no request carries.
         sent: called for each request that is sent.
 
     Yields:
@@ -138,6 +140,7 @@ def generate(
     schema.auth.set_from_requests(SigningAuth(settings.caller, rate_limiter, start))
     schema.hook("after_call")(mask_credentials(settings.caller))
     schema.hook("after_call")(finish)
+    schema.hook("map_case")(_without(omitted))
     if seed_queries:
         schema.hook("map_case")(_seeded(seed_queries, settings.seed))
     declared = frozenset(name.lower() for where, name in tested.parameter_pointers if where == "header")
@@ -184,6 +187,17 @@ def _config(settings: GenerationSettings) -> schemathesis.Config:
         "phases": phases,
         "checks": {name: {"enabled": False} for name in DISABLED_CHECKS},
     })  # fmt: skip
+
+
+def _without(omitted: Set[str]) -> Callable[[Any, Case[Any]], Case[Any]]:
+    """Return a hook that removes query parameters."""
+
+    def map_case(context: Any, case: Case[Any]) -> Case[Any]:
+        for name in omitted & case.query.keys():
+            del case.query[name]
+        return case
+
+    return map_case
 
 
 def _seeded(seed_queries: Sequence[Mapping[str, str]], seed: int) -> Callable[[Any, Case[Any]], Case[Any]]:

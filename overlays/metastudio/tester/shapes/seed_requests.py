@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
+from metastudio.contract.operation import Parameter
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations import sample_values
+from metastudio.tester.relations.filter_assertions import must_accept
 from metastudio.tester.relations.list_client import ListClient, Snapshot, raw_values
 from metastudio.tester.shapes import request_validity
 from metastudio.tester.shapes.request_validity import Validity
@@ -17,12 +18,15 @@ CANDIDATES = (
     "2023-13-01T00:00:00Z", "2023-12-01T00:00:00Z", "plain-Text_1",
 )  # fmt: skip
 """Values that are valid for one type of parameter and invalid for another."""
+TEXT_PROBES = ("a'b", 'a"b', "a\\b", "a;b", "a%b", "a_b", "a\0b", "a\N{GRINNING FACE}b", "a" * 5000)
+"""Texts that break servers which quote, escape, decode or store them wrongly."""
+INTEGER_PROBES = (str(10**30),)
 MAX_SEED_QUERIES, MAX_VALID_VALUES = 40, 24
 Pairs = list[tuple[str, str]]
 
 
 def seed_requests(tested: OperationUnderTest) -> Iterator[Pairs]:
-    """Yield queries with valid and invalid values of each parameter."""
+    """Yield queries with valid, invalid and probing values of each parameter, one parameter at a time."""
     yield []
     rules = tested.operation.list_rules
     for where, name in tested.parameter_pointers:
@@ -37,11 +41,19 @@ def seed_requests(tested: OperationUnderTest) -> Iterator[Pairs]:
         validities = {text: request_validity.assess(tested, [*extra, (name, text)]).validity for text in tried}
         valid = [text for text in tried if validities[text] is Validity.VALID]
         invalid = [text for text in tried if validities[text] is Validity.INVALID]
-        for text in [*valid[:MAX_VALID_VALUES], *invalid]:
+        if name in tested.unstated:
+            valid = [text for text in tried if request_validity.fits(tested, name, text)]
+        for text in dict.fromkeys((*valid[:MAX_VALID_VALUES], *invalid, *_probes(parameter))):
             yield [*extra, (name, text)]
         if parameter.is_array and parameter.joined and len(parameter.values) > 1:
             yield [*extra, (name, ",".join(parameter.values))]
     yield [("x-unknown-parameter", "1")]
+
+
+def _probes(parameter: Parameter) -> tuple[str, ...]:
+    schema = parameter.schema.get("items", parameter.schema)
+    kinds = {each.get("type", "string") for each in schema.get("anyOf", [schema])}
+    return (TEXT_PROBES if "string" in kinds else ()) + (INTEGER_PROBES if "integer" in kinds else ())
 
 
 def required_query(tested: OperationUnderTest) -> Pairs:
@@ -78,7 +90,7 @@ def seed_queries(client: ListClient | None, snapshot: Snapshot | None, seed: int
         stated = [r for r in rules.filters.values() if r.op in ("eq", "ge", "le") and item.values[r.property or ""]]
         for rule in random.sample(stated, min(len(stated), random.choice((1, 1, 2)))):
             value = next(raw_values(item, rule.property or ""))
-            if sample_values.must_accept_value(parameters[rule.parameter], value):
+            if must_accept(client, rule.parameter, value):
                 query[rule.parameter] = [value] if parameters[rule.parameter].is_array else value
         if rules.order and random.random() < 0.6:
             query[rules.order.parameter] = random.choice(list(rules.order.keys))

@@ -54,6 +54,9 @@ class ShapesSuite:
         self.snapshot = snapshot
         self.problems: list[str] = []
         self.exercised: Counter[str] = Counter()
+        self.refused: set[str] = set()
+        """Parameters of open effect of which the server refused a plain value. Other requests omit them, because a
+        refusal hides what the server does with the other parameters."""
         self._findings = {each.id: PropertyFindings(each) for each in properties(tested)}
 
     def run(self, settings: GenerationSettings, count: Callable[[], None]) -> Iterator[None]:
@@ -72,15 +75,21 @@ class ShapesSuite:
                 self._findings["answer"].evidence.append(Evidence("a response", str(error), (error.command,)))
                 continue
             self.judge(response, {}, {})
+            if 400 <= response.status < 500:
+                self.refused |= {name for name, text in query if self._may_be_left_out(name, text)}
             yield
         queries = list(seed_queries(self.client, self.snapshot, settings.seed))
-        for each in generate(self.tested, settings, self.http.rate_limiter, queries, count):
+        for each in generate(self.tested, settings, self.http.rate_limiter, queries, self.refused, count):
             if isinstance(each, GenerationProblem):
                 self.problems.append(each.what)
             elif each is not None:
                 with self._undecided_on_error("answer"):
                     self._judge_generated(each)
             yield
+
+    def _may_be_left_out(self, name: str, refused: str) -> bool:
+        is_open = name in self.tested.unstated and not self.tested.operation.parameters[name].required
+        return is_open and request_validity.fits(self.tested, name, refused)
 
     def results(self) -> list[PropertyResult]:
         """Return the verdicts."""
@@ -130,6 +139,7 @@ class ShapesSuite:
             raise
         except Exception as error:  # noqa: BLE001 - see above
             findings, reason = self._findings[id_], judgement_failed(error)
+            findings.tester_failed = True
             if reason not in findings.undecided:
                 findings.undecided.append(reason)
 

@@ -1,0 +1,101 @@
+"""Connections that the server closes, and applications in this process that raise an exception."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from list_app import ListApp, assert_not_blamed, broken, outcome, things
+from metastudio.tester import Verdict
+
+
+@contextmanager
+def closing(after: int, at: str = "?") -> Generator[str]:
+    """Serve a list and close a connection without a response: to a request after so many, or that contains `at`.
+
+    The first is what happens if a server closes an idle connection in the moment in which a request arrives.
+    """
+    app = ListApp(things(12))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet
+        number = 0
+
+        def do_GET(self) -> None:
+            self.number += 1
+            self.close_connection = self.number > after or at in self.path
+            if not self.close_connection:
+                status, body = app.response(dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True)))
+                self.send_response(status)
+                for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_closing_a_reused_connection_is_lawful() -> None:
+    with closing(after=5, at="never") as url:
+        report = outcome(url, "answer", "repeatable")
+    assert_not_blamed(report)
+    assert report["shapes/answer"].verdict is Verdict.PASS
+    assert not report.notes
+
+
+def test_closing_a_new_connection_is_a_breach() -> None:
+    with closing(after=5, at="label=") as url:
+        report = outcome(url, "answer")
+    assert report.exit_code == 1
+    assert all("label=" in each for each in report.commands)
+
+
+class Failing(ListApp):
+    """Raises an exception for some requests, before or after it starts its response."""
+
+    startups = 0
+
+    def __init__(self, at: bytes, *, started: bool = False) -> None:
+        super().__init__(things(12))
+        self._at = at
+        self._started = started
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.startups += scope["type"] == "lifespan"
+        if scope["type"] == "http" and self._at in scope["query_string"]:
+            if self._started:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+            raise ZeroDivisionError("in the application")
+        await super().__call__(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("at", "started", "which"),
+    [(b"", False, "shapes/start"), (b"label=", False, "shapes/failure"), (b"dir=", True, "shapes/failure")],
+    ids=["always", "a filter", "during a response"],
+)
+def test_exception_of_an_application_is_a_server_error(at: bytes, started: bool, which: str) -> None:
+    app = Failing(at, started=started)
+    report = outcome(app, "shapes", "filter.label")
+    outcome(app, "start")
+    assert app.startups == 1
+    assert report.exit_code == 1
+    assert "status 500" in report[which].evidence[0].seen
+    assert "answer" not in broken(report)
+    assert any("the application raised ZeroDivisionError: in the application" in note for note in report.notes)
