@@ -19,7 +19,17 @@ from openapi_python_client.strings import ClassName
 # Names that the generated code uses itself. It would rename or overwrite an argument or attribute of the same name.
 _IN_FUNCTIONS = frozenset({"client", "url", "headers", "params", "cookies", "body", "quote"})
 _IN_MODELS = frozenset(
-    {"additional_properties", "additional_keys", "to_dict", "from_dict", "src_dict", "field_dict", "cls", "d"}
+    {
+        "additional_properties",
+        "additional_keys",
+        "to_dict",
+        "to_record",
+        "from_dict",
+        "src_dict",
+        "field_dict",
+        "cls",
+        "d",
+    }
 )
 _RETRY = "retry"
 """The option of methods that send a request again if asked to; see `Operation.idempotent`."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from metastudio.contract.arguments import BODY, check_arguments
+from metastudio.contract.arguments import BODY, check_arguments, likely_mistake
 from metastudio.contract.json_pointer import pointer_getter
+from metastudio.errors import BadRequestError, ConfigurationError
 from metastudio.http import error_mapping
-from metastudio.http.exchange import REPEATABLE
+from metastudio.http.exchange import REPEATABLE, RETRY
+from metastudio.http.retry import RetryPolicy
 from metastudio.model import ResponseModel
 
 if TYPE_CHECKING:
@@ -31,8 +34,61 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 T = TypeVar("T")
 
+OWN_HEADERS = frozenset(
+    {
+        "authorization",
+        "content-length",
+        "host",
+        "transfer-encoding",
+        "x-auth-token",
+        "x-project-id",
+        "x-sdk-date",
+        "x-security-token",
+    }
+)
+"""Headers that the client computes."""
+
 PROJECT = "project_id"
 """The path parameter that the engine fills in."""
+
+
+class CallSettings(NamedTuple):
+    """How calls are sent.
+
+    Attributes:
+        timeout: The timeouts of an attempt.
+        retry: When to try again.
+        headers: Headers that each request has in addition.
+    """
+
+    timeout: httpx.Timeout
+    retry: RetryPolicy
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def changed(
+        self, *, timeout: httpx.Timeout | None, max_retries: int | None, headers: Mapping[str, str] | None
+    ) -> CallSettings:
+        """Return these settings with those replaced that are given, and the headers added.
+
+        Raises:
+            ConfigurationError: A value is out of range, or a header is one that the client computes or cannot be sent.
+        """
+        for name, value in (headers or {}).items():
+            if name.lower() in OWN_HEADERS:
+                raise ConfigurationError(f"headers must not have {name}: the client computes it from its credentials")
+            if not (name.isascii() and isinstance(value, str) and value.isascii() and value.isprintable()):
+                raise ConfigurationError(f"the value of the header {name!a} must be printable ASCII text")
+        timeout = timeout or self.timeout
+        return CallSettings(
+            timeout,
+            RetryPolicy.within(timeout, max_retries=self.retry.max_retries if max_retries is None else max_retries),
+            {**self.headers, **{name.lower(): value for name, value in (headers or {}).items()}},
+        )
+
+    def arguments(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the keyword arguments of `build_request` for a request. Its own headers win."""
+        own = {name.lower(): value for name, value in request.get("headers", {}).items()}
+        return {**request, "timeout": self.timeout, "headers": {**self.headers, **own}}
 
 
 class Engine:
@@ -42,15 +98,29 @@ class Engine:
         session: Sends the requests.
         project_id: The project to work in, or None to look it up when a call needs it.
         find_project: Looks up the project ID.
+        settings: How calls are sent, unless as the session does.
     """
 
-    def __init__(self, session: Session, project_id: str | None, find_project: Callable[[Session], str]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        project_id: str | None,
+        find_project: Callable[[Session], str],
+        settings: CallSettings | None = None,
+    ) -> None:
         self._session = session
+        self._settings = settings
         self._project_id = project_id
         self._find_project = find_project
         self._project_lock = threading.Lock()
         self._executor_lock = threading.Lock()
         self._iterations: Executor | None = None
+
+    def with_settings(self, settings: CallSettings) -> Engine:
+        """Return an engine that sends calls otherwise on the same session. Closing this one ends its iterations too."""
+        engine = Engine(self._session, self._project_id, lambda _session: self.project_id(), settings)
+        engine._iterations = self._executor()
+        return engine
 
     def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], *, retry: bool = False) -> R:
         """Send one request and return its response.
@@ -158,8 +228,12 @@ class Engine:
         repeatable: bool = False,
     ) -> tuple[httpx.Response, R]:
         project_id = self.project_id() if _needs_project(endpoint, arguments) else None
-        request = _request(self._session, endpoint, arguments, project_id, repeatable=repeatable)
-        response, body = self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        request = _request(self._session, self._settings, endpoint, arguments, project_id, repeatable=repeatable)
+        try:
+            response, body = self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        except BadRequestError as error:
+            error.hint = error.hint or likely_mistake(endpoint.operation, arguments)
+            raise
         return response, _result(endpoint, response, body)
 
 
@@ -171,12 +245,20 @@ class AsyncEngine:
         session: AsyncSession,
         project_id: str | None,
         find_project: Callable[[AsyncSession], Awaitable[str]],
+        settings: CallSettings | None = None,
     ) -> None:
         self._session = session
+        self._settings = settings
         self._project_id = project_id
         self._find_project = find_project
         self._lock: asyncio.Lock | None = None
         self._iterations: AsyncExecutor | None = None
+
+    def with_settings(self, settings: CallSettings) -> AsyncEngine:
+        """As `Engine.with_settings`."""
+        engine = AsyncEngine(self._session, self._project_id, lambda _session: self.project_id(), settings)
+        engine._iterations = self._executor()
+        return engine
 
     async def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], *, retry: bool = False) -> R:
         """As `Engine.call`."""
@@ -268,9 +350,14 @@ class AsyncEngine:
         *,
         repeatable: bool = False,
     ) -> tuple[httpx.Response, R]:
+        self._session.check_loop()
         project_id = await self.project_id() if _needs_project(endpoint, arguments) else None
-        request = _request(self._session, endpoint, arguments, project_id, repeatable=repeatable)
-        response, body = await self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        request = _request(self._session, self._settings, endpoint, arguments, project_id, repeatable=repeatable)
+        try:
+            response, body = await self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        except BadRequestError as error:
+            error.hint = error.hint or likely_mistake(endpoint.operation, arguments)
+            raise
         return response, _result(endpoint, response, body)
 
 
@@ -299,6 +386,7 @@ def _needs_project(endpoint: Endpoint[Any, Any], arguments: Mapping[str, Any]) -
 
 def _request(
     session: httpx.Client | httpx.AsyncClient,
+    settings: CallSettings | None,
     endpoint: Endpoint[Any, Any],
     arguments: Mapping[str, Any],
     project_id: str | None,
@@ -313,7 +401,11 @@ def _request(
     extensions: dict[str, Any] = {REPEATABLE: repeatable}
     if PROJECT in arguments:
         extensions[PROJECT] = arguments[PROJECT]
-    return session.build_request(**endpoint.request(**arguments), extensions=extensions)
+    request = endpoint.request(**arguments)
+    if settings is not None:
+        request = settings.arguments(request)
+        extensions[RETRY] = settings.retry
+    return session.build_request(**request, extensions=extensions)
 
 
 def _result(endpoint: Endpoint[R, Any], response: httpx.Response, body: Any) -> R:

@@ -128,7 +128,7 @@ with MetaStudio(base_url=url, credentials=keys, project_id="p") as studio:
     asset = '{"asset_id": "a", "project_id": "p", "asset_state": "ACTIVED", "meta": {"is_movable": true}}'
     found = call(assets.find, "a", answer=[(200, '{"count": 1, "assets": [' + asset + ']}')])
     assert found.meta.is_movable and "asset_id=a&" in requests[0][1]
-    call(assets.delete, "a", error="needs the argument mode")
+    call(assets.delete, "a", error="required keyword-only argument: 'mode'")
     call(assets.delete, "a", mode="RECYCLE", answer=[(204, "")])
     call(studio.live_jobs.stop, "r", "j", answer=[(200, "")])
     platforms, no_platforms = studio.live_platforms, (200, '{"live_platforms": []}')

@@ -133,7 +133,7 @@ def requires_extra(extra: str) -> Generator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "metastudio").startswith("metastudio"):
             raise
-        hint = f"pip install 'metastudio-client[{extra}]'"
+        hint = f"install metastudio-client[{extra}] from the wheel or the clone that you have"
         raise CommandError(f"this command needs {error.name}, which is not installed", hint) from None
 
 

@@ -77,6 +77,32 @@ def check_time(name: str, value: Any) -> datetime:
     return value
 
 
+def likely_mistake(operation: Operation, arguments: Mapping[str, Any]) -> str | None:
+    """Return which argument the contract does not allow, as advice for a request that the server refused, or None.
+
+    Upper bounds and lists of known values are not checked before, because a newer server may allow more.
+    """
+    for name, parameter in operation.by_python_name.items():
+        value = arguments.get(name)
+        if value is None:
+            continue
+        schema: Mapping[str, Any] = parameter.schema.get("items", {}) if parameter.is_array else parameter.schema
+        for each in value if parameter.is_array else [value]:
+            maximum = schema.get("maximum")
+            if maximum is not None and each > maximum:
+                return f"Probably {name}={each!r}: the contract allows at most {maximum}."
+            if isinstance(each, str) and parameter.values and each not in parameter.values:
+                from difflib import get_close_matches
+
+                close = get_close_matches(each.upper(), [known.upper() for known in parameter.values], 1)
+                known = [value for value in parameter.values if value.upper() in close] or parameter.values
+                return f"Probably {name}={each!r}: the contract knows {', '.join(known)}."
+            longest = schema.get("maxLength")
+            if isinstance(each, str) and longest is not None and len(each) > longest:
+                return f"Probably {name}: the contract allows at most {longest} characters, and it has {len(each)}."
+    return None
+
+
 def _checked(parameter: Parameter, name: str, value: Any) -> Any:
     if parameter.is_array:
         return _array(parameter, name, value)
