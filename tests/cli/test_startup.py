@@ -32,6 +32,7 @@ def test_help_imports_neither_servers_nor_httpx(arguments: list[str]) -> None:
         "httpx",
         "rich",
         "asyncio",
+        "attr",
         "metastudio.client",
         "metastudio_client.client",
     }
@@ -86,4 +87,5 @@ def test_version() -> None:
 def test_without_arguments_the_help_is_shown() -> None:
     done = run(env={})
     assert done.code == 2
-    assert done.err == run("--help", env={}).out
+    assert done.err == run("--help", env={}).out == run("-h", env={}).out
+    assert run("jobs", "-h", env={}).out.startswith("Usage: metastudio jobs")

@@ -215,6 +215,8 @@ def _print_count(shown: str, total: int | None, name: str, table: ItemTable) -> 
     text = f"{shown} {name}" if total is None else f"{shown} of {total:,} {name}"
     if table.has_times:
         text += f", times in {datetime.now().astimezone():%Z}"
+    if table.shortened:
+        text += "; -o value has whole IDs"
     if table.hidden:
         text += f"; columns that do not fit: {', '.join(table.hidden)}"
     click.echo(styled(text, dim=True), err=True)

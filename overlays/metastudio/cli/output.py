@@ -49,7 +49,8 @@ UNLISTED_COLOUR = "magenta"
 
 _DEFAULT_WIDTH = 100  # of a table that does not go to a terminal, unless COLUMNS is set
 _UNLIMITED = 1_000_000
-_MIN_TEXT_WIDTH = 16  # cells that a column of free text keeps when it is folded
+_MIN_TEXT_WIDTH = 12  # cells that a column of free text keeps when it is folded
+_SHORT_ID = 12  # characters that a shortened ID keeps
 # Places where a spreadsheet would start to evaluate a formula: the start of a cell, of a line in it, and of the text
 # after a semicolon, which separates cells in many locales. Blanks may precede the formula, and its sign may be
 # full-width. Plain numbers are not formulas.
@@ -247,8 +248,8 @@ class ItemTable:
     Args:
         operation: The list operation.
         items: Items to show.
-        columns: Columns to show. If None, as many non-empty default columns as fit; `hidden` then has the required
-            columns that do not fit.
+        columns: Columns to show. If None, as many non-empty default columns as fit; IDs are `shortened` if the required
+            columns fit only then. `hidden` has those that do not fit.
         interactive: Whether the output is a terminal.
     """
 
@@ -274,6 +275,7 @@ class ItemTable:
         self._in_blocks = interactive and self._width(self._columns, folded=True) > width
         if self._in_blocks and not columns:
             self._columns = self._fitting(candidates, _DEFAULT_WIDTH)
+        self.shortened = interactive and not columns and not self._in_blocks and self._shorten(candidates, width)
         self.has_times = any(is_time(operation, name) for name in self._columns)
         left_out = {*candidates}.difference(self._columns)
         self.hidden = [] if columns else [name for name in self._required if name in left_out]
@@ -298,6 +300,19 @@ class ItemTable:
         for row in rows:
             table.add_row(*row)
         return table
+
+    def _shorten(self, candidates: Sequence[str], width: int) -> bool:
+        """Shorten the IDs if the required columns fit only then, and the IDs remain distinct."""
+        column, before = identity_column(self._operation), self._columns
+        if column is None or {*candidates} & {*self._required} <= {*before}:
+            return False
+        cells = self._cells[column]
+        self._cells[column] = [f"{text[:_SHORT_ID]}…" if len(text) > _SHORT_ID + 1 else text for text in cells]
+        self._columns = self._fitting(candidates, width)
+        if {*candidates} & {*self._required} <= {*self._columns} and len({*self._cells[column]}) == len({*cells}):
+            return True
+        self._cells[column], self._columns = cells, before
+        return False
 
     def _named(self, values: Sequence[Text], width: int) -> Iterable[tuple[str, Text]]:
         return ((f"{name:<{width}}", text) for name, text in zip(self._columns[1:], values, strict=True) if text)
