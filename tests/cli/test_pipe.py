@@ -156,7 +156,7 @@ def test_filters_are_sent_as_the_contract_says(parameters: dict[str, str]) -> No
 BAD = {
     "--sate TRAINING": "Did you mean --state?",
     "--columns nmae": "did you mean name?",
-    "--columns ,": "name at least one",
+    "--columns ,": "must not be empty",
     "--create-since tomorrow": "2d ago",
     "--create-since 2023-12-01T08:00:00": "2d ago",
     "--limit 0": "--limit",

@@ -24,7 +24,7 @@ from metastudio.cli.options import (
     parameter_options,
     value_type,
 )
-from metastudio.cli.output import console, escaped, properties_view, to_json, to_yaml, write_view
+from metastudio.cli.output import escaped, to_json, to_yaml
 from metastudio.cli.running import CommandError, ExitCode, report_error
 from metastudio.contract.arguments import BODY, check_arguments
 from metastudio.contract.naming import method_name, python_name
@@ -176,6 +176,8 @@ def _print(operation: Operation, identity: str, result: Any, output: str | None)
         if sys.stderr.isatty():
             click.echo(f"{operation.summary.rstrip('.')}{': ' if identity else ''}{escaped(identity)}: done", err=True)
     elif (output or ("table" if sys.stdout.isatty() else "json")) == "table" and isinstance(result, dict):
+        from metastudio.cli.views import console, properties_view, write_view
+
         fields = OPERATIONS[operation.list_id].fields if operation.list_id else {}
         write_view(console(sys.stdout), properties_view(operation, fields, result))
     else:
