@@ -225,10 +225,12 @@ def _parameter_option(
         settings = {"default": None}
     elif isinstance(settings["type"], click.IntRange | click.FloatRange):
         settings["metavar"] = "N"
+    elif isinstance(settings["type"], click.Choice):
+        settings["metavar"] = choices(parameter)
     if parameter.is_array:
         settings |= {"multiple": True, "callback": flatten}
         text += f" Repeatable{', or comma-separated' if parameter.joined else ''}."
-    if parameter.values and not isinstance(settings.get("type"), click.Choice):
+    if parameter.values and not settings.get("metavar", "").startswith("["):
         text += f" Known values: {', '.join(parameter.values)}."
     if parameter.required:
         text += " Required."
@@ -248,6 +250,12 @@ def value_type(parameter: Parameter, rule: Filter | None = None) -> click.ParamT
     if parameter.closed and not parameter.is_array:
         return click.Choice(parameter.values, case_sensitive=False)
     return ValuesType(parameter.values, closed=parameter.closed, split=parameter.is_array and parameter.joined)
+
+
+def choices(parameter: Parameter) -> str:
+    """Return the values of a parameter as help shows them, or TEXT where that is long."""
+    shown = f"[{'|'.join(parameter.values)}]"
+    return shown if len(shown) <= 30 else "TEXT"
 
 
 def flatten(_context: click.Context, _parameter: click.Parameter, value: Any) -> list[Any]:
