@@ -44,14 +44,14 @@ def test_a_list_imports_no_server(env: dict[str, str]) -> None:
     assert not set(done.err.split()) & {*SERVERS, "metastudio.cli.sandbox", "metastudio.cli.curl"}
 
 
-def without(missing: str, *arguments: str) -> CompletedCommand:
+def without(missing: str, *arguments: str, env: dict[str, str]) -> CompletedCommand:
     """Run as if a library were not installed."""
     program = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['metastudio', *sys.argv[1:]]"
     return run(
         "-c",
         f"{program}\nfrom metastudio.cli import main\nsys.exit(main())",
         *arguments,
-        env={},
+        env=env,
         command=(sys.executable,),
     )
 
@@ -59,12 +59,14 @@ def without(missing: str, *arguments: str) -> CompletedCommand:
 def test_a_missing_extra_is_named(env: dict[str, str]) -> None:
     for missing, command, extra in (
         ("click", ["jobs"], "cli"),
-        ("rich.cells", ["--version"], None),
+        ("rich", ["--version"], None),
+        ("rich", ["jobs", "-o", "table"], "cli"),
+        ("yaml", ["jobs", "-o", "yaml"], "cli"),
         ("uvicorn", ["sandbox"], "sandbox"),
         ("yaml", ["sandbox"], "sandbox"),
         ("schemathesis", ["contract-test", "http://127.0.0.1:9", "--project-id", "p"], "contract"),
     ):
-        done = without(missing, *command)
+        done = without(missing, *command, env=env)
         assert "Traceback" not in done.err
         if extra is None:
             assert done.code == 0

@@ -82,6 +82,8 @@ def describe_error(error: Exception) -> ErrorText:
             return _text(error.format_message(), ExitCode.USAGE, _help_hint(error))
         case click.ClickException():
             return _text(error.format_message(), error.exit_code)
+        case ModuleNotFoundError(name=str(name)) if (missing := name.partition(".")[0]) in ("rich", "yaml"):
+            return _text(f"this needs {missing}, which is not installed", ExitCode.FAILED, _extra_hint("cli"))
         case errors.ApiError():
             denied = isinstance(error, errors.AuthenticationError | errors.PermissionDeniedError)
             message = str(error).removesuffix(f". {printable(error.hint or '')}")
@@ -142,8 +144,11 @@ def requires_extra(extra: str) -> Generator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "metastudio").startswith("metastudio"):
             raise
-        hint = f"pip install 'metastudio-client[{extra}]'"
-        raise CommandError(f"this command needs {error.name}, which is not installed", hint) from None
+        raise CommandError(f"this needs {error.name}, which is not installed", _extra_hint(extra)) from None
+
+
+def _extra_hint(extra: str) -> str:
+    return f"pip install 'metastudio-client[{extra}]'"
 
 
 class _SigtermError(BaseException):
