@@ -40,9 +40,9 @@ _ITERATE_OPTIONS = frozenset(each.name for each in dataclasses.fields(IterateOpt
 def check_generator(document: Document) -> None:
     """Raise ContractError for the first thing that the generator cannot make as it stands."""
     _check_methods(document)
-    _check_commands(document)
     for pointer, operation in operations(document):
         _check_parameters(document, pointer, operation)
+    _check_commands(document)
     _check_classes(document)
     named = [f"/components/schemas{join([name])}" for name in document.at("/components/schemas") or {}]
     for pointer in (*_inline(document.data), *named):

@@ -156,7 +156,7 @@ def test_filters_are_sent_as_the_contract_says(parameters: dict[str, str]) -> No
 BAD = {
     "--sate TRAINING": "Did you mean --state?",
     "--columns nmae": "did you mean name?",
-    "--columns ,": "name at least one",
+    "--columns ,": "must not be empty",
     "--create-since tomorrow": "2d ago",
     "--create-since 2023-12-01T08:00:00": "2d ago",
     "--limit 0": "--limit",
@@ -170,7 +170,7 @@ BAD = {
     "nothing": "No such command 'nothing'",
     "--region no_such": "cn-north-4",
     "--base-url ftp://x": "https://",
-    "--base-url http://example.com": "clear text",
+    "--base-url http://example.com": "(--base-url) 'http://example.com' would send credentials in clear text",
     "--output xml": "'table', 'json', 'jsonl', 'csv', 'yaml', 'value'",
 }
 
@@ -193,6 +193,20 @@ def test_missing_credentials_have_a_hint(tmp_path: Path) -> None:
     assert half.code == 4
     assert "sets ak but not sk; set both" in half.err
     assert "Hint: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or METASTUDIO_TOKEN" in half.err
+
+
+def test_errors_name_options_not_arguments_of_the_client(env: dict[str, str]) -> None:
+    assert "or add --allow-http if" in run("--base-url", "http://example.com", JOBS, env=env).err
+
+
+def test_a_warning_is_shown_once(tmp_path: Path, sandbox: Sandbox, env: dict[str, str]) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(f"[basic]\nak = {sandbox.access_key}\nsk = {sandbox.secret_key}\n")
+    file.chmod(0o644)
+    keys = {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(file)}
+    done = run(JOBS, "--limit", "1", env={**env, **keys, "METASTUDIO_TOKEN": ""})
+    assert done.code == 0
+    assert done.err == f"Warning: other users of this machine can read {file}; run chmod 600 on it\n"
 
 
 def test_failures_have_exit_codes_and_hints(env: dict[str, str]) -> None:

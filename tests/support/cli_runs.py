@@ -144,9 +144,7 @@ class Screen:
         return "\n".join(lines).rstrip() + "\n"
 
 
-def run_in_terminal(
-    *arguments: str, env: Mapping[str, str], columns: int = 100, rows: int = 80, keys: str = ""
-) -> tuple[int, Screen]:
+def run_in_terminal(*arguments: str, env: Mapping[str, str], columns: int = 100, rows: int = 80) -> tuple[int, Screen]:
     """Run `metastudio` in this process with a pseudo-terminal as its streams. Returns the exit code and the screen.
 
     Args:
@@ -154,11 +152,9 @@ def run_in_terminal(
         env: Environment variables, in addition to those of `environment`.
         columns: Width of the terminal.
         rows: Its height.
-        keys: What is typed before the command starts.
     """
     screen = Screen(columns, rows)
     master, slave = _open_terminal(columns, rows)
-    os.write(master, keys.encode())
 
     def read() -> None:
         with contextlib.suppress(OSError):  # on Linux, the other end is closed

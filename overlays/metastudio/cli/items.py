@@ -16,6 +16,7 @@ from metastudio.cli.options import (
     MEMBER_PREFIX,
     Command,
     Option,
+    choices,
     connection_options,
     current,
     given_arguments,
@@ -24,8 +25,8 @@ from metastudio.cli.options import (
     parameter_options,
     value_type,
 )
-from metastudio.cli.output import console, escaped, properties_view, to_json, to_yaml, write_view
-from metastudio.cli.running import CommandError, ExitCode, report_error
+from metastudio.cli.output import escaped, to_json, to_yaml
+from metastudio.cli.running import CommandError, ExitCode, describe_error, report_error
 from metastudio.contract.arguments import BODY, check_arguments
 from metastudio.contract.naming import method_name, python_name
 
@@ -73,9 +74,10 @@ def _body_option(operation: Operation) -> Option:
 
 def _argument(parameter: Parameter, *, several: bool) -> click.Argument:
     kind = value_type(parameter)
-    known = {} if isinstance(kind, click.Choice) else {"metavar": parameter.python_name.upper() + "..." * several}
+    name = parameter.python_name.upper() + "..." * several
+    metavar = choices(parameter).replace("TEXT", name) if isinstance(kind, click.Choice) else name
     return click.Argument(
-        [ARGUMENT_PREFIX + parameter.python_name], type=kind, nargs=-1 if several else 1, required=True, **known
+        [ARGUMENT_PREFIX + parameter.python_name], type=kind, nargs=-1 if several else 1, required=True, metavar=metavar
     )
 
 
@@ -163,8 +165,11 @@ def _send(operation: Operation, calls: Sequence[Mapping[str, Any]], output: str 
             try:
                 result = method(**call)
             except errors.NotFoundError as error:
-                report_error(error, identity if len(calls) > 1 else "")
+                if not identity:
+                    raise
                 code = ExitCode.NOT_FOUND
+                # Without the hint about the region, because the item is what is missing.
+                report_error(CommandError(describe_error(error).message, code=code), identity if len(calls) > 1 else "")
             else:
                 _print(operation, identity, result, output)
     click.get_current_context().exit(code)
@@ -176,6 +181,8 @@ def _print(operation: Operation, identity: str, result: Any, output: str | None)
         if sys.stderr.isatty():
             click.echo(f"{operation.summary.rstrip('.')}{': ' if identity else ''}{escaped(identity)}: done", err=True)
     elif (output or ("table" if sys.stdout.isatty() else "json")) == "table" and isinstance(result, dict):
+        from metastudio.cli.views import console, properties_view, write_view
+
         fields = OPERATIONS[operation.list_id].fields if operation.list_id else {}
         write_view(console(sys.stdout), properties_view(operation, fields, result))
     else:

@@ -10,17 +10,17 @@ from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
 from metastudio.cli.options import (
     CONNECTION,
     FILTER_PREFIX,
     Group,
     Option,
+    ValuesType,
     connection_options,
     current,
     given_arguments,
@@ -28,21 +28,17 @@ from metastudio.cli.options import (
 )
 from metastudio.cli.output import (
     FORMATS,
-    ItemTable,
-    console,
     destination,
     escaped,
     identity_column,
-    parse_columns,
     write_items,
-    write_view,
 )
 from metastudio.cli.running import CommandError, ExitCode, styled
 from metastudio.contract.naming import method_suffix, python_name
 from metastudio.contract.operation import ListRules, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from metastudio import AsyncMetaStudio, MetaStudio
 
@@ -84,7 +80,7 @@ def client_method(
 
 
 class ListPages:
-    """The pages of a list; may be iterated once. `total` is the server's total, known after the first page.
+    """The pages of a list; may be iterated once. `received` counts items, `total` is the server's total, if it counts.
 
     Args:
         studio: The client.
@@ -100,6 +96,7 @@ class ListPages:
         self, studio: MetaStudio, operation: Operation, arguments: Mapping[str, Any], *, limit: int | None = None
     ) -> None:
         self.total: int | None = None
+        self.received = 0
         self._limit = limit
         size = min(rules_of(operation).max_limit or 100, 100)
         try:
@@ -114,6 +111,7 @@ class ListPages:
         with closing(self._pages) as pages:
             for page in pages:
                 self.total = page.total
+                self.received += len(page.items)
                 yield [item.to_dict() for item in page.items]
 
     def with_progress(self) -> Iterator[list[dict[str, Any]]]:
@@ -123,18 +121,19 @@ class ListPages:
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
+        from metastudio.cli.views import console
+
         columns = (BarColumn(), MofNCompleteColumn(separator=" of "))
         with Progress(*columns, console=console(sys.stderr), transient=True) as progress:
             task = progress.add_task("", total=None)
             for items in self:
                 expected = self.total if self._limit is None else min(self.total or self._limit, self._limit)
-                progress.update(task, total=expected, advance=len(items), refresh=True)
+                progress.update(task, total=expected, completed=self.received, refresh=True)
                 yield items
 
 
 def _output_options(operation: Operation) -> list[Option]:
     option = partial(Option, section="Output")
-    columns = ", ".join(operation.fields)
     return [
         option(["--limit"], type=click.IntRange(min=1), metavar="N", help="Maximum number of items."),
         option(
@@ -145,9 +144,9 @@ def _output_options(operation: Operation) -> list[Option]:
         ),
         option(
             ["--columns", "-c"],
+            type=ValuesType([*operation.fields], closed=True, split=True, nested=True),
             metavar="NAMES",
-            shell_complete=partial(_complete_columns, operation),
-            help=f"Comma-separated columns to show, of: {columns}.",
+            help=f"Comma-separated columns to show, of: {', '.join(operation.fields)}.",
         ),
         option(
             ["--out"],
@@ -159,39 +158,47 @@ def _output_options(operation: Operation) -> list[Option]:
     ]
 
 
-def _show(name: str, operation: Operation, /, **given: Any) -> None:
+def _show(name: str, operation: Operation, /, columns: list[str] | None, **given: Any) -> None:
     context = click.get_current_context()
     if context.invoked_subcommand:
         _reject_options_before(context, context.invoked_subcommand)
         return
-    columns = parse_columns(operation, given["columns"]) if given["columns"] is not None else None
     out: Path | None = given["out"] if str(given["out"]) != "-" else None
     arguments = given_arguments(operation.parameters.values(), FILTER_PREFIX, given)
     output_format = given["output"] or _format_of(out)
     with destination(out, force=given["force"]) as stream, current().studio() as studio:
-        pages, shown = ListPages(studio, operation, arguments, limit=given["limit"]), 0
-        interactive, table = stream.isatty(), output_format == "table"
-
-        def counted() -> Iterator[list[dict[str, Any]]]:
-            nonlocal shown
-            for items in pages.with_progress() if out or (table and interactive) else pages:
-                shown += len(items)
-                yield items
-
-        if table:
-            items = [item for page in counted() for item in page]
-            view = ItemTable(operation, items, columns, interactive=interactive)
-            if items or not interactive:
-                write_view(console(stream), view.view())
-            _print_count(f"{shown:,}", pages.total, name, view)
+        pages = ListPages(studio, operation, arguments, limit=given["limit"])
+        if output_format == "table":
+            _write_table(name, operation, pages, columns, stream)
         else:
-            defaults = {
-                "csv": [*operation.fields],
-                "value": [identity_column(operation) or next(iter(operation.fields))],
-            }
-            write_items(output_format, counted(), columns or defaults.get(output_format), stream)
+            known = [*operation.fields]
+            defaults = {"csv": known, "value": [identity_column(operation) or known[0]]}
+            items = pages.with_progress() if out else pages
+            write_items(output_format, items, columns or defaults.get(output_format), stream)
     if out and sys.stderr.isatty():
-        click.echo(styled(f"{shown:,} {name} written to {escaped(str(out))}", dim=True), err=True)
+        click.echo(styled(f"{pages.received:,} {name} written to {escaped(str(out))}", dim=True), err=True)
+
+
+def _write_table(
+    name: str, operation: Operation, pages: ListPages, columns: Sequence[str] | None, stream: TextIO
+) -> None:
+    from metastudio.cli.views import ItemTable, console, write_view
+
+    interactive = stream.isatty()
+    by_page = pages.with_progress() if interactive or stream is not sys.stdout else pages
+    table = ItemTable(operation, [item for page in by_page for item in page], columns, interactive=interactive)
+    if pages.received or not interactive:
+        write_view(console(stream), table.view())
+    if not sys.stderr.isatty():
+        return
+    text = f"{pages.received:,} {name}" if pages.total is None else f"{pages.received:,} of {pages.total:,} {name}"
+    if table.has_times:
+        text += f", times in {datetime.now().astimezone():%Z}"
+    if table.shortened:
+        text += "; -o value has whole IDs"
+    if table.hidden:
+        text += f"; columns that do not fit: {', '.join(table.hidden)}"
+    click.echo(styled(text, dim=True), err=True)
 
 
 def _format_of(out: Path | None) -> str:
@@ -209,32 +216,12 @@ def _format_of(out: Path | None) -> str:
     )
 
 
-def _print_count(shown: str, total: int | None, name: str, table: ItemTable) -> None:
-    if not sys.stderr.isatty():
-        return
-    text = f"{shown} {name}" if total is None else f"{shown} of {total:,} {name}"
-    if table.has_times:
-        text += f", times in {datetime.now().astimezone():%Z}"
-    if table.hidden:
-        text += f"; columns that do not fit: {', '.join(table.hidden)}"
-    click.echo(styled(text, dim=True), err=True)
-
-
 def _reject_options_before(context: click.Context, command: str) -> None:
     for parameter in context.command.params:
         given = parameter.name and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
         if given and getattr(parameter, "section", "") != CONNECTION:
             option = parameter.opts[0]
             raise click.UsageError(f"{option} must follow {command}: {context.command_path} {command} {option} ...")
-
-
-def _complete_columns(
-    operation: Operation, _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem[Any]]:
-    before, comma, last = incomplete.rpartition(",")
-    given = before.split(",")
-    names = [name for name in operation.fields if name.startswith(last) and name not in given]
-    return [CompletionItem(f"{before}{comma}{name}") for name in names]
 
 
 def _examples(name: str, operation: Operation) -> str:

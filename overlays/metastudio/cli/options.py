@@ -225,10 +225,12 @@ def _parameter_option(
         settings = {"default": None}
     elif isinstance(settings["type"], click.IntRange | click.FloatRange):
         settings["metavar"] = "N"
+    elif isinstance(settings["type"], click.Choice):
+        settings["metavar"] = choices(parameter)
     if parameter.is_array:
         settings |= {"multiple": True, "callback": flatten}
         text += f" Repeatable{', or comma-separated' if parameter.joined else ''}."
-    if parameter.values and not isinstance(settings.get("type"), click.Choice):
+    if parameter.values and not settings.get("metavar", "").startswith("["):
         text += f" Known values: {', '.join(parameter.values)}."
     if parameter.required:
         text += " Required."
@@ -248,6 +250,12 @@ def value_type(parameter: Parameter, rule: Filter | None = None) -> click.ParamT
     if parameter.closed and not parameter.is_array:
         return click.Choice(parameter.values, case_sensitive=False)
     return ValuesType(parameter.values, closed=parameter.closed, split=parameter.is_array and parameter.joined)
+
+
+def choices(parameter: Parameter) -> str:
+    """Return the values of a parameter as help shows them, or TEXT where that is long."""
+    shown = f"[{'|'.join(parameter.values)}]"
+    return shown if len(shown) <= 30 else "TEXT"
 
 
 def flatten(_context: click.Context, _parameter: click.Parameter, value: Any) -> list[Any]:
@@ -293,14 +301,18 @@ class ValuesType(click.ParamType[Any]):
         known: The known values.
         closed: Whether only known values are accepted.
         split: Whether the text is a comma-separated list.
+        nested: Whether a known value may be followed by a dot and more.
     """
 
     name = "text"
 
-    def __init__(self, known: Sequence[str], *, closed: bool = False, split: bool = False) -> None:
+    def __init__(
+        self, known: Sequence[str], *, closed: bool = False, split: bool = False, nested: bool = False
+    ) -> None:
         self._known = {value.casefold(): value for value in known}
         self._closed = closed
         self._split = split
+        self._nested = nested
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Parse the value or the list of values."""
@@ -321,13 +333,15 @@ class ValuesType(click.ParamType[Any]):
     def _convert_one(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not value:
             self.fail("a value must not be empty; omit the option instead", param, ctx)
-        known = self._known.get(value.casefold())
+        first, dot, rest = value.partition(".") if self._nested else (value, "", "")
+        known = self._known.get(first.casefold())
         if known or not self._known:
-            return known or value
+            return known + dot + rest if known else value
         close = difflib.get_close_matches(value.casefold(), self._known, 1)
         suggestion = f"; did you mean {self._known[close[0]]}?" if close else ""
         if self._closed:
-            self.fail(f"{value!a} is not one of {', '.join(self._known.values())}{suggestion}", param, ctx)
+            known = ", ".join(self._known.values())
+            self.fail(f"{value!a} is not known{suggestion or '.'} Known values: {known}", param, ctx)
         if suggestion and not (ctx and ctx.resilient_parsing):
             click.echo(f"Warning: {value!a} is not a known value{suggestion}", err=True)
         return value

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 from metastudio_client.contract import OPERATIONS, TITLE
 
-from metastudio.cli.options import Command, Group, connection_options, current
+from metastudio.cli.options import Command, Group, connection_options, current, in_path
 from metastudio.cli.running import COMPLETION, ExitCode, requires_extra
 from metastudio.contract.naming import command_words
 
@@ -122,17 +122,11 @@ def _contract_command(
 def _watchable(operation: Operation, contract: Mapping[str, Operation]) -> bool:
     """Return whether the client can wait for an item of a list: states, and one ID that finds it."""
     rules = operation.list_rules
-    if not operation.states or rules is None or rules.identity is None or _own_path(operation):
+    if not operation.states or rules is None or rules.identity is None or in_path(operation):
         return False
     shows = [each for each in contract.values() if each.kind == "show" and each.list_id == operation.id]
     found_by_filter = any(each.property == rules.identity and each.op == "eq" for each in rules.filters.values())
-    return found_by_filter or any(_own_path(each) == [each.item_parameter] for each in shows)
-
-
-def _own_path(operation: Operation) -> list[str]:
-    return [
-        each.name for each in operation.parameters.values() if each.location == "path" and each.name != "project_id"
-    ]
+    return found_by_filter or any(len(in_path(each)) == 1 for each in shows)
 
 
 class RootGroup(Group):
@@ -195,6 +189,7 @@ def _examples() -> str:
 
 root = RootGroup(
     "metastudio",
+    context_settings={"help_option_names": ["-h", "--help"]},
     params=[
         *connection_options(),
         click.Option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import signal
 import sys
@@ -18,6 +19,7 @@ from metastudio.cli.options import ConnectionOptions
 from metastudio.redaction import mask, printable
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Generator, Mapping, Sequence
 
 COMPLETION = "_METASTUDIO_COMPLETE"
@@ -80,12 +82,16 @@ def describe_error(error: Exception) -> ErrorText:
             return _text(error.format_message(), ExitCode.USAGE, _help_hint(error))
         case click.ClickException():
             return _text(error.format_message(), error.exit_code)
+        case ModuleNotFoundError(name=str(name)) if (missing := name.partition(".")[0]) in ("rich", "yaml"):
+            return _text(f"this needs {missing}, which is not installed", ExitCode.FAILED, _extra_hint("cli"))
         case errors.ApiError():
             denied = isinstance(error, errors.AuthenticationError | errors.PermissionDeniedError)
             message = str(error).removesuffix(f". {printable(error.hint or '')}")
             return _text(message, ExitCode.DENIED if denied else ExitCode.FAILED, error.hint)
         case errors.CredentialsError():
             return _text(str(error), ExitCode.DENIED, _credentials_hint())
+        case errors.ConfigurationError():
+            return _text(_named_as_options(str(error)), ExitCode.USAGE)
         case errors.MetaStudioError():
             return _text(str(error), _CODES.get(type(error), ExitCode.FAILED))
         case OSError():
@@ -96,10 +102,15 @@ def describe_error(error: Exception) -> ErrorText:
 
 
 _CODES: Mapping[type[errors.MetaStudioError], ExitCode] = {
-    errors.ConfigurationError: ExitCode.USAGE,
     errors.JobNotFoundError: ExitCode.NOT_FOUND,
     errors.WaitTimeoutError: ExitCode.TIMEOUT,
 }
+
+
+def _named_as_options(text: str) -> str:
+    """Name arguments of the client as the options that set them."""
+    text = re.sub(r"\(argument (\w+)\)", lambda found: f"(--{found[1].replace('_', '-')})", text)
+    return text.replace("pass allow_http=True", "add --allow-http")
 
 
 def _help_hint(error: click.UsageError) -> str:
@@ -133,8 +144,11 @@ def requires_extra(extra: str) -> Generator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "metastudio").startswith("metastudio"):
             raise
-        hint = f"install metastudio-client[{extra}] from the wheel or the clone that you have"
-        raise CommandError(f"this command needs {error.name}, which is not installed", hint) from None
+        raise CommandError(f"this needs {error.name}, which is not installed", _extra_hint(extra)) from None
+
+
+def _extra_hint(extra: str) -> str:
+    return f"install metastudio-client[{extra}] from the wheel or the clone that you have"
 
 
 class _SigtermError(BaseException):
@@ -154,7 +168,8 @@ def run(root: click.Command, arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")  # names may contain characters the encoding lacks
     connection = ConnectionOptions()
     try:
-        with root.make_context("metastudio", [*arguments], obj=connection, terminal_width=_help_width()) as context:
+        context = root.make_context("metastudio", [*arguments], obj=connection, terminal_width=_help_width())
+        with context, _warnings():
             root.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:
@@ -204,6 +219,30 @@ def styled(text: str, **style: Any) -> str:
 def without_colours() -> bool:
     """Return whether the environment asks for no colours."""
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+@contextmanager
+def _warnings() -> Generator[None]:
+    """Show each warning of the client once, in the form of an error."""
+    import logging
+
+    logger, shown = logging.getLogger("metastudio"), set[str]()
+
+    def show(record: logging.LogRecord) -> bool:
+        text = printable(record.getMessage())
+        if record.levelno >= logging.WARNING and text not in shown:
+            click.echo(f"{styled('Warning:', fg='yellow', bold=True)} {text}", err=True)
+        shown.add(text)
+        return False
+
+    handler = logging.NullHandler()
+    logger.addHandler(handler)
+    logger.addFilter(show)
+    try:
+        yield
+    finally:
+        logger.removeFilter(show)
+        logger.removeHandler(handler)
 
 
 def _help_width() -> int:

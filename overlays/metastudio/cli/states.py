@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import click
 
@@ -27,43 +25,43 @@ from metastudio.cli.options import (
     parameter_options,
 )
 from metastudio.cli.output import (
-    PHASE_COLOURS,
-    UNLISTED_COLOUR,
     column_of,
-    console,
     escaped,
     identity_column,
     is_time,
     select_columns,
-    state_colour,
     state_column,
     to_instant,
     to_json,
     value_at,
-    write_view,
 )
 from metastudio.cli.running import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from rich.console import Group, RenderableType
-    from rich.text import Text
+    from collections.abc import Collection, Mapping, Sequence
 
     from metastudio import AsyncMetaStudio
+    from metastudio.cli.views import LiveView
     from metastudio.contract.operation import Operation
 
-PHASES: Mapping[str, str] = {
-    "waiting": "waiting for you",
-    "review": "in review",
-    "training": "in training",
-    "failed": "failed",
-    "done": "done",
+
+class Phase(NamedTuple):
+    """How a phase of `x-states` is shown."""
+
+    label: str
+    colour: str
+
+
+PHASES: Mapping[str, Phase] = {
+    "waiting": Phase("waiting for you", "yellow"),
+    "review": Phase("in review", "cyan"),
+    "training": Phase("in training", "blue"),
+    "failed": Phase("failed", "red"),
+    "done": Phase("done", "green"),
 }
-"""Display names of the phases of `x-states`, in display order."""
-MAX_BAR_WIDTH = 40
-WORST_FIRST = (ExitCode.NOT_FOUND, ExitCode.ITEM_FAILED, ExitCode.TIMEOUT, ExitCode.NEEDS_INPUT, ExitCode.OK)
-"""Precedence of outcomes for the exit code: certain failures come before a timeout."""
+"""The phases in display order."""
+UNLISTED = Phase("unlisted", "magenta")
+"""The phase of states that the contract does not list."""
 OUTCOMES = {
     ExitCode.OK: ("✓", "green", ""),
     ExitCode.ITEM_FAILED: ("✗", "red", ""),
@@ -72,6 +70,8 @@ OUTCOMES = {
     ExitCode.TIMEOUT: ("…", "yellow", "timed out"),
 }
 """Mark, colour and text of each outcome."""
+WORST_FIRST = (ExitCode.NOT_FOUND, ExitCode.ITEM_FAILED, ExitCode.TIMEOUT, ExitCode.NEEDS_INPUT, ExitCode.OK)
+"""Precedence of outcomes for the exit code: certain failures come before a timeout."""
 
 
 def summary_command(name: str, operation: Operation) -> click.Command:
@@ -88,94 +88,60 @@ def summary_command(name: str, operation: Operation) -> click.Command:
 
 
 def _summarize(name: str, operation: Operation, /, output: str, **given: Any) -> None:
-    summary, target = StateSummary(operation), console(sys.stdout)
+    summary, interactive = StateSummary(operation), sys.stdout.isatty()
     with current().studio() as studio:
         pages = ListPages(studio, operation, given_arguments(operation.parameters.values(), FILTER_PREFIX, given))
-        for items in pages.with_progress() if target.is_terminal else pages:
+        for items in pages.with_progress() if interactive else pages:
             for item in items:
                 summary.add(item)
     if output == "json":
         click.echo(to_json(summary.as_json(), indent=2))
     else:
-        write_view(target, summary.view(name, target.width if target.is_terminal else 2 * MAX_BAR_WIDTH))
+        from metastudio.cli.views import console, summary_view, write_view
+
+        target = console(sys.stdout)
+        write_view(target, summary_view(summary, name, target))
 
 
 class StateSummary:
     """Counts items by state and keeps the oldest and newest one."""
 
     def __init__(self, operation: Operation) -> None:
-        self._operation = operation
+        self.operation = operation
         self._state = state_column(operation) or ""
         self._time = _time_column(operation) or ""
-        self._counts = Counter[str]()
-        self._oldest: tuple[datetime, dict[str, Any]] | None = None
-        self._newest: tuple[datetime, dict[str, Any]] | None = None
+        self.counts = Counter[str]()
+        self.oldest: tuple[datetime, dict[str, Any]] | None = None
+        self.newest: tuple[datetime, dict[str, Any]] | None = None
 
     def add(self, item: dict[str, Any]) -> None:
         """Count an item."""
-        self._counts[str(value_at(item, self._state))] += 1
-        at = to_instant(value_at(item, self._time), self._operation.fields.get(self._time, {}).get("format"))
-        if at and (self._oldest is None or at < self._oldest[0]):
-            self._oldest = at, item
-        if at and (self._newest is None or at > self._newest[0]):
-            self._newest = at, item
+        self.counts[str(value_at(item, self._state))] += 1
+        at = to_instant(value_at(item, self._time), self.operation.fields.get(self._time, {}).get("format"))
+        if at and (self.oldest is None or at < self.oldest[0]):
+            self.oldest = at, item
+        if at and (self.newest is None or at > self.newest[0]):
+            self.newest = at, item
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary as JSON data, with ID, state and time of the oldest and newest item."""
-        shown = [name for name in (identity_column(self._operation), self._state, self._time) if name]
-        phases = {
-            phase: {"total": sum(states.values()), "states": states} for phase, states in self._by_phase().items()
-        }
-        ends = {"oldest": self._oldest, "newest": self._newest}
+        shown = [name for name in (identity_column(self.operation), self._state, self._time) if name]
+        phases = {phase: {"total": sum(states.values()), "states": states} for phase, states in self.by_phase().items()}
+        ends = {"oldest": self.oldest, "newest": self.newest}
         return {
-            "total": self._counts.total(),
+            "total": self.counts.total(),
             "phases": phases,
             **{end: found and select_columns(found[1], shown) for end, found in ends.items()},
         }
 
-    def view(self, name: str, width: int) -> RenderableType:
-        """Return the summary: a bar for each phase, followed by its states, then the oldest and newest item."""
-        from rich.bar import Bar
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        groups, total = self._by_phase(), f"{self._counts.total():,}"
-        most = max(1, *(sum(states.values()) for states in groups.values()))
-        longest = max(map(len, [*PHASES.values(), *(f"  {escaped(state)}" for state in self._counts)]))
-        room = min(MAX_BAR_WIDTH, width - longest - len(total) - 4)
-        table = Table.grid(padding=(0, 2, 0, 0))
-        for justify in ("left", "right", "left"):
-            table.add_column(no_wrap=True, justify=justify)
-
-        def add(label: str, count: int, colour: str, style: str = "") -> None:
-            bars = [Bar(most, 0, count, width=room, color=colour)] if room >= 4 else []
-            table.add_row(*(Text.assemble((text, style)) for text in (label, f"{count:,}")), *bars)
-
-        for phase, states in groups.items():
-            colour = PHASE_COLOURS.get(phase, UNLISTED_COLOUR)
-            table.add_row()
-            add(PHASES.get(phase, phase), sum(states.values()), colour, "bold")
-            for state, count in states.items():
-                add(f"  {escaped(state)}", count, colour)
-        return Group(f"{total} {name}", table, *self._ends())
-
-    def _ends(self) -> Iterator[str]:
-        column = identity_column(self._operation)
-        if self._oldest and self._newest:
-            yield ""
-            for end, (at, item) in (("oldest", self._oldest), ("newest", self._newest)):
-                identity = escaped(str(value_at(item, column))) if column else ""
-                yield f"{end}  {at.replace(tzinfo=None).isoformat(' ', 'minutes')}  {identity}"
-
-    def _by_phase(self) -> dict[str, dict[str, int]]:
+    def by_phase(self) -> dict[str, dict[str, int]]:
         """Return the counts of states by phase, in the contract's order. Unlisted states come last."""
         groups: dict[str, dict[str, int]] = {phase: {} for phase in PHASES}
-        for state, known in self._operation.states.items():
-            if state in self._counts:
-                groups[known.phase][state] = self._counts[state]
-        unlisted = {state: self._counts[state] for state in sorted(self._counts.keys() - self._operation.states.keys())}
-        return {**groups, "unlisted": unlisted} if unlisted else groups
+        for state, known in self.operation.states.items():
+            if state in self.counts:
+                groups[known.phase][state] = self.counts[state]
+        unlisted = {state: self.counts[state] for state in sorted(self.counts.keys() - self.operation.states.keys())}
+        return {**groups, UNLISTED.label: unlisted} if unlisted else groups
 
 
 def _time_column(operation: Operation) -> str | None:
@@ -238,6 +204,8 @@ def _watch(
     operation: Operation, identities: Sequence[str], until: Sequence[str], timeout: float | None, interval: float
 ) -> None:
     import asyncio
+
+    from metastudio.cli.views import LiveView
 
     wanted = list(dict.fromkeys(identities))
     view: JsonLinesView | LiveView = LiveView(operation, wanted) if sys.stdout.isatty() else JsonLinesView()
@@ -311,78 +279,3 @@ class JsonLinesView:
         """Report outcomes that the items do not show on standard error."""
         if outcome in (ExitCode.NOT_FOUND, ExitCode.TIMEOUT):
             click.echo(f"{escaped(identity)} {OUTCOMES[outcome][2]}", err=True)
-
-
-@dataclass
-class WatchedItem:
-    """An item of the live view. `since` is the monotonic time at which its state was first seen."""
-
-    state: str | None = None
-    since: float = field(default_factory=time.monotonic)
-    outcome: ExitCode | None = None
-
-
-class LiveView:
-    """Shows a line per item that is updated in place, below a log of state changes."""
-
-    def __init__(self, operation: Operation, identities: Sequence[str]) -> None:
-        self._operation = operation
-        self._items = {identity: WatchedItem() for identity in identities}
-        from rich.live import Live
-        from rich.spinner import Spinner
-
-        self._console = console(sys.stdout)
-        self._spinner = Spinner("dots")
-        self._live = Live(console=self._console, get_renderable=self._view, refresh_per_second=8)
-
-    def __enter__(self) -> Self:
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.__exit__(None, None, None)
-
-    def changed(self, identity: str, item: dict[str, Any]) -> None:
-        """Show the new state, and log the change if a state was known before."""
-        from rich.text import Text
-
-        watched, state = self._items[identity], str(value_at(item, state_column(self._operation) or ""))
-        if watched.state is not None:
-            prefix = Text(f"{datetime.now():%H:%M:%S} {escaped(identity)}", style="dim")
-            self._console.print(prefix, self._coloured(watched.state), "→", self._coloured(state), soft_wrap=True)
-        watched.state, watched.since = state, time.monotonic()
-
-    def ended(self, identity: str, outcome: ExitCode) -> None:
-        """Show the outcome."""
-        self._items[identity].outcome = outcome
-
-    def _view(self) -> Group:
-        from rich.console import Group
-
-        now = self._console.get_time()
-        spin = self._spinner.render(now)
-        return Group(*(self._line(identity, watched, spin) for identity, watched in self._items.items()))
-
-    def _line(self, identity: str, watched: WatchedItem, spin: Any) -> Text:
-        from rich.text import Text
-
-        state = self._coloured(watched.state) if watched.state else Text()
-        if watched.outcome is not None:
-            sign, colour, note = OUTCOMES[watched.outcome]
-            mark = Text(sign, style=colour)
-        else:
-            mark = Text.assemble(spin)
-            note = f"for {_clock(time.monotonic() - watched.since)}" if watched.state else "requesting"
-        parts = (mark, Text(escaped(identity)), state, Text(note, style="dim"))
-        return Text(" ").join(part for part in parts if part)
-
-    def _coloured(self, state: str) -> Text:
-        from rich.text import Text
-
-        return Text(escaped(state), style=state_colour(self._operation, state))
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
