@@ -187,8 +187,8 @@ def sync_detailed(
 ) -> Response[GatewayError | ListTrainingJobsResponse | ServiceError]:
     """List training tasks
 
-     Returns one page of the training tasks of a project that pass every filter given, and how many there
-    are in all. The order is stated only when `sort_key` is given.
+     Returns one page of the training tasks of a project that match all filters given, and how many match
+    in all. The order is certain only with `sort_key`.
 
     Args:
         project_id (str): ID of the project whose tasks are listed.
@@ -200,9 +200,8 @@ def sync_detailed(
             asc by default.
         create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
         create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
-            states when absent. Goes out as one value joined with commas. States that are not listed
-            may be asked for.
+        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
+            default all are kept. States that are not listed here may be given too.
         query_project_id (str | Unset): Text that a filter compares, without control characters.
         batch_name (str | Unset): Text that a filter compares, without control characters.
         tag (str | Unset): Text that a filter compares, without control characters.
@@ -267,8 +266,8 @@ def sync(
 ) -> GatewayError | ListTrainingJobsResponse | ServiceError | None:
     """List training tasks
 
-     Returns one page of the training tasks of a project that pass every filter given, and how many there
-    are in all. The order is stated only when `sort_key` is given.
+     Returns one page of the training tasks of a project that match all filters given, and how many match
+    in all. The order is certain only with `sort_key`.
 
     Args:
         project_id (str): ID of the project whose tasks are listed.
@@ -280,9 +279,8 @@ def sync(
             asc by default.
         create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
         create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
-            states when absent. Goes out as one value joined with commas. States that are not listed
-            may be asked for.
+        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
+            default all are kept. States that are not listed here may be given too.
         query_project_id (str | Unset): Text that a filter compares, without control characters.
         batch_name (str | Unset): Text that a filter compares, without control characters.
         tag (str | Unset): Text that a filter compares, without control characters.
@@ -342,8 +340,8 @@ async def asyncio_detailed(
 ) -> Response[GatewayError | ListTrainingJobsResponse | ServiceError]:
     """List training tasks
 
-     Returns one page of the training tasks of a project that pass every filter given, and how many there
-    are in all. The order is stated only when `sort_key` is given.
+     Returns one page of the training tasks of a project that match all filters given, and how many match
+    in all. The order is certain only with `sort_key`.
 
     Args:
         project_id (str): ID of the project whose tasks are listed.
@@ -355,9 +353,8 @@ async def asyncio_detailed(
             asc by default.
         create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
         create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
-            states when absent. Goes out as one value joined with commas. States that are not listed
-            may be asked for.
+        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
+            default all are kept. States that are not listed here may be given too.
         query_project_id (str | Unset): Text that a filter compares, without control characters.
         batch_name (str | Unset): Text that a filter compares, without control characters.
         tag (str | Unset): Text that a filter compares, without control characters.
@@ -420,8 +417,8 @@ async def asyncio(
 ) -> GatewayError | ListTrainingJobsResponse | ServiceError | None:
     """List training tasks
 
-     Returns one page of the training tasks of a project that pass every filter given, and how many there
-    are in all. The order is stated only when `sort_key` is given.
+     Returns one page of the training tasks of a project that match all filters given, and how many match
+    in all. The order is certain only with `sort_key`.
 
     Args:
         project_id (str): ID of the project whose tasks are listed.
@@ -433,9 +430,8 @@ async def asyncio(
             asc by default.
         create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
         create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
-            states when absent. Goes out as one value joined with commas. States that are not listed
-            may be asked for.
+        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
+            default all are kept. States that are not listed here may be given too.
         query_project_id (str | Unset): Text that a filter compares, without control characters.
         batch_name (str | Unset): Text that a filter compares, without control characters.
         tag (str | Unset): Text that a filter compares, without control characters.
