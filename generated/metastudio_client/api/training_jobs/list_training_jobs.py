@@ -196,17 +196,19 @@ def sync_detailed(
         limit (int | Unset): Number of tasks on a page.
         sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
             documented; other keys are passed on.
-        sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
-            asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
+        sort_dir (SortDirection | Unset): Direction of the order, ascending by default. Use it
+            with `sort_key`.
+        create_until (datetime.datetime | Unset): Keep tasks created at this time or earlier.
+        create_since (datetime.datetime | Unset): Keep tasks created at this time or later.
         state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
             default all are kept. States that are not listed here may be given too.
-        query_project_id (str | Unset): Text that a filter compares, without control characters.
-        batch_name (str | Unset): Text that a filter compares, without control characters.
-        tag (str | Unset): Text that a filter compares, without control characters.
-        job_id (str | Unset): Text that a filter compares, without control characters.
-        name (str | Unset): Text that a filter compares, without control characters.
+        query_project_id (str | Unset): Tenant whose tasks are listed. Whether this is a project
+            or an account ID is not documented.
+        batch_name (str | Unset): Keep tasks of the batch with this name.
+        tag (str | Unset): Keep tasks that have exactly this tag.
+        job_id (str | Unset): Keep the task with this ID.
+        name (str | Unset): Keep tasks whose model has this name. Servers may also match part of a
+            name.
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
@@ -275,17 +277,19 @@ def sync(
         limit (int | Unset): Number of tasks on a page.
         sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
             documented; other keys are passed on.
-        sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
-            asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
+        sort_dir (SortDirection | Unset): Direction of the order, ascending by default. Use it
+            with `sort_key`.
+        create_until (datetime.datetime | Unset): Keep tasks created at this time or earlier.
+        create_since (datetime.datetime | Unset): Keep tasks created at this time or later.
         state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
             default all are kept. States that are not listed here may be given too.
-        query_project_id (str | Unset): Text that a filter compares, without control characters.
-        batch_name (str | Unset): Text that a filter compares, without control characters.
-        tag (str | Unset): Text that a filter compares, without control characters.
-        job_id (str | Unset): Text that a filter compares, without control characters.
-        name (str | Unset): Text that a filter compares, without control characters.
+        query_project_id (str | Unset): Tenant whose tasks are listed. Whether this is a project
+            or an account ID is not documented.
+        batch_name (str | Unset): Keep tasks of the batch with this name.
+        tag (str | Unset): Keep tasks that have exactly this tag.
+        job_id (str | Unset): Keep the task with this ID.
+        name (str | Unset): Keep tasks whose model has this name. Servers may also match part of a
+            name.
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
@@ -349,17 +353,19 @@ async def asyncio_detailed(
         limit (int | Unset): Number of tasks on a page.
         sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
             documented; other keys are passed on.
-        sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
-            asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
+        sort_dir (SortDirection | Unset): Direction of the order, ascending by default. Use it
+            with `sort_key`.
+        create_until (datetime.datetime | Unset): Keep tasks created at this time or earlier.
+        create_since (datetime.datetime | Unset): Keep tasks created at this time or later.
         state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
             default all are kept. States that are not listed here may be given too.
-        query_project_id (str | Unset): Text that a filter compares, without control characters.
-        batch_name (str | Unset): Text that a filter compares, without control characters.
-        tag (str | Unset): Text that a filter compares, without control characters.
-        job_id (str | Unset): Text that a filter compares, without control characters.
-        name (str | Unset): Text that a filter compares, without control characters.
+        query_project_id (str | Unset): Tenant whose tasks are listed. Whether this is a project
+            or an account ID is not documented.
+        batch_name (str | Unset): Keep tasks of the batch with this name.
+        tag (str | Unset): Keep tasks that have exactly this tag.
+        job_id (str | Unset): Keep the task with this ID.
+        name (str | Unset): Keep tasks whose model has this name. Servers may also match part of a
+            name.
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
@@ -426,17 +432,19 @@ async def asyncio(
         limit (int | Unset): Number of tasks on a page.
         sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
             documented; other keys are passed on.
-        sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
-            asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
+        sort_dir (SortDirection | Unset): Direction of the order, ascending by default. Use it
+            with `sort_key`.
+        create_until (datetime.datetime | Unset): Keep tasks created at this time or earlier.
+        create_since (datetime.datetime | Unset): Keep tasks created at this time or later.
         state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
             default all are kept. States that are not listed here may be given too.
-        query_project_id (str | Unset): Text that a filter compares, without control characters.
-        batch_name (str | Unset): Text that a filter compares, without control characters.
-        tag (str | Unset): Text that a filter compares, without control characters.
-        job_id (str | Unset): Text that a filter compares, without control characters.
-        name (str | Unset): Text that a filter compares, without control characters.
+        query_project_id (str | Unset): Tenant whose tasks are listed. Whether this is a project
+            or an account ID is not documented.
+        batch_name (str | Unset): Keep tasks of the batch with this name.
+        tag (str | Unset): Keep tasks that have exactly this tag.
+        job_id (str | Unset): Keep the task with this ID.
+        name (str | Unset): Keep tasks whose model has this name. Servers may also match part of a
+            name.
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
