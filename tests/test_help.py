@@ -15,7 +15,7 @@ from typing import Any, assert_type
 import metastudio
 import pytest
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, TrainingJobBasicInfo, TrainingJobState, connect
-from metastudio_client.api.training_jobs import AsyncTrainingJobs, TrainingJobs
+from metastudio_client.api.training_jobs import AsyncTrainingJobs, TrainingJobs, list_training_jobs
 from metastudio_client.client import Client
 from metastudio_client.contract import LIST_TRAINING_JOBS
 
@@ -49,6 +49,12 @@ def test_every_option_of_a_client_is_shown_with_its_text(client: Any) -> None:
     assert keywords(client.with_options) == documented(client.with_options.__doc__)
     assert keywords(connect) == keywords(client)
     assert inspect.signature(connect).return_annotation == "Client"
+
+
+def test_generated_functions_have_the_text_of_each_parameter() -> None:
+    shown = " ".join((list_training_jobs.sync.__doc__ or "").split())
+    for parameter in LIST_TRAINING_JOBS.parameters.values():
+        assert f"): {parameter.description}" in shown, parameter.name
 
 
 def test_type_checkers_know_what_is_given_and_returned() -> None:

@@ -18,8 +18,9 @@ from metastudio import config
 from metastudio.auth.clock import Clock
 from metastudio.auth.token import TokenFlow
 from metastudio.config import Config
-from metastudio.engine import AsyncEngine, CallSettings, Engine
+from metastudio.engine import AsyncEngine, Engine
 from metastudio.errors import ConfigurationError
+from metastudio.http.call_settings import CallSettings
 from metastudio.http.response import MAX_RESPONSE_SIZE
 from metastudio.http.retry import RetryPolicy, check_timeouts
 from metastudio.http.session import DEFAULT_TIMEOUT, AsyncSession, Session, TransportOptions

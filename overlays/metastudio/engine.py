@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from metastudio.contract.arguments import BODY, check_arguments, likely_mistake
 from metastudio.contract.json_pointer import pointer_getter
-from metastudio.errors import BadRequestError, ConfigurationError
+from metastudio.errors import BadRequestError
 from metastudio.http import error_mapping
 from metastudio.http.exchange import REPEATABLE, RETRY
-from metastudio.http.retry import RetryPolicy
 from metastudio.model import ResponseModel
 
 if TYPE_CHECKING:
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
     from metastudio.contract.operation import Endpoint, Operation
+    from metastudio.http.call_settings import CallSettings
     from metastudio.http.session import AsyncSession, Session
     from metastudio.http.throttle import Throttle
     from metastudio.lists.base import AsyncFetch, Fetch, FetchedPage
@@ -34,61 +33,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 T = TypeVar("T")
 
-OWN_HEADERS = frozenset(
-    {
-        "authorization",
-        "content-length",
-        "host",
-        "transfer-encoding",
-        "x-auth-token",
-        "x-project-id",
-        "x-sdk-date",
-        "x-security-token",
-    }
-)
-"""Headers that the client computes."""
-
 PROJECT = "project_id"
 """The path parameter that the engine fills in."""
-
-
-class CallSettings(NamedTuple):
-    """How calls are sent.
-
-    Attributes:
-        timeout: The timeouts of an attempt.
-        retry: When to try again.
-        headers: Headers that each request has in addition.
-    """
-
-    timeout: httpx.Timeout
-    retry: RetryPolicy
-    headers: Mapping[str, str] = MappingProxyType({})
-
-    def changed(
-        self, *, timeout: httpx.Timeout | None, max_retries: int | None, headers: Mapping[str, str] | None
-    ) -> CallSettings:
-        """Return these settings with those replaced that are given, and the headers added.
-
-        Raises:
-            ConfigurationError: A value is out of range, or a header is one that the client computes or cannot be sent.
-        """
-        for name, value in (headers or {}).items():
-            if name.lower() in OWN_HEADERS:
-                raise ConfigurationError(f"headers must not have {name}: the client computes it from its credentials")
-            if not (name.isascii() and isinstance(value, str) and value.isascii() and value.isprintable()):
-                raise ConfigurationError(f"the value of the header {name!a} must be printable ASCII text")
-        timeout = timeout or self.timeout
-        return CallSettings(
-            timeout,
-            RetryPolicy.within(timeout, max_retries=self.retry.max_retries if max_retries is None else max_retries),
-            {**self.headers, **{name.lower(): value for name, value in (headers or {}).items()}},
-        )
-
-    def arguments(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the keyword arguments of `build_request` for a request. Its own headers win."""
-        own = {name.lower(): value for name, value in request.get("headers", {}).items()}
-        return {**request, "timeout": self.timeout, "headers": {**self.headers, **own}}
 
 
 class Engine:

@@ -14,6 +14,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 SHOWS = {
     "list_jobs.py": "101 jobs in total, the newest:",
+    "table_of_jobs.py": "101 rows with the columns job_id, name, state,",
     "wait_for_jobs.py": "did not settle within 1 s; last state: TRAINING",
     "count_async.py": "    5  TRAINING\n",
     "handle_errors.py": "The access key was refused: APIGW.0301.",

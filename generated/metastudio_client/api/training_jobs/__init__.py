@@ -76,20 +76,20 @@ class TrainingJobs:
     ) -> ListTrainingJobsResponse:
         """List training tasks: one request.
 
-        Returns one page of the training tasks of a project that pass every filter given, and how many there are
-        in all. The order is stated only when `sort_key` is given.
+        Returns one page of the training tasks of a project that match all filters given, and how many match in
+        all. The order is certain only with `sort_key`.
 
         Args:
             offset: Number of tasks to skip, counted from 0.
             limit: Number of tasks on a page.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
-            state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
-                account ID.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
@@ -155,13 +155,13 @@ class TrainingJobs:
                 other at most once, even while the list changes. Requests are then sequential and ordered by a time that
                 never changes. By default, a change of the list can hide an item or repeat it.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
-            state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
-                account ID.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
@@ -234,13 +234,13 @@ class TrainingJobs:
                 other at most once, even while the list changes. Requests are then sequential and ordered by a time that
                 never changes. By default, a change of the list can hide an item or repeat it.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
-            state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
-                account ID.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
@@ -347,20 +347,20 @@ class AsyncTrainingJobs:
     ) -> ListTrainingJobsResponse:
         """List training tasks: one request.
 
-        Returns one page of the training tasks of a project that pass every filter given, and how many there are
-        in all. The order is stated only when `sort_key` is given.
+        Returns one page of the training tasks of a project that match all filters given, and how many match in
+        all. The order is certain only with `sort_key`.
 
         Args:
             offset: Number of tasks to skip, counted from 0.
             limit: Number of tasks on a page.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
-            state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
-                account ID.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
@@ -426,13 +426,13 @@ class AsyncTrainingJobs:
                 other at most once, even while the list changes. Requests are then sequential and ordered by a time that
                 never changes. By default, a change of the list can hide an item or repeat it.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
-            state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
-                account ID.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
@@ -505,13 +505,13 @@ class AsyncTrainingJobs:
                 other at most once, even while the list changes. Requests are then sequential and ordered by a time that
                 never changes. By default, a change of the list can hide an item or repeat it.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
-            state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
-                account ID.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
