@@ -60,8 +60,8 @@ def require_https(
         raise ConfigurationError(f"{shown} contains a user name or password; remove it")
     if parsed.scheme == "http" and not allow_http and not is_loopback(host):
         raise ConfigurationError(
-            f"{shown} would send credentials in clear text; use https, or allow it if the network path is trusted: "
-            "allow_http=True, on the command line --allow-http"
+            f"{shown} would send credentials in clear text; use https, or pass allow_http=True if the network path is "
+            "trusted"
         )
     return parsed
 
