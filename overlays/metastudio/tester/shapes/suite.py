@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -24,7 +25,11 @@ from metastudio.tester.shapes.findings import PropertyFindings, properties
 from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
 from metastudio.tester.shapes.request_validity import Assessment, Validity
 from metastudio.tester.shapes.seed_requests import seed_queries, seed_requests
+from metastudio.tester.shapes.shrinking import MAX_CUT_SINGLY, Pairs, shrink
 from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult, judgement_failed
+
+MAX_SHRINKING_REQUESTS = 200
+"""Maximum number of requests that are sent to shrink the requests of all breaches."""
 
 
 class ShapesSuite:
@@ -56,7 +61,8 @@ class ShapesSuite:
         self.refused: set[str] = set()
         """Parameters of open effect of which the server refused a plain value. Other requests omit them, because a
         refusal hides what the server does with the other parameters."""
-        self._findings = {each.id: PropertyFindings(each) for each in properties(tested)}
+        self._findings = _no_findings(tested)
+        self._shrinking_requests = 0
 
     def run(self, settings: GenerationSettings, count: Callable[[], None]) -> Iterator[None]:
         """Send all requests and yield after each response.
@@ -85,6 +91,36 @@ class ShapesSuite:
                 with self._undecided_on_error("answer"):
                     self._judge_generated(each)
             yield
+
+        self._shrink()
+
+    def _shrink(self) -> None:
+        for id_, findings in self._findings.items():
+            smaller = (self._smallest(id_, each, findings.responses.get(each)) for each in findings.evidence)
+            findings.evidence = list(dict.fromkeys(smaller))
+
+    def _smallest(self, id_: str, evidence: Evidence, response: HttpResponse | None) -> Evidence:
+        """Return the evidence of the smallest request found that breaks a property in the same way."""
+        query = query_pairs(urlsplit(response.url).query) if response is not None else []
+        is_small = not query or (len(query) == 1 and len(query[0][1]) <= MAX_CUT_SINGLY)
+        if response is None or response.method != "GET" or is_small:
+            return evidence
+        found, path = [evidence], response.url.partition("?")[0].removeprefix(self.http.base_url)
+
+        def fails(tried: Pairs) -> bool:
+            self._shrinking_requests += 1
+            if self._shrinking_requests > MAX_SHRINKING_REQUESTS:
+                return False
+            suite = copy(self)
+            suite.exercised, suite._findings = Counter(), _no_findings(self.tested)
+            suite.judge(self.http.send(path, tried), {})
+            same = [each for each in suite._findings[id_].evidence if each.expected == evidence.expected]
+            found.extend(same[:1])
+            return bool(same)
+
+        with suppress(CannotRunError, NoResponseError, TimeLimitError):
+            shrink(query, fails)
+        return found[-1]
 
     def _may_be_left_out(self, name: str, refused: str) -> bool:
         is_open = name in self.tested.unstated and not self.tested.operation.parameters[name].required
@@ -276,6 +312,10 @@ class ShapesSuite:
                 not in response.body.replace(b" ", b"")
             ):
                 self.exercised["successes with items"] += 1
+
+
+def _no_findings(tested: OperationUnderTest) -> dict[str, PropertyFindings]:
+    return {each.id: PropertyFindings(each) for each in properties(tested)}
 
 
 def _parameters(tested: OperationUnderTest, headers: Mapping[str, str]) -> dict[str, str]:
