@@ -97,7 +97,7 @@ def test_faulty_server_is_found(fault: str, spec: Path) -> None:
 
 
 def test_empty_list_has_no_item_to_show(spec: Path) -> None:
-    report = outcome(ShowApp([]), spec=spec)
+    report = outcome(ShowApp([]), "start", "show*", spec=spec)
     assert report.exit_code in (0, 3)
     assert report["show_thing/shapes/start"].verdict is Verdict.NOT_EXERCISED
     assert report["show_thing/shapes/start"].note == "list_things has no item"
