@@ -9,7 +9,7 @@ from list_app import ListApp, Thing, broken, outcome, things
 from metastudio.tester import Verdict
 
 
-@pytest.mark.parametrize("largest", [50, 7])
+@pytest.mark.parametrize("largest", [50, pytest.param(7, marks=pytest.mark.slow)])
 def test_refused_page_length_is_reported_once(largest: int) -> None:
     app = ListApp(things(60))
     app.largest = largest

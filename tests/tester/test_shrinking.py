@@ -51,7 +51,7 @@ def test_failing_request_is_shrunk() -> None:
                 raise ZeroDivisionError
             return super().respond(query)
 
-    report = outcome(Failing(things(30)), "failure", "body", max_examples=10)
+    report = outcome(Failing(things(9)), "failure", "body", max_examples=4)
     assert broken(report) == {"failure"}
     for command in report.commands:
         query = parse_qsl(urlsplit(command.split("'")[1]).query, keep_blank_values=True)
@@ -63,7 +63,7 @@ def test_wrong_items_are_shown_with_the_filter_that_lets_them_through() -> None:
         def matching(self, query: Query) -> Any:
             return super().matching({name: value for name, value in query.items() if name != "label" or len(query) < 3})
 
-    report = outcome(Ignoring(things(30)), "word", max_examples=10)
+    report = outcome(Ignoring(things(9)), "word", max_examples=4)
     for evidence in report["shapes/word"].evidence:
         assert evidence.expected == "only items that match label"
         assert evidence.commands[0].count("&") == 2

@@ -161,7 +161,7 @@ def test_comparing_numbers_as_texts_is_found(key: str, names: set[str], tmp_path
 
 
 def test_order_of_texts_is_stated_by_a_collation_only(tmp_path: Path) -> None:
-    only = ("order.label.ascending", "filter.after_label", "word")
+    only = ("order.label.ascending", "filter.after_label")
     report = proven(tmp_path, GoodsApp(), only=only)
     assert report["meaning/order.label.ascending"].verdict is Verdict.NOT_STATED
     assert "case-insensitive: as ordered" in report["meaning/order.label.ascending"].observations

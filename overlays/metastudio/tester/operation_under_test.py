@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import join
 from metastudio.contract.operation import ListRules, Operation
+from metastudio.tester.caller import quote_segment
 from metastudio.tester.values import ValueType, value_type
 from metastudio.tester.verdicts import ContractLocation
 
@@ -58,11 +60,13 @@ class OperationUnderTest:
         document: the contract.
         pointer: JSON pointer of the operation.
         operation: the compiled operation.
+        show: the operation that shows an item of this list; None if there is none.
     """
 
     document: Document
     pointer: str
     operation: Operation
+    show: OperationUnderTest | None = None
 
     @property
     def name(self) -> str:
@@ -80,6 +84,10 @@ class OperationUnderTest:
         """Whether the operation is a GET with `x-list` whose items can be told apart."""
         rules = self.operation.list_rules
         return rules is not None and rules.identity is not None and self.operation.method == "GET"
+
+    def path_with(self, values: Mapping[str, str]) -> str:
+        """Return the path with its parameters filled in."""
+        return re.sub(r"\{([^/]+?)\}", lambda found: quote_segment(values[found[1]]), self.operation.path)
 
     def location(self, below_operation: str, source: str = "page") -> ContractLocation:
         """Return the location of a part of this operation, such as `/x-list/total`."""
@@ -184,5 +192,6 @@ def _operations_under_test(path: Path) -> Iterator[OperationUnderTest]:
     document = load(path)
     check(document)
     compiled = compile_contract(document).operations
-    for pointer, raw in operations(document):
-        yield OperationUnderTest(document, pointer, compiled[raw["operationId"]])
+    found = [OperationUnderTest(document, at, compiled[raw["operationId"]]) for at, raw in operations(document)]
+    shows = {each.operation.list_id: each for each in found if each.operation.kind == "show"}
+    yield from (replace(each, show=shows.get(each.name)) for each in found)

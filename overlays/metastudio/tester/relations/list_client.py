@@ -221,7 +221,7 @@ class ListClient:
         total = _at(response.json, self.rules.total) if self.rules.total else None
         if self.rules.total and (not isinstance(total, int) or isinstance(total, bool)):
             raise UnexpectedResponseError(response, f"no integer at {self.rules.total} of the response")
-        page = ListPage(tuple(self._item(each, response) for each in items), total, response)
+        page = ListPage(tuple(self.parse_item(each, response) for each in items), total, response)
         self.pages.append(page)
         return page
 
@@ -276,7 +276,8 @@ class ListClient:
                 break
         return Snapshot(collected, listing.total, listing.complete, listing.responses)
 
-    def _item(self, raw: Any, response: HttpResponse) -> ListItem:
+    def parse_item(self, raw: Any, response: HttpResponse) -> ListItem:
+        """Parse an item. Raise UnexpectedResponseError if it has no identity."""
         assert self.rules.identity is not None  # see `OperationUnderTest.is_list`
         identity = values_at(raw, self.rules.identity)
         if not identity:
