@@ -99,7 +99,9 @@ def test_columns_apply_to_every_format(env: dict[str, str]) -> None:
 
 
 def test_a_table_in_a_pipe_has_no_colours_and_is_not_truncated(env: dict[str, str]) -> None:
-    out = run(JOBS, "--output", "table", "--columns", "job_id,state,cover_download_url,tags,name", env=env).out
+    forced = {**env, "FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"}
+    out = run(JOBS, "--output", "table", "--columns", "job_id,state,cover_download_url,tags,name", env=forced).out
+    assert "\x1b" not in run(JOBS, "summary", env=forced).out + run("jbos", env=forced).err
     lines = out.splitlines()
     assert len(lines) == 102
     assert "\x1b" not in out

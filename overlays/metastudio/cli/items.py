@@ -23,6 +23,7 @@ from metastudio.cli.options import (
     in_path,
     member_options,
     parameter_options,
+    title,
     value_type,
 )
 from metastudio.cli.output import escaped, to_json, to_yaml
@@ -57,8 +58,8 @@ def item_command(name: str, operation: Operation) -> click.Command:
             *params,
             *connection_options(params),
         ],
-        help=f"{operation.summary.rstrip('.')}.\n\n{operation.description}",
-        short_help=f"{operation.summary.rstrip('.')}.",
+        help=f"{title(operation)}\n\n{operation.description}",
+        short_help=title(operation),
     )
 
 
@@ -148,7 +149,7 @@ def _confirm(operation: Operation, identities: Sequence[str]) -> None:
     if not sys.stdin.isatty():
         raise CommandError("this needs confirmation, and standard input is no terminal", "add --yes", ExitCode.USAGE)
     shown = ", ".join(map(escaped, identities))
-    if not click.confirm(f"{operation.summary.rstrip('.')}: {shown}. Continue?", err=True):
+    if not click.confirm(f"{title(operation)[:-1]}: {shown}. Continue?", err=True):
         raise CommandError("not confirmed; nothing was sent")
 
 
@@ -161,7 +162,7 @@ def _send(operation: Operation, calls: Sequence[Mapping[str, Any]], output: str 
         resource = getattr(studio, python_name(operation.tag))
         method = getattr(resource, method_name(operation.id, operation.tag))
         for call in calls:
-            identity = call.get(operation.item_parameter or "", "")
+            identity = str(call.get(operation.item_parameter or "", ""))
             try:
                 result = method(**call)
             except errors.NotFoundError as error:
@@ -179,7 +180,7 @@ def _print(operation: Operation, identity: str, result: Any, output: str | None)
     result = result.to_dict() if hasattr(result, "to_dict") else result
     if result is None:
         if sys.stderr.isatty():
-            click.echo(f"{operation.summary.rstrip('.')}{': ' if identity else ''}{escaped(identity)}: done", err=True)
+            click.echo(f"{title(operation)[:-1]}{': ' if identity else ''}{escaped(identity)}: done", err=True)
     elif (output or ("table" if sys.stdout.isatty() else "json")) == "table" and isinstance(result, dict):
         from metastudio.cli.views import console, properties_view, write_view
 

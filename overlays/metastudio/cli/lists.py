@@ -25,6 +25,7 @@ from metastudio.cli.options import (
     current,
     given_arguments,
     parameter_options,
+    title,
 )
 from metastudio.cli.output import (
     FORMATS,
@@ -57,7 +58,7 @@ def list_command(name: str, operation: Operation) -> Group:
         name,
         callback=partial(_show, name, operation),
         params=[*params, *connection_options(params)],
-        help=f"{operation.summary} that match all filters, as a table on a terminal and as JSON Lines in a pipe.",
+        help=f"{title(operation)[:-1]} that match all filters, as a table on a terminal and as JSON Lines in a pipe.",
         invoke_without_command=True,
         subcommand_metavar="[COMMAND]",
         notes={"Examples": _examples(name, operation), "Times": TIMES},

@@ -41,6 +41,7 @@ _UNITS = {
 _AMOUNT = re.compile(r"(\d+)\s*([a-z]+)\s*", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LAST_SECOND = time(23, 59, 59)
+_REQUIRED = "Required."
 _TIME_FORMS = "use 2023-12-01T08:00:00Z or an offset such as +08:00, a date such as 2023-12-01, or a duration: 2d ago"
 
 
@@ -173,7 +174,8 @@ def parameter_options(
         FILTER_PREFIX, own, filters, section="Filters" if rules else "Parameters",
     )  # fmt: skip
     for option in options if required else ():
-        option.required = operation.by_python_name[(option.name or "").removeprefix(FILTER_PREFIX)].required
+        option.required = (option.help or "").endswith(_REQUIRED)
+        option.help = (option.help or "").removesuffix(_REQUIRED).strip()  # click says it too
     return options
 
 
@@ -186,7 +188,7 @@ def member_options(operation: Operation, own: Sequence[click.Parameter]) -> list
 
 def in_path(operation: Operation) -> list[Parameter]:
     """Return the path parameters that a caller gives, in the order of the path."""
-    named = re.findall(r"\{(\w+)\}", operation.path)
+    named = re.findall(r"\{([^}]+)\}", operation.path)
     return [operation.parameters[name] for name in named if name not in CLIENT_PARAMETERS]
 
 
@@ -223,7 +225,7 @@ def _parameter_option(
     if settings["type"] is click.BOOL:
         flag += flag.replace("--", "/--no-", 1)
         settings = {"default": None}
-    elif isinstance(settings["type"], (type(click.INT), type(click.FLOAT))):
+    elif isinstance(settings["type"], click.types.IntParamType | click.types.FloatParamType):
         settings["metavar"] = "N"
     elif isinstance(settings["type"], click.Choice):
         settings["metavar"] = choices(parameter)
@@ -233,7 +235,7 @@ def _parameter_option(
     if parameter.values and not settings.get("metavar", "").startswith("["):
         text += f" Known values: {', '.join(parameter.values)}."
     if parameter.required:
-        text += " Required."
+        text += f" {_REQUIRED}"
     return Option([flag, prefix + parameter.python_name], help=text.strip(), section=section, **settings)
 
 
@@ -245,13 +247,18 @@ def value_type(parameter: Parameter, rule: Filter | None = None) -> click.ParamT
         return click.BOOL
     if schema.get("format") == "date-time":
         return TimeType(end_of_day=rule is not None and rule.op in _END_OF_DAY_OPS)
-    if kind in ("integer", "number"):
-        if lowest is None:
-            return click.INT if kind == "integer" else click.FLOAT
-        return (click.IntRange if kind == "integer" else click.FloatRange)(min=lowest)
+    if kind == "integer":
+        return click.INT if lowest is None else click.IntRange(min=lowest)
+    if kind == "number":
+        return click.FLOAT if lowest is None else click.FloatRange(min=lowest)
     if parameter.closed and not parameter.is_array:
         return click.Choice(parameter.values, case_sensitive=False)
     return ValuesType(parameter.values, closed=parameter.closed, split=parameter.is_array and parameter.joined)
+
+
+def title(operation: Operation) -> str:
+    """Return the line of an operation in a list of commands."""
+    return f"{(operation.summary or operation.id).rstrip('.')}."
 
 
 def choices(parameter: Parameter) -> str:

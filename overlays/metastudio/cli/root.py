@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 from metastudio_client.contract import OPERATIONS, TITLE
 
-from metastudio.cli.options import Command, Group, connection_options, current, in_path
+from metastudio.cli.options import Command, Group, connection_options, current, in_path, title
 from metastudio.cli.running import COMPLETION, ExitCode, requires_extra
 from metastudio.contract.naming import command_words
 
@@ -86,10 +86,8 @@ def command_entries(contract: Mapping[str, Operation]) -> dict[str, CommandEntry
         groups.setdefault(name, {})[" ".join(below)] = operation
     entries: dict[str, CommandEntry] = {}
     for name, operations in groups.items():
-        summaries = [
-            each.summary.rstrip(".") for each in ([operations[""]] if "" in operations else operations.values())
-        ]
-        entries[name] = CommandEntry(f"{'; '.join(summaries)}.", partial(_contract_command, name, operations, contract))
+        titles = [title(each) for each in ([operations[""]] if "" in operations else operations.values())]
+        entries[name] = CommandEntry(" ".join(titles), partial(_contract_command, name, operations, contract))
     for name, operations in groups.items():
         if "" in operations and _watchable(operations[""], contract):
             watch = partial(_load, "states", "watch_command", operations[""])
@@ -105,7 +103,7 @@ def _contract_command(
     below = dict(operations)
     listed = below.pop("", None)
     if listed is None:
-        group = Group(name, help="; ".join(f"{each.summary.rstrip('.')}" for each in below.values()) + ".")
+        group = Group(name, help=" ".join(map(title, below.values())))
     else:
         from metastudio.cli.lists import list_command
 
