@@ -33,6 +33,15 @@ def test_the_readme_installs_every_extra_that_users_need() -> None:
     assert named == set(PROJECT["optional-dependencies"]) - {"spec", "generate", "dev"}
 
 
+def test_every_direct_dependency_has_a_row_in_contributing() -> None:
+    listed = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    names = {re.split(r"[\[=<>]", each)[0].lower() for group in listed for each in group} - {"metastudio-client"}
+    rows = re.findall(
+        r"^\| ([\w-]+) \| .* \| \d{4}-\d\d \|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted(rows) == sorted(names)
+
+
 def test_metadata_has_what_a_package_page_shows() -> None:
     assert PROJECT["authors"]
     assert all(url.startswith("https://") for url in PROJECT["urls"].values())
