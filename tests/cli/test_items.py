@@ -159,7 +159,9 @@ def test_help_comes_from_the_contract(tasks: TaskCommand, screen_matches: Screen
         "create", "delete", "run-command", "show", "summary", "update", "watch"
     ]  # fmt: skip
     assert "  show         Show a training task." in commands
-    assert "Members that have none: voice_properties." in " ".join(tasks("jobs", "create", "--help").out.split())
+    assert "Members that have none: counts, voice_properties." in " ".join(
+        tasks("jobs", "create", "--help").out.split()
+    )
 
 
 def test_on_a_terminal_an_item_is_a_grid_and_deleting_asks(tasks: TaskCommand, screen_matches: ScreenMatcher) -> None:

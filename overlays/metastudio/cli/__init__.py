@@ -27,6 +27,6 @@ def main() -> int:
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
-        print("Error: the command needs an extra: pip install 'metastudio-client[cli]'", file=sys.stderr)
+        print("Error: the command needs an extra; install metastudio-client[cli]", file=sys.stderr)
         return 1
     return run(root, sys.argv[1:])

@@ -148,7 +148,7 @@ def requires_extra(extra: str) -> Generator[None]:
 
 
 def _extra_hint(extra: str) -> str:
-    return f"pip install 'metastudio-client[{extra}]'"
+    return f"install metastudio-client[{extra}] from the wheel or the clone that you have"
 
 
 class _SigtermError(BaseException):

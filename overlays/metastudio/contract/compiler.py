@@ -6,6 +6,7 @@ they start.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -266,7 +267,7 @@ def _parameter(raw: Mapping[str, Any], schema: dict[str, Any]) -> Parameter:
         required=raw.get("required", False),
         description=raw.get("description", ""),
         schema=schema,
-        values=values,
+        values=tuple(map(_text, values)),
         closed=closed,
         joined=schema.get("type") == "array" and not raw.get("explode", raw.get("style", "form") == "form"),
     )
@@ -326,7 +327,7 @@ def _field(document: Document, pointer: str, raw: dict[str, Any]) -> dict[str, A
         "description": raw.get("description", ""),
         "type": schema.get("type", "string"),
         "format": schema.get("format"),
-        "values": known_values(schema)[0],
+        "values": tuple(map(_text, known_values(schema)[0])),
     }
 
 
@@ -343,7 +344,11 @@ def _states(document: Document, pointer: str) -> dict[str, Any]:
     return {}
 
 
-def known_values(schema: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def known_values(schema: Mapping[str, Any]) -> tuple[tuple[Any, ...], bool]:
     """Return the values that a schema lists, and whether it allows no other."""
     if "enum" in schema:
         return tuple(value for value in schema["enum"] if value is not None), True

@@ -8,15 +8,18 @@ the vocabulary (`x-list`, `x-item`, `x-states`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from metastudio.contract.structure import Structure
 
 R = TypeVar("R")
 T = TypeVar("T")
+
+Values: TypeAlias = list[T] | tuple[T, ...] | Set[T]
+"""Several values of a parameter. A `Sequence` would allow one text, whose characters are not meant."""
 
 
 class ServerUrl(NamedTuple):
@@ -36,7 +39,7 @@ class Parameter(NamedTuple):
         required: Whether a request must have it.
         description: Its meaning, for users.
         schema: The JSON schema without references and prose.
-        values: The values that the contract lists.
+        values: The values that the contract lists, as they are written in a URL.
         closed: Whether no other value is allowed.
         joined: Whether an array is sent as one comma-joined value, not as a repeated key.
     """
