@@ -225,7 +225,7 @@ def _parameter_option(
     if settings["type"] is click.BOOL:
         flag += flag.replace("--", "/--no-", 1)
         settings = {"default": None}
-    elif isinstance(settings["type"], click.types.IntParamType | click.types.FloatParamType):
+    elif isinstance(settings["type"], (type(click.INT), type(click.FLOAT))):
         settings["metavar"] = "N"
     elif isinstance(settings["type"], click.Choice):
         settings["metavar"] = choices(parameter)
@@ -247,10 +247,10 @@ def value_type(parameter: Parameter, rule: Filter | None = None) -> click.ParamT
         return click.BOOL
     if schema.get("format") == "date-time":
         return TimeType(end_of_day=rule is not None and rule.op in _END_OF_DAY_OPS)
-    if kind == "integer":
-        return click.INT if lowest is None else click.IntRange(min=lowest)
-    if kind == "number":
-        return click.FLOAT if lowest is None else click.FloatRange(min=lowest)
+    if kind in ("integer", "number"):
+        if lowest is None:
+            return click.INT if kind == "integer" else click.FLOAT
+        return (click.IntRange if kind == "integer" else click.FloatRange)(min=lowest)
     if parameter.closed and not parameter.is_array:
         return click.Choice(parameter.values, case_sensitive=False)
     return ValuesType(parameter.values, closed=parameter.closed, split=parameter.is_array and parameter.joined)

@@ -52,7 +52,6 @@ _SHORT_ID = 12  # characters that a shortened ID keeps
 
 def console(stream: TextIO) -> Console:
     """Return a console for a stream. It interprets no markup, because servers write into what it shows."""
-
     interactive = stream.isatty()
     return Console(
         file=stream,
@@ -73,13 +72,12 @@ def write_view(target: Console, view: RenderableType) -> None:
     target.file.flush()
 
 
-def grid(rows: Iterable[tuple[str | Text, ...]], *, style: str = "") -> Table:
-    """Return a table without header; `style` is that of its first column."""
-
+def grid(rows: Iterable[tuple[str, Text]], *, style: str = "") -> Table:
+    """Return a table of names and values; `style` is that of the names."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    for number, row in enumerate(rows):
-        for place in range(0 if number else len(row)):
-            table.add_column(style="" if place else style, no_wrap=not place, overflow="fold")
+    table.add_column(style=style, no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
         table.add_row(*row)
     return table
 
@@ -141,7 +139,6 @@ class ItemTable:
 
     def view(self) -> RenderableType:
         """Return the table, or the blocks."""
-
         rows = zip(*(self._styled(name) for name in self._columns), strict=True)
         if self._in_blocks:
             head = max(map(len, self._columns[1:]), default=0)
@@ -294,7 +291,6 @@ class LiveView:
 
     def changed(self, identity: str, item: dict[str, Any]) -> None:
         """Show the new state, and log the change if a state was known before."""
-
         watched, state = self._items[identity], str(value_at(item, state_column(self._operation) or ""))
         if watched.state is not None:
             prefix = Text(f"{datetime.now():%H:%M:%S} {escaped(identity)}", style="dim")
