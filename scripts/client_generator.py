@@ -19,6 +19,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import attrs
 from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader, pass_context
 from jinja2.runtime import Context
 from metastudio.contract import ContractError, Document, compile_contract
@@ -56,6 +57,7 @@ def generate(document: Document, fresh: Path) -> None:
     data = GeneratorData.from_dict(deepcopy(document.data), config=config)
     if isinstance(data, GeneratorError):
         raise _refused(document, [data])
+    _describe_parameters(data, contract)
     project = Project(openapi=data, config=config, custom_template_path=TEMPLATES)
     stock = PackageLoader("openapi_python_client")
     project.env.loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"stock": stock}), stock])
@@ -78,6 +80,19 @@ def generate(document: Document, fresh: Path) -> None:
     shutil.copy(document.path, fresh / "openapi.yaml")
     (fresh / "py.typed").touch()
     _format(fresh)
+
+
+def _describe_parameters(data: GeneratorData, contract: Contract) -> None:
+    """Give each parameter its own description. The generator takes that of its schema, which others may share."""
+    for collection in data.endpoint_collections_by_tag.values():
+        for endpoint in collection.endpoints:
+            known = contract.operations[endpoint.name].parameters
+            for kind in ("path_parameters", "query_parameters", "header_parameters"):
+                described = [
+                    attrs.evolve(each, description=known[each.name.get_untrusted_value()].description)
+                    for each in getattr(endpoint, kind)
+                ]
+                setattr(endpoint, kind, described)
 
 
 @pass_context

@@ -26,6 +26,7 @@ LAYERS = [
     {"config"},
     {"client"},
     {"sandbox"},
+    {"pytest_plugin"},
     {"tester"},
     {"cli"},
 ]
@@ -36,6 +37,7 @@ RULES = {
     "lists": {"contract", "errors", "http", "model"},
     "metastudio_client": {"contract", "lists.options", "model"},
     "sandbox": {"contract", "metastudio_client"},
+    "pytest_plugin": {"sandbox"},
 }
 
 

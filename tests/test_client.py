@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,10 +12,13 @@ from typing import Any
 import httpx
 import metastudio
 import pytest
+from fault_server import FaultServer, respond, stall
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, TokenAuth, connect, errors
 from metastudio.sandbox import Sandbox, serve
 from metastudio_client.api.training_jobs import list_training_jobs
 from metastudio_client.models import ListTrainingJobsResponse, SortDirection, TrainingJobState
+
+PAGE = b'{"count": 0, "jobs": []}'
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +104,20 @@ def test_connect_gives_the_generated_client(sandbox: Sandbox) -> None:
             list_training_jobs.sync(sandbox.project_id, client=client, limit=101)
         with pytest.raises(errors.PermissionDeniedError):
             list_training_jobs.sync("0" * 32, client=client)
+
+
+def test_the_documented_timeouts(sandbox: Sandbox) -> None:
+    seen: list[Any] = []
+    hooks = {"request": [lambda request: seen.append(request.extensions["timeout"])]}
+    with MetaStudio(**options(sandbox, event_hooks=hooks)) as studio:
+        studio.training_jobs.list(limit=1)
+    # Waiting for a free connection is bounded by the deadline of the call, 120 s.
+    assert {name: round(seconds) for name, seconds in seen[0].items()} == {
+        "connect": 10,
+        "read": 30,
+        "write": 30,
+        "pool": 120,
+    }
 
 
 @pytest.mark.anyio
@@ -196,6 +214,70 @@ async def test_one_client_for_a_thousand_tasks(sandbox: Sandbox) -> None:
     async with AsyncMetaStudio(**options(sandbox, timeout=60)) as studio:
         pages = await asyncio.gather(*(studio.training_jobs.list(limit=1) for _ in range(1000)))
     assert [page.count for page in pages] == [40] * 1000
+
+
+def test_other_options_for_some_calls_on_the_same_connections() -> None:
+    with FaultServer([respond(200, PAGE), respond(503, b"{}"), respond(200, PAGE)]) as server:
+        settings: Any = {"base_url": server.url, "credentials": Credentials("A", "S"), "project_id": "p"}
+        with MetaStudio(**settings) as studio:
+            studio.training_jobs.list()
+            quick = studio.with_options(max_retries=0, headers={"X-Trace": "t1"})
+            with quick, pytest.raises(errors.ServerError) as raised:
+                quick.training_jobs.list(x_app_user_id="u")
+            assert raised.value.retries == 0
+            assert quick.with_options(headers={"x-trace": "t2"}).training_jobs.list().count == 0  # after its `with`
+        with pytest.raises(errors.ConfigurationError, match="closed"):
+            quick.training_jobs.list()
+        assert server.connections == 1
+        assert [re.findall(rb"(?i)x-trace: (\w+)", head) for head in server.heads] == [[], [b"t1"], [b"t2"]]
+        assert b"x-app-userid: u" in server.heads[1].lower()
+
+
+def test_a_shorter_timeout_for_some_calls() -> None:
+    with FaultServer([stall()]) as server:
+        settings: Any = {"base_url": server.url, "credentials": Credentials("A", "S"), "project_id": "p"}
+        with MetaStudio(**settings) as studio, pytest.raises(errors.ApiTimeoutError):
+            studio.with_options(timeout=0.05, max_retries=0).training_jobs.list()
+
+
+@pytest.mark.anyio
+async def test_other_options_for_some_calls_async() -> None:
+    with FaultServer([respond(503, b"{}"), respond(200, PAGE), stall()]) as server:
+        settings: Any = {"base_url": server.url, "credentials": Credentials("A", "S"), "project_id": "p"}
+        async with AsyncMetaStudio(**settings) as studio:
+            quick = studio.with_options(timeout=0.05, max_retries=0)
+            with pytest.raises(errors.ServerError):
+                await quick.training_jobs.list()
+            async with quick.with_options(headers={"X-Trace": "t"}, timeout=5) as traced:
+                assert (await traced.training_jobs.list()).count == 0
+            with pytest.raises(errors.ApiTimeoutError):
+                await quick.training_jobs.list()
+        assert server.connections == 1
+
+
+def test_the_project_is_looked_up_once_for_all_options(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", sandbox.url)
+    hooks = {"request": [lambda request: asked.append(request.url.path)]}
+    with MetaStudio(**options(sandbox, project_id=None, event_hooks=hooks)) as studio:
+        for client in (studio.with_options(timeout=9), studio, studio.with_options(max_retries=1)):
+            assert client.training_jobs.list(limit=1).count == 40
+    assert asked.count("/v3/projects") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"timeout": 0}, "timeout must be a number of seconds above 0"),
+        ({"max_retries": -1}, "max_retries must be an integer"),
+        ({"headers": {"authorization": "x"}}, "the client computes it"),
+        ({"headers": {"X-Trace": "a\nb"}}, "'X-Trace' must be printable ASCII"),
+    ],
+)
+def test_bad_options_for_some_calls_are_refused_at_once(given: Any, message: str) -> None:
+    studio = MetaStudio(credentials=Credentials("A", "S"), project_id="p")
+    with studio, pytest.raises(errors.ConfigurationError, match=message):
+        studio.with_options(**given)
 
 
 def test_reprs_show_no_secret(sandbox: Sandbox) -> None:

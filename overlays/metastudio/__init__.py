@@ -61,7 +61,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"metastudio.{_HOME[name]}"), name)
         globals()[name] = value
         return value
-    if not name.startswith("_"):
+    if name[:1].isupper():  # not a module that is being imported, such as `redaction`
         models = import_module("metastudio_client.models")
         if name in models.__all__:
             return getattr(models, name)

@@ -10,21 +10,19 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import httpx
 from metastudio_client.contract import SERVER
 
 from metastudio.auth import chain
 from metastudio.auth.aksk import AkSkAuth
-from metastudio.auth.credentials import check_project_id
+from metastudio.auth.credentials import Credentials, check_project_id
 from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import httpx
-
     from metastudio.auth.clock import Clock
-    from metastudio.auth.credentials import Credentials
 
 PROJECT_ID = "HUAWEICLOUD_SDK_PROJECT_ID"
 REGION = "METASTUDIO_REGION"
@@ -113,7 +111,15 @@ def resolve(
         if credentials is not None:
             raise ConfigurationError("arguments credentials and auth are both given; pass only one")
         auth_source = "argument auth"
+        if not isinstance(auth, httpx.Auth):
+            raise ConfigurationError(
+                f"auth must be an httpx.Auth, such as metastudio.TokenAuth(...), not a {type(auth).__name__}"
+            )
     elif credentials is not None:
+        if not isinstance(credentials, Credentials):
+            raise ConfigurationError(
+                f'credentials must be metastudio.Credentials("AK", "SK"), not a {type(credentials).__name__}'
+            )
         keys = credentials.access_key, credentials.secret_key
         auth = AkSkAuth(*keys, security_token=credentials.security_token, clock=clock)
         auth_source = "argument credentials"

@@ -10,10 +10,11 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from metastudio.contract.arguments import BODY, check_arguments
+from metastudio.contract.arguments import BODY, check_arguments, likely_mistake
 from metastudio.contract.json_pointer import pointer_getter
+from metastudio.errors import BadRequestError
 from metastudio.http import error_mapping
-from metastudio.http.exchange import REPEATABLE
+from metastudio.http.exchange import REPEATABLE, RETRY
 from metastudio.model import ResponseModel
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
     from metastudio.contract.operation import Endpoint, Operation
+    from metastudio.http.call_settings import CallSettings
     from metastudio.http.session import AsyncSession, Session
     from metastudio.http.throttle import Throttle
     from metastudio.lists.base import AsyncFetch, Fetch, FetchedPage
@@ -42,15 +44,29 @@ class Engine:
         session: Sends the requests.
         project_id: The project to work in, or None to look it up when a call needs it.
         find_project: Looks up the project ID.
+        settings: How calls are sent, unless as the session does.
     """
 
-    def __init__(self, session: Session, project_id: str | None, find_project: Callable[[Session], str]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        project_id: str | None,
+        find_project: Callable[[Session], str],
+        settings: CallSettings | None = None,
+    ) -> None:
         self._session = session
+        self._settings = settings
         self._project_id = project_id
         self._find_project = find_project
         self._project_lock = threading.Lock()
         self._executor_lock = threading.Lock()
         self._iterations: Executor | None = None
+
+    def with_settings(self, settings: CallSettings) -> Engine:
+        """Return an engine that sends calls otherwise on the same session. Closing this one ends its iterations too."""
+        engine = Engine(self._session, self._project_id, lambda _session: self.project_id(), settings)
+        engine._iterations = self._executor()
+        return engine
 
     def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], *, retry: bool = False) -> R:
         """Send one request and return its response.
@@ -158,8 +174,12 @@ class Engine:
         repeatable: bool = False,
     ) -> tuple[httpx.Response, R]:
         project_id = self.project_id() if _needs_project(endpoint, arguments) else None
-        request = _request(self._session, endpoint, arguments, project_id, repeatable=repeatable)
-        response, body = self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        request = _request(self._session, self._settings, endpoint, arguments, project_id, repeatable=repeatable)
+        try:
+            response, body = self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        except BadRequestError as error:
+            error.hint = error.hint or likely_mistake(endpoint.operation, arguments)
+            raise
         return response, _result(endpoint, response, body)
 
 
@@ -171,12 +191,20 @@ class AsyncEngine:
         session: AsyncSession,
         project_id: str | None,
         find_project: Callable[[AsyncSession], Awaitable[str]],
+        settings: CallSettings | None = None,
     ) -> None:
         self._session = session
+        self._settings = settings
         self._project_id = project_id
         self._find_project = find_project
         self._lock: asyncio.Lock | None = None
         self._iterations: AsyncExecutor | None = None
+
+    def with_settings(self, settings: CallSettings) -> AsyncEngine:
+        """As `Engine.with_settings`."""
+        engine = AsyncEngine(self._session, self._project_id, lambda _session: self.project_id(), settings)
+        engine._iterations = self._executor()
+        return engine
 
     async def call(self, endpoint: Endpoint[R, T], arguments: Mapping[str, Any], *, retry: bool = False) -> R:
         """As `Engine.call`."""
@@ -268,9 +296,14 @@ class AsyncEngine:
         *,
         repeatable: bool = False,
     ) -> tuple[httpx.Response, R]:
+        self._session.check_loop()
         project_id = await self.project_id() if _needs_project(endpoint, arguments) else None
-        request = _request(self._session, endpoint, arguments, project_id, repeatable=repeatable)
-        response, body = await self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        request = _request(self._session, self._settings, endpoint, arguments, project_id, repeatable=repeatable)
+        try:
+            response, body = await self._session.call(endpoint.operation, request, deadline=deadline, throttle=throttle)
+        except BadRequestError as error:
+            error.hint = error.hint or likely_mistake(endpoint.operation, arguments)
+            raise
         return response, _result(endpoint, response, body)
 
 
@@ -299,6 +332,7 @@ def _needs_project(endpoint: Endpoint[Any, Any], arguments: Mapping[str, Any]) -
 
 def _request(
     session: httpx.Client | httpx.AsyncClient,
+    settings: CallSettings | None,
     endpoint: Endpoint[Any, Any],
     arguments: Mapping[str, Any],
     project_id: str | None,
@@ -313,7 +347,11 @@ def _request(
     extensions: dict[str, Any] = {REPEATABLE: repeatable}
     if PROJECT in arguments:
         extensions[PROJECT] = arguments[PROJECT]
-    return session.build_request(**endpoint.request(**arguments), extensions=extensions)
+    request = endpoint.request(**arguments)
+    if settings is not None:
+        request = settings.arguments(request)
+        extensions[RETRY] = settings.retry
+    return session.build_request(**request, extensions=extensions)
 
 
 def _result(endpoint: Endpoint[R, Any], response: httpx.Response, body: Any) -> R:

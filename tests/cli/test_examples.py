@@ -14,6 +14,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 SHOWS = {
     "list_jobs.py": "101 jobs in total, the newest:",
+    "table_of_jobs.py": "101 rows with the columns job_id, name, state,",
     "wait_for_jobs.py": "did not settle within 1 s; last state: TRAINING",
     "count_async.py": "    5  TRAINING\n",
     "handle_errors.py": "The access key was refused: APIGW.0301.",
@@ -30,7 +31,18 @@ def test_example(name: str, env: dict[str, str]) -> None:
 
 
 def test_the_pytest_example() -> None:
-    plain = ["-p", "no:cacheprovider", "--rootdir", str(ROOT / "examples"), "-c", "/dev/null", "-W", "error"]
+    plain = [
+        "-p",
+        "metastudio.pytest_plugin",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(ROOT / "examples"),
+        "-c",
+        "/dev/null",
+        "-W",
+        "error",
+    ]
     pytest_ = (sys.executable, "-m", "pytest", *plain)
     done = run(ROOT / "examples" / "test_my_program.py", env={}, command=pytest_)
     assert "2 passed" in done.out, done.out + done.err
@@ -43,11 +55,13 @@ def test_every_example_is_tested_and_listed() -> None:
 
 
 def test_the_demonstration(tmp_path: Path) -> None:
-    """It runs from any directory and in a pipe, and prints at least ten jobs with their states."""
+    """It runs from any directory and in a pipe, and shows each of its four things."""
     done = run(env={"METASTUDIO_VENV": sys.prefix}, command=(str(ROOT / "demo.sh"),), cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     jobs = re.findall(r"^[0-9a-f]{32}  .*?  ([A-Z][A-Z_]+)  ", done.out, re.MULTILINE)
-    assert len(jobs) >= 10
-    assert "HTTP 200" in done.out
-    assert "SDK-HMAC-SHA256" in done.out
+    assert len(jobs) == 10
+    by_offset, consistent = map(int, re.findall(r" (\d+) of the \d+ jobs .* were lost", done.out))
+    assert (by_offset > 0, consistent) == (True, 0)
+    assert "JOB_SUCCESS (done)\n  outcome: success\n" in done.out
+    assert "breach: state returns exactly the items whose" in done.out
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from contract_edits import EDITS, Workbench, git
 from metastudio.contract import ContractError
-from repository import Repository, replace_once
+from repository import ROOT, Repository, replace_once
+
+_LINES = (ROOT / "openapi.yaml").read_text(encoding="utf-8").splitlines()
+VERSION_PLACE = f"openapi.yaml:{_LINES.index('  version: 1.0.0') + 1}:3:"
 
 BY_CODE = {code: next(edit for edit in EDITS if edit.code == code) for code in (0, 10, 20, 30)}
 
@@ -46,7 +49,7 @@ def test_each_grade_has_a_lowest_version(bench: Workbench, code: int, enough: st
     set_versions(bench, too_low, enough)
     failed, output = bench.check_versions()
     assert failed == 1
-    assert output.startswith("openapi.yaml:12:3: since v1.0.0"), output
+    assert output.startswith(f"{VERSION_PLACE} since v1.0.0"), output
 
     bench.restore()
     bench.apply(BY_CODE[code])
@@ -72,7 +75,7 @@ def test_before_the_first_release_the_versions_must_be_equal(bench: Workbench) -
     set_versions(bench, "1.1.0", "1.0.0")
     failed, output = bench.check_versions()
     assert failed == 1
-    assert output.startswith("openapi.yaml:12:3: ")
+    assert output.startswith(f"{VERSION_PLACE} ")
     assert "1.1.0 here" in output
     assert "1.0.0 in pyproject.toml" in output
 
@@ -91,7 +94,7 @@ def test_malformed_version(bench: Workbench) -> None:
     set_versions(bench, "'1.0'", "1.0.0")
     failed, output = bench.check_versions()
     assert failed == 1
-    assert output.startswith("openapi.yaml:12:3: ")
+    assert output.startswith(f"{VERSION_PLACE} ")
     assert "MAJOR.MINOR.PATCH" in output
 
 
@@ -166,11 +169,11 @@ def test_check_includes_the_versions(repository: Repository) -> None:
     done = repository.generate("--check")
     assert done.returncode == 1
     assert "generated/metastudio_client is what openapi.yaml gives" in done.stdout
-    assert "openapi.yaml:12:3: since v1.0.0 the contract changed (cosmetic)" in done.stderr
+    assert f"{VERSION_PLACE} since v1.0.0 the contract changed (cosmetic)" in done.stderr
     assert "at least 1.0.1, not 1.0.0" in done.stderr
 
 
-def test_diff_writes_nothing_and_refuses_an_invalid_contract(repository: Repository) -> None:
+def test_diff_writes_nothing_generating_shows_it_and_an_invalid_contract_is_refused(repository: Repository) -> None:
     commit(repository)
     before = repository.snapshot("generated")
     for old, new in BY_CODE[20].replace:
@@ -179,6 +182,13 @@ def test_diff_writes_nothing_and_refuses_an_invalid_contract(repository: Reposit
     assert done.returncode == 20, done.stderr
     assert done.stdout.endswith("openapi.yaml since HEAD: breaking for servers\n")
     assert repository.snapshot("generated") == before
+    done = repository.generate()
+    assert done.returncode == 0
+    written, *summary, grade, remedy = done.stdout.splitlines()
+    assert written == "generated/metastudio_client: written"
+    assert summary
+    assert grade == "openapi.yaml since HEAD: breaking for servers"
+    assert remedy.startswith("Next: ./test.sh")
     repository.edit("total: /count", "total: /cnt")
     done = repository.generate("--diff")
     assert done.returncode == 2

@@ -14,11 +14,10 @@ T = TypeVar("T", bound="GatewayError")
 
 @_attrs_define(repr=False)
 class GatewayError(Model):
-    """What the gateway in front of the service says went wrong.
+    """An error of the gateway in front of the service.
 
     Attributes:
-        error_code (str): Code of the error, for example APIGW.0301: the credentials are wrong. The set is open.
-            Example: APIGW.0301.
+        error_code (str): Code of the error, for example APIGW.0301: the credentials are wrong. Example: APIGW.0301.
         error_msg (str): The error in words.
         request_id (str | Unset): ID of the request, as in X-Request-Id.
     """

@@ -14,12 +14,11 @@ T = TypeVar("T", bound="ServiceError")
 
 @_attrs_define(repr=False)
 class ServiceError(Model):
-    """What the service says went wrong.
+    """An error of the service.
 
     Attributes:
-        error_code (str): Code of the error: MSS.00000003 for a wrong parameter, MSS.00000004 for a failure of the
-            service. The set is open, and other pages of the vendor use the same codes with other meanings. Example:
-            MSS.00000003.
+        error_code (str): Code of the error, for example MSS.00000003 for a wrong parameter, MSS.00000004 for a failure
+            of the service. Example: MSS.00000003.
         error_msg (str): The error in words.
         request_id (str | Unset): ID of the request, as in X-Request-Id.
     """

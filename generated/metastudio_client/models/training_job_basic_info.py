@@ -25,16 +25,15 @@ class TrainingJobBasicInfo(Model):
     Attributes:
         job_id (str): ID of the task.
         name (str): Name of the model; the asset library shows it under this name.
-        state (str | TrainingJobState): Where the task stands.
+        state (str | TrainingJobState): State of the task.
         project_id (str): ID of the project that owns the model. It may be masked.
         create_time (datetime.datetime): When the task was created. RFC 3339.
         asset_id (None | str | Unset): ID of the model as an asset. Failed tasks can have one too.
-        cover_download_url (None | str | Unset): Where to download the thumbnail. Valid for 24 hours and secret while it
-            is.
-        last_update_time (datetime.datetime | None | Unset): When a user last changed the task, by creating or
-            resubmitting it; a change of state does not move it. RFC 3339.
-        contact (None | str | Unset): How to reach the task's creator, a phone number or an email address, perhaps
-            masked. Personal data.
+        cover_download_url (None | str | Unset): Address of the thumbnail, valid for 24 hours. Keep it secret.
+        last_update_time (datetime.datetime | None | Unset): When a user last created or resubmitted the task, RFC 3339.
+            A change of its state does not count.
+        contact (None | str | Unset): Phone number or email address of the task's creator, perhaps masked. Personal
+            data.
         batch_name (None | str | Unset): Name of the batch that the task belongs to.
         tags (list[str] | None | Unset): Tags of the task.
         model_version (ModelVersion | None | str | Unset): Version of the model. V3 by default.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,6 +92,8 @@ def from_file(environ: Mapping[str, str], home: Path | None = None) -> Source | 
         if environ.get(CREDENTIALS_FILE):
             raise CredentialsError(f"the credentials file {path} does not exist; correct or unset {CREDENTIALS_FILE}")
         return None
+    if not section and environ.get(CREDENTIALS_FILE):
+        raise CredentialsError(f"the credentials file {path} has no section [{SECTION}]; write it above ak and sk")
     names, place = ("ak", "sk", "security_token"), str(path)
     if _parse(section, names, place) is None:
         return None
@@ -135,7 +138,7 @@ def _read_section(path: Path) -> Mapping[str, str] | None:
     try:
         with path.open(encoding="utf-8-sig") as file:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
-                _log.warning("other users of this machine can read %s; run chmod 600 on it", path)
+                _warn_of_readers(path)
             parser.read_file(file)
     except FileNotFoundError:
         return None
@@ -143,9 +146,19 @@ def _read_section(path: Path) -> Mapping[str, str] | None:
         raise CredentialsError(f"the credentials file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise CredentialsError(f"the credentials file {path} is not UTF-8 text") from None
+    except configparser.MissingSectionHeaderError:
+        raise CredentialsError(
+            f"the credentials file {path} does not begin with a section; write [{SECTION}] above ak and sk"
+        ) from None
     except configparser.Error as error:
         raise CredentialsError(f"the credentials file {path} is malformed{_line(error)}") from None
     return parser[SECTION] if parser.has_section(SECTION) else {}
+
+
+@cache
+def _warn_of_readers(path: Path) -> None:
+    """Warn once in the life of the process; the file is read again for each refresh."""
+    _log.warning("other users of this machine can read %s; run chmod 600 on it", path)
 
 
 def _line(error: configparser.Error) -> str:

@@ -77,18 +77,43 @@ def check_time(name: str, value: Any) -> datetime:
     return value
 
 
+def likely_mistake(operation: Operation, arguments: Mapping[str, Any]) -> str | None:
+    """Return which argument the contract does not allow, as advice for a request that the server refused, or None.
+
+    Upper bounds and lists of known values are not checked before, because a newer server may allow more.
+    """
+    for name, parameter in operation.by_python_name.items():
+        value = arguments.get(name)
+        if value is None:
+            continue
+        schema: Mapping[str, Any] = parameter.schema.get("items", {}) if parameter.is_array else parameter.schema
+        for each in value if parameter.is_array else [value]:
+            maximum = schema.get("maximum")
+            if maximum is not None and each > maximum:
+                return f"Probably {name}={each!r}: the contract allows at most {maximum}."
+            if isinstance(each, str) and parameter.values and each not in parameter.values:
+                from difflib import get_close_matches
+
+                close = get_close_matches(each.upper(), [known.upper() for known in parameter.values], 1)
+                known = [value for value in parameter.values if value.upper() in close] or parameter.values
+                return f"Probably {name}={each!r}: the contract knows {', '.join(known)}."
+            longest = schema.get("maxLength")
+            if isinstance(each, str) and longest is not None and len(each) > longest:
+                return f"Probably {name}: the contract allows at most {longest} characters, and it has {len(each)}."
+    return None
+
+
 def _checked(parameter: Parameter, name: str, value: Any) -> Any:
     if parameter.is_array:
         return _array(parameter, name, value)
     if parameter.is_time:
         return check_time(name, value)
-    if parameter.closed and value not in parameter.values:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, parameter.values))}, not {value!r}")
+    _check_listed(parameter, parameter.schema, f"{name} must be one of", value)
     match parameter.schema.get("type", "string"):
         case "integer":
-            return _number(parameter, name, value, int)
+            return _number(parameter.schema, name, value, int)
         case "number":
-            return _number(parameter, name, value, (int, float))
+            return _number(parameter.schema, name, value, (int, float))
         case "boolean":
             if not isinstance(value, bool):
                 raise TypeError(f"{name} must be True or False, not {value!r}")
@@ -100,26 +125,32 @@ def _checked(parameter: Parameter, name: str, value: Any) -> Any:
 def _array(parameter: Parameter, name: str, value: Any) -> list[Any]:
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
         raise TypeError(f"{name} must be a list, not one {type(value).__name__}: write {name}=[{value!r}]")
-    inner = parameter.schema.get("items", {}).get("type", "string")
+    schema = parameter.schema.get("items", {})
+    inner = schema.get("type", "string")
     items = sorted(value) if isinstance(value, set | frozenset) else list(value)
     if not items:
         raise ValueError(f"{name} must not be empty; omit it to match everything")
     for item in items:
         if inner in ("integer", "number"):
-            if not isinstance(item, int if inner == "integer" else int | float) or isinstance(item, bool):
-                raise TypeError(f"{name} must hold numbers, not {item!r}")
-            continue
-        if not isinstance(item, str) or not item:
+            _number(schema, f"each of {name}", item, int if inner == "integer" else (int, float))
+        elif not isinstance(item, str) or not item:
             raise TypeError(f"{name} must hold non-empty strings, not {item!r}")
-        if parameter.joined and "," in item:
+        _check_listed(parameter, schema, f"{name} may hold", item)
+        if parameter.joined and "," in str(item):
             raise ValueError(f"{name} is sent comma-joined, so {item!r} would become several values; split it")
     return items
 
 
-def _number(parameter: Parameter, name: str, value: Any, kind: Any) -> Any:
+def _check_listed(parameter: Parameter, schema: Mapping[str, Any], problem: str, value: Any) -> None:
+    if parameter.closed and str(value) not in parameter.values:
+        quoted = map(repr, parameter.values) if schema.get("type", "string") == "string" else parameter.values
+        raise ValueError(f"{problem} {', '.join(quoted)}, not {value!r}")
+
+
+def _number(schema: Mapping[str, Any], name: str, value: Any, kind: Any) -> Any:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    minimum = parameter.schema.get("minimum")
+    minimum = schema.get("minimum")
     if minimum is not None and value < minimum:
         raise ValueError(f"{name} must be {minimum} or more, not {value}")
     return value

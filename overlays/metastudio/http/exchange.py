@@ -34,6 +34,9 @@ LOGIN_FAILED = "metastudio_login_failed"
 REPEATABLE = "metastudio_repeatable"
 """Extension of a request that may be sent again although its method changes something."""
 
+RETRY = "metastudio_retry"
+"""Extension of a request that has a retry policy of its own."""
+
 
 class ExchangeRules(NamedTuple):
     """Settings shared by all calls of a session.
@@ -43,12 +46,14 @@ class ExchangeRules(NamedTuple):
         clock: Returns monotonic seconds.
         random: Returns numbers from 0 to below 1.
         process: ID of the process that made the session.
+        proxy_of: Returns the proxy that requests to a URL go through, or None.
     """
 
     retry: RetryPolicy
     clock: Callable[[], float]
     random: Callable[[], float]
     process: int
+    proxy_of: Callable[[httpx.URL], str | None]
 
 
 class Exchange:
@@ -79,7 +84,7 @@ class Exchange:
         self.request = request
         self.value: Any = None
         self._rules = rules
-        self._retry = _bounded(rules.retry, deadline)
+        self._retry = _bounded(request.extensions.get(RETRY) or rules.retry, deadline)
         self._client = client
         self._operation = operation
         self._throttle = throttle
@@ -123,7 +128,8 @@ class Exchange:
         if self.request.extensions.pop(LOGIN_FAILED, False):
             self._attempts -= 1  # the request itself was not sent
             return 0.0
-        failure = connection_failure(error, self.request, retries=self._attempts - 1)
+        proxy_of = self._rules.proxy_of
+        failure = connection_failure(error, self.request, retries=self._attempts - 1, proxy_of=proxy_of)
         outcome = Failure(
             self.request.method,
             transient=failure.transient,

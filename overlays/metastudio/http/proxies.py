@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -35,6 +35,26 @@ def is_loopback(host: str) -> bool:
     Other spellings and addresses of this machine do not count, because a proxy of the environment would get them.
     """
     return host in _LOOPBACK or host.endswith(".localhost")
+
+
+def proxy_of(url: httpx.URL, given: httpx.Proxy | httpx.URL | str | None, *, trust_env: bool) -> str | None:
+    """Return the proxy that a request goes through, as scheme, host and port; None if it goes directly.
+
+    Args:
+        url: The URL of the request.
+        given: The argument `proxy` of the client.
+        trust_env: Whether the environment applies.
+    """
+    if is_loopback(url.host):
+        return None
+    found: httpx.URL | str | None = given.url if isinstance(given, httpx.Proxy) else given
+    if found is None and trust_env and not proxy_bypass(url.host):
+        proxies = getproxies()
+        found = proxies.get(url.scheme) or proxies.get("all")
+    if not found:
+        return None
+    proxy = httpx.URL(found if "://" in str(found) else f"http://{found}")
+    return f"{proxy.scheme}://{proxy.netloc.decode('ascii')}"
 
 
 def exclude_loopback() -> None:

@@ -23,12 +23,14 @@ from metastudio.http import leftover, logs, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
 from metastudio.http.deadline import DEADLINE_PASSED, deadline, limit_connections
 from metastudio.http.exchange import Exchange, ExchangeRules, check_process
-from metastudio.http.proxies import DIRECT_MOUNTS
+from metastudio.http.proxies import DIRECT_MOUNTS, proxy_of
 from metastudio.http.response import ACCEPT_ENCODING, MAX_RESPONSE_SIZE, ResponseBody
 from metastudio.http.retry import RetryPolicy
 from metastudio.http.tls import ssl_context
 
 if TYPE_CHECKING:
+    import asyncio
+
     from metastudio.http.throttle import Throttle
 
 DEFAULT_TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=None)
@@ -95,7 +97,8 @@ class _SessionBase:
         **options: Unpack[SessionOptions],
     ) -> None:
         logs.follow_environment()
-        self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid())
+        proxy = partial(proxy_of, given=options.get("proxy"), trust_env=_trusts_environment(options))
+        self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid(), proxy)
         self._operations = operations
         self._sleep = sleep or self._wait
         self._caller_cookies = _CallerCookies()
@@ -268,6 +271,18 @@ class AsyncSession(_SessionBase, httpx.AsyncClient):
     _pool = AsyncConnectionPool
     _hooks = staticmethod(_async_hooks)
     _wait = staticmethod(_asyncio_sleep)
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def check_loop(self) -> None:
+        """Raise ConfigurationError in another event loop than at first: connections cannot leave their loop."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise ConfigurationError(
+                "this client belongs to another event loop; make one in each loop, so in each asyncio.run()"
+            )
 
     async def call(
         self,
@@ -346,7 +361,7 @@ def _build(construct: Callable[..., None], pool: Any, hooks: Callable[..., Any],
     try:
         given["headers"] = headers = httpx.Headers(given.get("headers"))
         headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
-        if given.get("proxy") or (trust_env and not given.get("transport") and getproxies()):
+        if given.get("proxy") or (_trusts_environment(options) and getproxies()):
             given["mounts"] = DIRECT_MOUNTS
         elif not (given.get("transport") or http2):  # HTTP/2 carries many requests on one connection
             given["transport"] = pool(given["verify"], given["limits"])
@@ -358,6 +373,11 @@ def _build(construct: Callable[..., None], pool: Any, hooks: Callable[..., Any],
         raise _unsendable(error) from None
     except (ImportError, TypeError, ValueError) as error:
         raise ConfigurationError(f"the connection cannot be set up with these options: {error}") from None
+
+
+def _trusts_environment(options: SessionOptions) -> bool:
+    """Whether a proxy of the environment applies."""
+    return options.get("trust_env", True) and not options.get("transport")
 
 
 def _size_limit(given: Any) -> int | None:

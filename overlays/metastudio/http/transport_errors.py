@@ -12,7 +12,9 @@ import httpx
 from metastudio import errors, redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+_PROXY_SETTINGS = "`proxy`, or HTTPS_PROXY and NO_PROXY"
 
 
 class ConnectionFailure(NamedTuple):
@@ -23,13 +25,20 @@ class ConnectionFailure(NamedTuple):
     transient: bool
 
 
-def connection_failure(failed: httpx.RequestError, request: httpx.Request, *, retries: int) -> ConnectionFailure:
+def connection_failure(
+    failed: httpx.RequestError,
+    request: httpx.Request,
+    *,
+    retries: int,
+    proxy_of: Callable[[httpx.URL], str | None] = lambda _url: None,
+) -> ConnectionFailure:
     """Map an httpx exception.
 
     Args:
         failed: The exception.
         request: The request of the call; ignored if the exception has its own, such as a token request.
         retries: Number of retries made before.
+        proxy_of: Returns the proxy that requests to a URL go through, or None.
     """
     with suppress(RuntimeError):  # raised if the exception has no request
         request = failed.request
@@ -46,7 +55,11 @@ def connection_failure(failed: httpx.RequestError, request: httpx.Request, *, re
     reason = str(failed).partition(":")[0] if isinstance(failed, httpx.ProtocolError) else str(failed)
     reason = redaction.mask(reason, redaction.secrets_of(request))
     certificate = any(isinstance(each, ssl.SSLCertVerificationError) for each in _causes(failed))
-    text = _summary(failed, host) + (f": {reason}" if reason else "") + _advice(failed, certificate=certificate)
+    connecting = isinstance(failed, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+    proxy = proxy_of(request.url) if connecting and not certificate else None
+    advice = f". Check that this proxy runs: {_PROXY_SETTINGS}" if proxy else _advice(failed, certificate=certificate)
+    text = _summary(failed, f"{host} through the proxy {proxy}" if proxy else host)
+    text += (f": {reason}" if reason else "") + advice
     text += f" (after {retries + 1} attempts)" if retries else ""
     cls = errors.ApiTimeoutError if isinstance(failed, httpx.TimeoutException) else errors.ApiConnectionError
     return ConnectionFailure(
@@ -69,7 +82,7 @@ def _summary(failed: httpx.RequestError, host: str) -> str:
         case httpx.ConnectError():
             return f"cannot connect to {host}"
         case httpx.ProxyError():
-            return f"the proxy cannot connect to {host}"
+            return f"cannot connect to {host}"
         case _:
             return f"the connection to {host} broke"
 
@@ -82,7 +95,7 @@ def _advice(failed: httpx.RequestError, *, certificate: bool) -> str:
     if any(isinstance(each, socket.gaierror) for each in _causes(failed)):
         return ". DNS does not know this name: check region and base URL"
     if isinstance(failed, httpx.ProxyError):
-        return ". Check `proxy`, or HTTPS_PROXY and NO_PROXY"
+        return f". Check {_PROXY_SETTINGS}"
     if isinstance(failed, httpx.ConnectError | httpx.ConnectTimeout):
         return ". Check base URL, firewall and proxy settings"
     return ""

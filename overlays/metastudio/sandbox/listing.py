@@ -105,13 +105,13 @@ class ServedContract:
         return tuple(each for each in self.operations if isinstance(each, Listing))
 
 
-def read_contract(path: Path | None = None) -> ServedContract:
+def read_contract(path: Path | str | None = None) -> ServedContract:
     """Read a contract, the packaged one by default. An unchanged file is read only once.
 
     Raises:
         ContractError: The contract cannot be read or is invalid.
     """
-    path = (path or PACKAGED_CONTRACT).resolve()
+    path = Path(path or PACKAGED_CONTRACT).resolve()
     return _read(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 

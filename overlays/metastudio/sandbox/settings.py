@@ -38,10 +38,10 @@ class SandboxSettings:
     jobs: int = 101
     seed: int = 0
     newer: bool = False
-    spec: Path | None = None
+    spec: Path | str | None = None
     recent: bool = False
     progress: float | None = None
-    data: Path | None = None
+    data: Path | str | None = None
     latency: float = 0.0
     faults: tuple[Fault, ...] = ()
     clock_offset: float = 0.0

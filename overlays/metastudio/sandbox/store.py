@@ -41,7 +41,7 @@ class Store:
         self,
         listing: Listing,
         items: Callable[[], Iterable[Mapping[str, Any]]] = tuple,
-        file: Path | None = None,
+        file: Path | str | None = None,
     ) -> None:
         self._listing = listing
         self._lock = threading.RLock()

@@ -87,7 +87,7 @@ def contract_test(**given: Any) -> None:
     except Exception as error:  # noqa: BLE001 - exit code 1 means a breach, so no other error may end in it
         name = error.name if isinstance(error, ModuleNotFoundError) else None
         if name and not name.startswith("metastudio"):
-            _fail(f"contract-test needs {name}, which is not installed: pip install 'metastudio-client[contract]'")
+            _fail(f"contract-test needs {name}, which is not installed; install metastudio-client[contract]")
         _fail(f"unexpected {type(error).__name__}: {mask(str(error))}; this looks like a bug of the tester")
 
 

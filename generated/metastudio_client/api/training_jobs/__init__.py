@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncGenerator, Callable, Collection, Generator, Set
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from collections.abc import AsyncGenerator, Callable, Collection, Generator
+from typing import TYPE_CHECKING, Literal, Never
 
-from metastudio.contract.operation import Endpoint
+from metastudio.contract.operation import Endpoint, Values
 from metastudio.lists.options import IterateOptions, Page, WaitOptions
 
 from ...contract import LIST_TRAINING_JOBS
@@ -21,35 +21,28 @@ from . import list_training_jobs
 if TYPE_CHECKING:
     from metastudio.engine import AsyncEngine, Engine
 
-
-class ListTrainingJobsFilters(TypedDict, total=False):
-    """Keyword arguments of `list_training_jobs` except for the paging"""
-
-    sort_key: str | TrainingJobSortKey
-    sort_dir: SortDirection | Literal["asc", "desc"]
-    create_until: datetime.datetime
-    create_since: datetime.datetime
-    state: (
-        list[str | TrainingJobState]
-        | list[TrainingJobState]
-        | tuple[str | TrainingJobState, ...]
-        | Set[str | TrainingJobState]
-    )
-    query_project_id: str
-    batch_name: str
-    tag: str
-    job_id: str
-    name: str
-    model_resolution: ModelResolution | str
-    x_app_user_id: str
-
-
-class ListTrainingJobsArguments(ListTrainingJobsFilters, total=False):
-    """Keyword arguments of `list_training_jobs`"""
-
-    offset: int
-    limit: int
-
+TrainingJobStateName = Literal[
+    "AUTO_VERIFY_FAILED",
+    "AUTO_VERIFYING",
+    "INFERENCE_DATA_PREPROCESS_FAILED",
+    "INFERENCE_DATA_PREPROCESSING",
+    "JOB_FINISH",
+    "JOB_PENDING",
+    "JOB_REJECT",
+    "JOB_SUCCESS",
+    "MANUAL_VERIFY_FAILED",
+    "MANUAL_VERIFY_SUCCESS",
+    "MANUAL_VERIFYING",
+    "TRAIN_FAILED",
+    "TRAIN_SUCCESS",
+    "TRAINING",
+    "TRAINING_DATA_PREPROCESS_FAILED",
+    "TRAINING_DATA_PREPROCESS_SUCCESS",
+    "TRAINING_DATA_PREPROCESSING",
+    "WAIT_FILE_UPLOAD",
+    "WAIT_MAIN_FILE_UPLOAD",
+    "WAIT_USER_CONFIRM",
+]
 
 _list_training_jobs: Endpoint[ListTrainingJobsResponse, TrainingJobBasicInfo] = Endpoint(
     LIST_TRAINING_JOBS, list_training_jobs._get_kwargs, ListTrainingJobsResponse.from_dict
@@ -64,24 +57,39 @@ class TrainingJobs:
 
     def list(
         self,
-        **arguments: Unpack[ListTrainingJobsArguments],
+        *,
+        offset: int | None = None,
+        limit: int | None = None,
+        sort_key: Literal["create_time"] | TrainingJobSortKey | str | None = None,
+        sort_dir: Literal["asc", "desc"] | SortDirection | None = None,
+        create_until: datetime.datetime | None = None,
+        create_since: datetime.datetime | None = None,
+        state: Values[TrainingJobStateName] | Values[TrainingJobState] | Values[str] | None = None,
+        query_project_id: str | None = None,
+        batch_name: str | None = None,
+        tag: str | None = None,
+        job_id: str | None = None,
+        name: str | None = None,
+        model_resolution: Literal["1080P", "4K"] | ModelResolution | str | None = None,
+        x_app_user_id: str | None = None,
+        **_unknown: Never,
     ) -> ListTrainingJobsResponse:
         """List training tasks: one request.
 
-        Returns one page of the training tasks of a project that pass every filter given, and how many there are
-        in all. The order is stated only when `sort_key` is given.
+        Returns one page of the training tasks of a project that match all filters given, and how many match in
+        all. The order is certain only with `sort_key`.
 
         Args:
             offset: Number of tasks to skip, counted from 0.
             limit: Number of tasks on a page.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
-            state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
-                account ID.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
@@ -90,7 +98,26 @@ class TrainingJobs:
             x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates.
                 Printable ASCII without blanks at its ends.
         """
-        return self._engine.call(_list_training_jobs, arguments)
+        return self._engine.call(
+            _list_training_jobs,
+            {
+                "offset": offset,
+                "limit": limit,
+                "sort_key": sort_key,
+                "sort_dir": sort_dir,
+                "create_until": create_until,
+                "create_since": create_since,
+                "state": state,
+                "query_project_id": query_project_id,
+                "batch_name": batch_name,
+                "tag": tag,
+                "job_id": job_id,
+                "name": name,
+                "model_resolution": model_resolution,
+                "x_app_user_id": x_app_user_id,
+                **_unknown,
+            },
+        )
 
     def iterate(
         self,
@@ -100,7 +127,19 @@ class TrainingJobs:
         max_items: int | None = None,
         max_rate: float | None = None,
         consistent: bool = False,
-        **filters: Unpack[ListTrainingJobsFilters],
+        sort_key: Literal["create_time"] | TrainingJobSortKey | str | None = None,
+        sort_dir: Literal["asc", "desc"] | SortDirection | None = None,
+        create_until: datetime.datetime | None = None,
+        create_since: datetime.datetime | None = None,
+        state: Values[TrainingJobStateName] | Values[TrainingJobState] | Values[str] | None = None,
+        query_project_id: str | None = None,
+        batch_name: str | None = None,
+        tag: str | None = None,
+        job_id: str | None = None,
+        name: str | None = None,
+        model_resolution: Literal["1080P", "4K"] | ModelResolution | str | None = None,
+        x_app_user_id: str | None = None,
+        **_unknown: Never,
     ) -> Generator[TrainingJobBasicInfo, None, None]:
         """List training tasks: yield every item, fetching pages ahead of the reader.
 
@@ -115,7 +154,22 @@ class TrainingJobs:
             consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
                 other at most once, even while the list changes. Requests are then sequential and ordered by a time that
                 never changes. By default, a change of the list can hide an item or repeat it.
-            **filters: those of `list`.
+            sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
+            create_until: Keep tasks created at this time or earlier.
+            create_since: Keep tasks created at this time or later.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
+            batch_name: Keep tasks of the batch with this name.
+            tag: Keep tasks that have exactly this tag.
+            job_id: Keep the task with this ID.
+            name: Keep tasks whose model has this name. Servers may also match part of a name.
+            model_resolution: Keep tasks whose model has this resolution.
+            x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates.
+                Printable ASCII without blanks at its ends.
+
         """
         options = IterateOptions(
             page_size=page_size,
@@ -124,7 +178,25 @@ class TrainingJobs:
             max_rate=max_rate,
             consistent=consistent,
         )
-        return self._engine.iterate(_list_training_jobs, filters, options)
+        return self._engine.iterate(
+            _list_training_jobs,
+            {
+                "sort_key": sort_key,
+                "sort_dir": sort_dir,
+                "create_until": create_until,
+                "create_since": create_since,
+                "state": state,
+                "query_project_id": query_project_id,
+                "batch_name": batch_name,
+                "tag": tag,
+                "job_id": job_id,
+                "name": name,
+                "model_resolution": model_resolution,
+                "x_app_user_id": x_app_user_id,
+                **_unknown,
+            },
+            options,
+        )
 
     def iterate_pages(
         self,
@@ -134,7 +206,19 @@ class TrainingJobs:
         max_items: int | None = None,
         max_rate: float | None = None,
         consistent: bool = False,
-        **filters: Unpack[ListTrainingJobsFilters],
+        sort_key: Literal["create_time"] | TrainingJobSortKey | str | None = None,
+        sort_dir: Literal["asc", "desc"] | SortDirection | None = None,
+        create_until: datetime.datetime | None = None,
+        create_since: datetime.datetime | None = None,
+        state: Values[TrainingJobStateName] | Values[TrainingJobState] | Values[str] | None = None,
+        query_project_id: str | None = None,
+        batch_name: str | None = None,
+        tag: str | None = None,
+        job_id: str | None = None,
+        name: str | None = None,
+        model_resolution: Literal["1080P", "4K"] | ModelResolution | str | None = None,
+        x_app_user_id: str | None = None,
+        **_unknown: Never,
     ) -> Generator[Page[TrainingJobBasicInfo], None, None]:
         """List training tasks: yield every page, fetching pages ahead of the reader.
 
@@ -149,7 +233,22 @@ class TrainingJobs:
             consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
                 other at most once, even while the list changes. Requests are then sequential and ordered by a time that
                 never changes. By default, a change of the list can hide an item or repeat it.
-            **filters: those of `list`.
+            sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
+            create_until: Keep tasks created at this time or earlier.
+            create_since: Keep tasks created at this time or later.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
+            batch_name: Keep tasks of the batch with this name.
+            tag: Keep tasks that have exactly this tag.
+            job_id: Keep the task with this ID.
+            name: Keep tasks whose model has this name. Servers may also match part of a name.
+            model_resolution: Keep tasks whose model has this resolution.
+            x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates.
+                Printable ASCII without blanks at its ends.
+
         """
         options = IterateOptions(
             page_size=page_size,
@@ -158,7 +257,25 @@ class TrainingJobs:
             max_rate=max_rate,
             consistent=consistent,
         )
-        return self._engine.iterate_pages(_list_training_jobs, filters, options)
+        return self._engine.iterate_pages(
+            _list_training_jobs,
+            {
+                "sort_key": sort_key,
+                "sort_dir": sort_dir,
+                "create_until": create_until,
+                "create_since": create_since,
+                "state": state,
+                "query_project_id": query_project_id,
+                "batch_name": batch_name,
+                "tag": tag,
+                "job_id": job_id,
+                "name": name,
+                "model_resolution": model_resolution,
+                "x_app_user_id": x_app_user_id,
+                **_unknown,
+            },
+            options,
+        )
 
     def find(self, job_id: str) -> TrainingJobBasicInfo | None:
         """Return the item with this ID, or None where the list has none."""
@@ -211,24 +328,39 @@ class AsyncTrainingJobs:
 
     async def list(
         self,
-        **arguments: Unpack[ListTrainingJobsArguments],
+        *,
+        offset: int | None = None,
+        limit: int | None = None,
+        sort_key: Literal["create_time"] | TrainingJobSortKey | str | None = None,
+        sort_dir: Literal["asc", "desc"] | SortDirection | None = None,
+        create_until: datetime.datetime | None = None,
+        create_since: datetime.datetime | None = None,
+        state: Values[TrainingJobStateName] | Values[TrainingJobState] | Values[str] | None = None,
+        query_project_id: str | None = None,
+        batch_name: str | None = None,
+        tag: str | None = None,
+        job_id: str | None = None,
+        name: str | None = None,
+        model_resolution: Literal["1080P", "4K"] | ModelResolution | str | None = None,
+        x_app_user_id: str | None = None,
+        **_unknown: Never,
     ) -> ListTrainingJobsResponse:
         """List training tasks: one request.
 
-        Returns one page of the training tasks of a project that pass every filter given, and how many there are
-        in all. The order is stated only when `sort_key` is given.
+        Returns one page of the training tasks of a project that match all filters given, and how many match in
+        all. The order is certain only with `sort_key`.
 
         Args:
             offset: Number of tasks to skip, counted from 0.
             limit: Number of tasks on a page.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
-            sort_dir: Direction of the order. Ascending when absent; without `sort_key` it means nothing certain.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
             create_since: Keep tasks created at this time or later.
-            state: Keep tasks in any of these states; all states when absent. Goes out as one value joined with
-                commas. States that are not listed may be asked for.
-            query_project_id: Tenant to query. The API reference does not state whether it is a project or an
-                account ID.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
             batch_name: Keep tasks of the batch with this name.
             tag: Keep tasks that have exactly this tag.
             job_id: Keep the task with this ID.
@@ -237,7 +369,26 @@ class AsyncTrainingJobs:
             x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates.
                 Printable ASCII without blanks at its ends.
         """
-        return await self._engine.call(_list_training_jobs, arguments)
+        return await self._engine.call(
+            _list_training_jobs,
+            {
+                "offset": offset,
+                "limit": limit,
+                "sort_key": sort_key,
+                "sort_dir": sort_dir,
+                "create_until": create_until,
+                "create_since": create_since,
+                "state": state,
+                "query_project_id": query_project_id,
+                "batch_name": batch_name,
+                "tag": tag,
+                "job_id": job_id,
+                "name": name,
+                "model_resolution": model_resolution,
+                "x_app_user_id": x_app_user_id,
+                **_unknown,
+            },
+        )
 
     def iterate(
         self,
@@ -247,7 +398,19 @@ class AsyncTrainingJobs:
         max_items: int | None = None,
         max_rate: float | None = None,
         consistent: bool = False,
-        **filters: Unpack[ListTrainingJobsFilters],
+        sort_key: Literal["create_time"] | TrainingJobSortKey | str | None = None,
+        sort_dir: Literal["asc", "desc"] | SortDirection | None = None,
+        create_until: datetime.datetime | None = None,
+        create_since: datetime.datetime | None = None,
+        state: Values[TrainingJobStateName] | Values[TrainingJobState] | Values[str] | None = None,
+        query_project_id: str | None = None,
+        batch_name: str | None = None,
+        tag: str | None = None,
+        job_id: str | None = None,
+        name: str | None = None,
+        model_resolution: Literal["1080P", "4K"] | ModelResolution | str | None = None,
+        x_app_user_id: str | None = None,
+        **_unknown: Never,
     ) -> AsyncGenerator[TrainingJobBasicInfo, None]:
         """List training tasks: yield every item, fetching pages ahead of the reader.
 
@@ -262,7 +425,22 @@ class AsyncTrainingJobs:
             consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
                 other at most once, even while the list changes. Requests are then sequential and ordered by a time that
                 never changes. By default, a change of the list can hide an item or repeat it.
-            **filters: those of `list`.
+            sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
+            create_until: Keep tasks created at this time or earlier.
+            create_since: Keep tasks created at this time or later.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
+            batch_name: Keep tasks of the batch with this name.
+            tag: Keep tasks that have exactly this tag.
+            job_id: Keep the task with this ID.
+            name: Keep tasks whose model has this name. Servers may also match part of a name.
+            model_resolution: Keep tasks whose model has this resolution.
+            x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates.
+                Printable ASCII without blanks at its ends.
+
         """
         options = IterateOptions(
             page_size=page_size,
@@ -271,7 +449,25 @@ class AsyncTrainingJobs:
             max_rate=max_rate,
             consistent=consistent,
         )
-        return self._engine.iterate(_list_training_jobs, filters, options)
+        return self._engine.iterate(
+            _list_training_jobs,
+            {
+                "sort_key": sort_key,
+                "sort_dir": sort_dir,
+                "create_until": create_until,
+                "create_since": create_since,
+                "state": state,
+                "query_project_id": query_project_id,
+                "batch_name": batch_name,
+                "tag": tag,
+                "job_id": job_id,
+                "name": name,
+                "model_resolution": model_resolution,
+                "x_app_user_id": x_app_user_id,
+                **_unknown,
+            },
+            options,
+        )
 
     def iterate_pages(
         self,
@@ -281,7 +477,19 @@ class AsyncTrainingJobs:
         max_items: int | None = None,
         max_rate: float | None = None,
         consistent: bool = False,
-        **filters: Unpack[ListTrainingJobsFilters],
+        sort_key: Literal["create_time"] | TrainingJobSortKey | str | None = None,
+        sort_dir: Literal["asc", "desc"] | SortDirection | None = None,
+        create_until: datetime.datetime | None = None,
+        create_since: datetime.datetime | None = None,
+        state: Values[TrainingJobStateName] | Values[TrainingJobState] | Values[str] | None = None,
+        query_project_id: str | None = None,
+        batch_name: str | None = None,
+        tag: str | None = None,
+        job_id: str | None = None,
+        name: str | None = None,
+        model_resolution: Literal["1080P", "4K"] | ModelResolution | str | None = None,
+        x_app_user_id: str | None = None,
+        **_unknown: Never,
     ) -> AsyncGenerator[Page[TrainingJobBasicInfo], None]:
         """List training tasks: yield every page, fetching pages ahead of the reader.
 
@@ -296,7 +504,22 @@ class AsyncTrainingJobs:
             consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
                 other at most once, even while the list changes. Requests are then sequential and ordered by a time that
                 never changes. By default, a change of the list can hide an item or repeat it.
-            **filters: those of `list`.
+            sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
+            sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
+            create_until: Keep tasks created at this time or earlier.
+            create_since: Keep tasks created at this time or later.
+            state: Keep tasks in any of these states. By default all are kept. States that are not listed here may
+                be given too.
+            query_project_id: Tenant whose tasks are listed. Whether this is a project or an account ID is not
+                documented.
+            batch_name: Keep tasks of the batch with this name.
+            tag: Keep tasks that have exactly this tag.
+            job_id: Keep the task with this ID.
+            name: Keep tasks whose model has this name. Servers may also match part of a name.
+            model_resolution: Keep tasks whose model has this resolution.
+            x_app_user_id: ID that an application gives its own user, kept with the tasks this user creates.
+                Printable ASCII without blanks at its ends.
+
         """
         options = IterateOptions(
             page_size=page_size,
@@ -305,7 +528,25 @@ class AsyncTrainingJobs:
             max_rate=max_rate,
             consistent=consistent,
         )
-        return self._engine.iterate_pages(_list_training_jobs, filters, options)
+        return self._engine.iterate_pages(
+            _list_training_jobs,
+            {
+                "sort_key": sort_key,
+                "sort_dir": sort_dir,
+                "create_until": create_until,
+                "create_since": create_since,
+                "state": state,
+                "query_project_id": query_project_id,
+                "batch_name": batch_name,
+                "tag": tag,
+                "job_id": job_id,
+                "name": name,
+                "model_resolution": model_resolution,
+                "x_app_user_id": x_app_user_id,
+                **_unknown,
+            },
+            options,
+        )
 
     async def find(self, job_id: str) -> TrainingJobBasicInfo | None:
         """Return the item with this ID, or None where the list has none."""

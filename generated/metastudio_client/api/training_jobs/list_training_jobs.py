@@ -187,8 +187,8 @@ def sync_detailed(
 ) -> Response[GatewayError | ListTrainingJobsResponse | ServiceError]:
     """List training tasks
 
-     Returns one page of the training tasks of a project that pass every filter given, and how many there
-    are in all. The order is stated only when `sort_key` is given.
+     Returns one page of the training tasks of a project that match all filters given, and how many match
+    in all. The order is certain only with `sort_key`.
 
     Args:
         project_id (str): ID of the project whose tasks are listed.
@@ -196,18 +196,19 @@ def sync_detailed(
         limit (int | Unset): Number of tasks on a page.
         sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
             documented; other keys are passed on.
-        sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
-            asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
-            states when absent. Goes out as one value joined with commas. States that are not listed
-            may be asked for.
-        query_project_id (str | Unset): Text that a filter compares, without control characters.
-        batch_name (str | Unset): Text that a filter compares, without control characters.
-        tag (str | Unset): Text that a filter compares, without control characters.
-        job_id (str | Unset): Text that a filter compares, without control characters.
-        name (str | Unset): Text that a filter compares, without control characters.
+        sort_dir (SortDirection | Unset): Direction of the order, ascending by default. Use it
+            with `sort_key`.
+        create_until (datetime.datetime | Unset): Keep tasks created at this time or earlier.
+        create_since (datetime.datetime | Unset): Keep tasks created at this time or later.
+        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
+            default all are kept. States that are not listed here may be given too.
+        query_project_id (str | Unset): Tenant whose tasks are listed. Whether this is a project
+            or an account ID is not documented.
+        batch_name (str | Unset): Keep tasks of the batch with this name.
+        tag (str | Unset): Keep tasks that have exactly this tag.
+        job_id (str | Unset): Keep the task with this ID.
+        name (str | Unset): Keep tasks whose model has this name. Servers may also match part of a
+            name.
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
@@ -267,8 +268,8 @@ def sync(
 ) -> GatewayError | ListTrainingJobsResponse | ServiceError | None:
     """List training tasks
 
-     Returns one page of the training tasks of a project that pass every filter given, and how many there
-    are in all. The order is stated only when `sort_key` is given.
+     Returns one page of the training tasks of a project that match all filters given, and how many match
+    in all. The order is certain only with `sort_key`.
 
     Args:
         project_id (str): ID of the project whose tasks are listed.
@@ -276,18 +277,19 @@ def sync(
         limit (int | Unset): Number of tasks on a page.
         sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
             documented; other keys are passed on.
-        sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
-            asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
-            states when absent. Goes out as one value joined with commas. States that are not listed
-            may be asked for.
-        query_project_id (str | Unset): Text that a filter compares, without control characters.
-        batch_name (str | Unset): Text that a filter compares, without control characters.
-        tag (str | Unset): Text that a filter compares, without control characters.
-        job_id (str | Unset): Text that a filter compares, without control characters.
-        name (str | Unset): Text that a filter compares, without control characters.
+        sort_dir (SortDirection | Unset): Direction of the order, ascending by default. Use it
+            with `sort_key`.
+        create_until (datetime.datetime | Unset): Keep tasks created at this time or earlier.
+        create_since (datetime.datetime | Unset): Keep tasks created at this time or later.
+        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
+            default all are kept. States that are not listed here may be given too.
+        query_project_id (str | Unset): Tenant whose tasks are listed. Whether this is a project
+            or an account ID is not documented.
+        batch_name (str | Unset): Keep tasks of the batch with this name.
+        tag (str | Unset): Keep tasks that have exactly this tag.
+        job_id (str | Unset): Keep the task with this ID.
+        name (str | Unset): Keep tasks whose model has this name. Servers may also match part of a
+            name.
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
@@ -342,8 +344,8 @@ async def asyncio_detailed(
 ) -> Response[GatewayError | ListTrainingJobsResponse | ServiceError]:
     """List training tasks
 
-     Returns one page of the training tasks of a project that pass every filter given, and how many there
-    are in all. The order is stated only when `sort_key` is given.
+     Returns one page of the training tasks of a project that match all filters given, and how many match
+    in all. The order is certain only with `sort_key`.
 
     Args:
         project_id (str): ID of the project whose tasks are listed.
@@ -351,18 +353,19 @@ async def asyncio_detailed(
         limit (int | Unset): Number of tasks on a page.
         sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
             documented; other keys are passed on.
-        sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
-            asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
-            states when absent. Goes out as one value joined with commas. States that are not listed
-            may be asked for.
-        query_project_id (str | Unset): Text that a filter compares, without control characters.
-        batch_name (str | Unset): Text that a filter compares, without control characters.
-        tag (str | Unset): Text that a filter compares, without control characters.
-        job_id (str | Unset): Text that a filter compares, without control characters.
-        name (str | Unset): Text that a filter compares, without control characters.
+        sort_dir (SortDirection | Unset): Direction of the order, ascending by default. Use it
+            with `sort_key`.
+        create_until (datetime.datetime | Unset): Keep tasks created at this time or earlier.
+        create_since (datetime.datetime | Unset): Keep tasks created at this time or later.
+        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
+            default all are kept. States that are not listed here may be given too.
+        query_project_id (str | Unset): Tenant whose tasks are listed. Whether this is a project
+            or an account ID is not documented.
+        batch_name (str | Unset): Keep tasks of the batch with this name.
+        tag (str | Unset): Keep tasks that have exactly this tag.
+        job_id (str | Unset): Keep the task with this ID.
+        name (str | Unset): Keep tasks whose model has this name. Servers may also match part of a
+            name.
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
@@ -420,8 +423,8 @@ async def asyncio(
 ) -> GatewayError | ListTrainingJobsResponse | ServiceError | None:
     """List training tasks
 
-     Returns one page of the training tasks of a project that pass every filter given, and how many there
-    are in all. The order is stated only when `sort_key` is given.
+     Returns one page of the training tasks of a project that match all filters given, and how many match
+    in all. The order is certain only with `sort_key`.
 
     Args:
         project_id (str): ID of the project whose tasks are listed.
@@ -429,18 +432,19 @@ async def asyncio(
         limit (int | Unset): Number of tasks on a page.
         sort_key (str | TrainingJobSortKey | Unset): Property to order by. Only `create_time` is
             documented; other keys are passed on.
-        sort_dir (SortDirection | Unset): Direction of the order: asc ascending, desc descending.
-            asc by default.
-        create_until (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        create_since (datetime.datetime | Unset): A time with its zone, RFC 3339.
-        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states; all
-            states when absent. Goes out as one value joined with commas. States that are not listed
-            may be asked for.
-        query_project_id (str | Unset): Text that a filter compares, without control characters.
-        batch_name (str | Unset): Text that a filter compares, without control characters.
-        tag (str | Unset): Text that a filter compares, without control characters.
-        job_id (str | Unset): Text that a filter compares, without control characters.
-        name (str | Unset): Text that a filter compares, without control characters.
+        sort_dir (SortDirection | Unset): Direction of the order, ascending by default. Use it
+            with `sort_key`.
+        create_until (datetime.datetime | Unset): Keep tasks created at this time or earlier.
+        create_since (datetime.datetime | Unset): Keep tasks created at this time or later.
+        state (list[str | TrainingJobState] | Unset): Keep tasks in any of these states. By
+            default all are kept. States that are not listed here may be given too.
+        query_project_id (str | Unset): Tenant whose tasks are listed. Whether this is a project
+            or an account ID is not documented.
+        batch_name (str | Unset): Keep tasks of the batch with this name.
+        tag (str | Unset): Keep tasks that have exactly this tag.
+        job_id (str | Unset): Keep the task with this ID.
+        name (str | Unset): Keep tasks whose model has this name. Servers may also match part of a
+            name.
         model_resolution (ModelResolution | str | Unset): Keep tasks whose model has this
             resolution.
         x_app_user_id (str | Unset): ID that an application gives its own user, kept with the
