@@ -110,8 +110,8 @@ def test_identities_of_a_megabyte() -> None:
 @pytest.mark.parametrize("value", [{"a": [1]}, [["a"]], 1e308, True], ids=["object", "list", "number", "boolean"])
 def test_values_of_another_type(value: object) -> None:
     odd = dict.fromkeys(("state", "create_time", "name", "tags", "project_id"), value)
-    selection = ("order.create_time.ascending", "filter.create_since", "filter.state", "filter.name", "scope.*")
-    report = outcome(listing(job(), job(job_id="2", **odd)), *selection)
+    selection = ("order.create_time.ascending", "filter.create_since", "filter.state*", "filter.name", "scope.*")
+    report = outcome(listing(job(), job(job_id="2", **odd), job(job_id="3", state="JOB_FINISH")), *selection)
     assert report.failure is None
     assert len(report.having(Verdict.NOT_EXERCISED)) < len(selection)
 

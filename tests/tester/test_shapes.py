@@ -172,6 +172,7 @@ components:
         either: {nullable: true, anyOf: [{type: integer}, {$ref: '#/components/schemas/Text'}]}
         both: {nullable: true, allOf: [{$ref: '#/components/schemas/Text'}]}
         listed: {type: string, nullable: true, enum: [a]}
+        code: {type: string, pattern: '^[A-Z]+$'}
 """
 
 
@@ -196,6 +197,8 @@ def resolver(tmp_path_factory: pytest.TempPathFactory) -> SchemaResolver:
         ({"size": 2, "either": "abcd"}, "/Text/maxLength", False),
         ({"size": 2, "both": 1}, "/Text/type", True),
         ({"size": 2, "listed": "b"}, "/Thing/properties/listed/enum", True),
+        ({"size": 2, "code": "A\n"}, "/Thing/properties/code/pattern", True),
+        ({"size": 2, "code": "\ud800"}, "/Thing/properties/code/pattern", True),
     ],
 )
 def test_fault_names_the_broken_rule(resolver: SchemaResolver, value: Any, pointer: str, blamed: bool) -> None:

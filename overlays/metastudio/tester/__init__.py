@@ -16,7 +16,7 @@ Reading order:
    of seed requests and of requests that schemathesis generates) and `matrix` (suite `auth`: valid and forged
    credentials).
 3. What the suites share: `operation_under_test` (an operation with its schemas), `http_client` (requests, retries,
-   rate limit), `caller` (credentials and signing), `values` (comparing values).
+   rate limit), `caller` (credentials and signing), `values` (comparing values), `schema_validator`.
 4. `reports`: terminal, HTML, JUnit and JSON. `command` is the command line, `sign` signs a request for curl, `hooks`
    adds signing to plain schemathesis.
 

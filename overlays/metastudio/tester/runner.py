@@ -199,7 +199,7 @@ def _operation(state: _RunState, tested: OperationUnderTest) -> None:
     options, missing = _located(state, tested)
     wanted = [start_property(tested), *properties(options, tested, state.http)]
     wanted += [list_property(tested)] if tested.is_list else []
-    if not any(options.selects(each) for each in wanted):
+    if len(state.operations) > 1 and not any(options.selects(each) for each in wanted):
         return
     if missing:
         state.skip([each for each in wanted if options.selects(each)], missing)

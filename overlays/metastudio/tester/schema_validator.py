@@ -27,8 +27,9 @@ _FORMATS: Mapping[str, Callable[[str, str], bool]] = {
 def schema_validator(document: Any, pointer: str) -> Any:
     """Return a validator of the schema at a JSON pointer of a document.
 
-    It differs from `OAS30Validator` where that would blame a conforming server: 1.0 is an integer, as JSON does not
-    tell it from 1, and `nullable` also counts beside `anyOf`, `oneOf`, `allOf` and `enum`.
+    It differs from `OAS30Validator` where that would blame a conforming server, or fail: 1.0 is an integer, as JSON
+    does not tell it from 1, `nullable` also counts beside `anyOf`, `oneOf`, `allOf` and `enum`, and a text may contain
+    a lone surrogate.
     """
     registry = Registry[Any]().with_resource(_DOCUMENT, DRAFT4.create_resource(document))
     return _Validator({"$ref": f"{_DOCUMENT}#{pointer}"}, registry=registry)
@@ -51,12 +52,22 @@ def _check_format(_validator: Any, name: str, value: Any, schema: Mapping[str, A
         yield ValidationError(f"not a {name}")
 
 
+def _check_pattern(validator: Any, rule: str, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    """Check a pattern; the engine cannot encode lone surrogates."""
+    text = value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    yield from OAS30Validator.VALIDATORS["pattern"](validator, rule, text, schema) or ()
+
+
 def _is_integer(_checker: Any, value: Any) -> bool:
     return not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
 
 
 _Validator: Any = extend(  # type: ignore[no-untyped-call]
     OAS30Validator,
-    {"format": _check_format, **{keyword: _nullable(keyword) for keyword in ("anyOf", "oneOf", "allOf", "enum")}},
+    {
+        "format": _check_format,
+        "pattern": _check_pattern,
+        **{keyword: _nullable(keyword) for keyword in ("anyOf", "oneOf", "allOf", "enum")},
+    },
     type_checker=OAS30Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )

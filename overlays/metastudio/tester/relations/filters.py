@@ -136,7 +136,8 @@ def _several_values(rule: Filter, client: ListClient, snapshot: Snapshot, check:
     if len(found) < 2:
         return check.skip(f"needs items with different {rule.property}")
     pointer = rule.property or ""
-    everything = list(dict.fromkeys(v for item in snapshot.items.values() for v in raw_values(item, pointer)))
+    values_of_items = (v for item in snapshot.items.values() for v in raw_values(item, pointer))
+    everything = list(dict.fromkeys(sample_values.sendable(values_of_items)))
     for values in (found[:2], found[1::-1], found[:3], [found[0], found[0]], everything):
         fine = len(set(values)) == len(values) and not may_be_refused(client, {name: values})
         check_filter(client, snapshot, check, {name: values}, may_refuse=not fine)

@@ -1,7 +1,8 @@
 """Suite `shapes`: statuses, headers and bodies of seed requests and of requests that schemathesis generates.
 
 Reading order: `suite`, `seed_requests`, `request_validity` (may a request be refused?), `responses` (what is wrong with
-a response), then `schemathesis_driver` with `generation` and `event_reader`, and `findings`.
+a response), then `schemathesis_driver` with `generation` and `event_reader`, `findings`, and `shrinking` (the smallest
+request that still fails).
 """
 
 from metastudio.tester.shapes.findings import properties
