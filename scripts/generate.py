@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "overlays"))
 from client_generator import generate  # noqa: E402
 from contract_diff import history  # noqa: E402
 from generator_limits import check_generator  # noqa: E402
-from metastudio.contract import ContractError, check, load  # noqa: E402
+from metastudio.contract import ContractError, Document, check, load  # noqa: E402
 
 PACKAGE = "metastudio_client"
 
@@ -64,7 +64,18 @@ def main() -> int:
         print(f"{error}\nNothing was written.", file=sys.stderr)
         return 2
     print(f"generated/{PACKAGE}: {'written' if changed else 'unchanged'}")
+    if changed:
+        _summarize(document)
     return 0
+
+
+def _summarize(document: Document) -> None:
+    """Print what changed in the contract, and what to do now."""
+    try:
+        history.show(document, "")
+    except ContractError as error:  # the first contract, or no git
+        print(str(error).splitlines()[0])
+    print("Next: ./test.sh, then commit openapi.yaml and generated/ together, with a line in CHANGELOG.md")
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -9,11 +9,12 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from metastudio.contract.compiler import operations, parameters, plain
+from metastudio.contract.compiler import compile_contract, operations, parameters, plain
 from metastudio.contract.document import Document
 from metastudio.contract.json_pointer import join
-from metastudio.contract.naming import method_name, method_suffix, python_name
+from metastudio.contract.naming import COMMANDS, LIST_COMMANDS, command_words, method_name, method_suffix, python_name
 from metastudio.lists.options import IterateOptions
+from openapi_python_client.strings import ClassName
 
 # Names that the generated code uses itself. It would rename or overwrite an argument or attribute of the same name.
 _IN_FUNCTIONS = frozenset({"client", "url", "headers", "params", "cookies", "body", "quote"})
@@ -30,6 +31,8 @@ _IN_MODELS = frozenset(
         "d",
     }
 )
+_RETRY = "retry"
+"""The option of methods that send a request again if asked to; see `Operation.idempotent`."""
 # The options of `iterate`, which takes the filters of a list beside them.
 _ITERATE_OPTIONS = frozenset(each.name for each in dataclasses.fields(IterateOptions))
 
@@ -39,6 +42,8 @@ def check_generator(document: Document) -> None:
     _check_methods(document)
     for pointer, operation in operations(document):
         _check_parameters(document, pointer, operation)
+    _check_commands(document)
+    _check_classes(document)
     named = [f"/components/schemas{join([name])}" for name in document.at("/components/schemas") or {}]
     for pointer in (*_inline(document.data), *named):
         _check_schema(document, pointer)
@@ -58,6 +63,33 @@ def _check_methods(document: Document) -> None:
                 message = f"{name} would have the method {tag}.{method}, as the operation on line {line}; rename one"
                 raise document.error(at, message)
             places[tag, method] = at
+
+
+def _check_classes(document: Document) -> None:
+    """Check that no two schemas become a class of the same name."""
+    places: dict[str, str] = {}
+    for name in document.at("/components/schemas") or {}:
+        at, made = f"/components/schemas{join([name])}", str(ClassName(name, ""))
+        if made in places:
+            line, _ = document.position(places[made])
+            raise document.error(at, f"{name} would become the class {made}, as the schema on line {line}; rename one")
+        places[made] = at
+
+
+def _check_commands(document: Document) -> None:
+    """Check that no two operations have a command of the same name."""
+    compiled = compile_contract(document).operations
+    places: dict[tuple[str, ...], str] = {}
+    for pointer, raw in operations(document):
+        words = command_words(compiled[raw["operationId"]], compiled)
+        at = f"{pointer}/{'x-cli' if 'x-cli' in raw else 'operationId'}"
+        message = f"{raw['operationId']} would have the command {' '.join(words)}, as "
+        if words[0] in COMMANDS or (words[-1] in LIST_COMMANDS and len(words) > 1):
+            raise document.error(at, f"{message}metastudio itself has; choose another with x-cli")
+        if words in places:
+            line, _ = document.position(places[words])
+            raise document.error(at, f"{message}the operation on line {line}; choose another with x-cli")
+        places[words] = at
 
 
 def _inline(node: Any, pointer: str = "") -> Iterator[str]:
@@ -89,7 +121,8 @@ def _check_parameters(document: Document, pointer: str, operation: dict[str, Any
             raise document.error(f"{at}/schema", message)
         own = python_name(name)
         paged = name in (paging.get("offset"), paging.get("limit"))
-        if own in _IN_FUNCTIONS or (own in options and where == "query" and not paged):
+        retried = own == _RETRY and pointer.endswith(("/put", "/delete"))
+        if own in _IN_FUNCTIONS or retried or (own in options and where == "query" and not paged):
             raise document.error(f"{at}/name", f"{name} is a name that the generated code uses itself; choose another")
         if own in places:
             line, _ = document.position(places[own][1])

@@ -106,6 +106,20 @@ def test_connect_gives_the_generated_client(sandbox: Sandbox) -> None:
             list_training_jobs.sync("0" * 32, client=client)
 
 
+def test_the_documented_timeouts(sandbox: Sandbox) -> None:
+    seen: list[Any] = []
+    hooks = {"request": [lambda request: seen.append(request.extensions["timeout"])]}
+    with MetaStudio(**options(sandbox, event_hooks=hooks)) as studio:
+        studio.training_jobs.list(limit=1)
+    # Waiting for a free connection is bounded by the deadline of the call, 120 s.
+    assert {name: round(seconds) for name, seconds in seen[0].items()} == {
+        "connect": 10,
+        "read": 30,
+        "write": 30,
+        "pool": 120,
+    }
+
+
 @pytest.mark.anyio
 async def test_connect_async_and_with_another_timeout(sandbox: Sandbox) -> None:
     client = connect(**options(sandbox)).with_timeout(httpx.Timeout(7.0))

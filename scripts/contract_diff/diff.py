@@ -20,7 +20,18 @@ from contract_diff.schemas import Direction, SchemaComparison, documentation
 
 _DOCUMENTATION = "documentation changed"
 # Keys of an operation that have a rule below. Any other key is breaking for both sides, unless it is an extension.
-_HANDLED = ("operationId", "tags", "parameters", "requestBody", "responses", "security", "deprecated", "x-list")
+_HANDLED = (
+    "operationId",
+    "tags",
+    "parameters",
+    "requestBody",
+    "responses",
+    "security",
+    "deprecated",
+    "x-list",
+    "x-item",
+    "x-cli",
+)
 
 
 def compare(old: Document, new: Document) -> list[Change]:
@@ -104,6 +115,13 @@ class _ContractComparison:
         yield from self._body(was, now)
         yield from self._responses(was, now)
         names = [{each["name"] for _, each in parameters(*place)} for place in ((self._old, was), (self._new, now))]
+        yield from extensions.item_rules(old.get("x-item"), new.get("x-item"))
+        if old.get("x-cli") != new.get("x-cli"):
+            yield (
+                "x-cli",
+                Grade.CLIENTS,
+                f"name of the command: {old.get('x-cli', 'none')} -> {new.get('x-cli', 'none')}",
+            )
         yield from extensions.list_rules(old.get("x-list"), new.get("x-list"), *names)
 
     def _security(self, old: dict[str, Any], new: dict[str, Any]) -> Differences:

@@ -1,4 +1,4 @@
-"""Compare what the contract says beyond OpenAPI: `x-list`, `x-states`, `x-source`.
+"""Compare what the contract says beyond OpenAPI: `x-list`, `x-item`, `x-cli`, `x-states`, `x-source`.
 
 One rule grades nearly all of it. These keywords are promises of servers to clients: a new promise may put a conforming
 server in breach, a withdrawn one leaves clients without it, a changed one does both.
@@ -105,6 +105,16 @@ def _leaves(node: Mapping[str, Any], pointer: str = "") -> dict[str, Any]:
 
 def _or_unstated(value: Any) -> str:
     return "unstated" if value is None else str(value)
+
+
+def item_rules(old: Any, new: Any) -> Differences:
+    """Compare two `x-item`, which say how an operation belongs to a list; None without one."""
+    first, second = (_leaves(each if isinstance(each, Mapping) else {"kind": each}) for each in (old, new))
+    for key in dict.fromkeys([*first, *second]):
+        was, now = (str(each[key]) if each.get(key) is not None else None for each in (first, second))
+        if was != now:
+            grade = Grade.BOTH if key in ("/kind", "/list", "/parameter") else promise(was, now)
+            yield f"x-item {key[1:]}", grade, f"{_or_unstated(was)} -> {_or_unstated(now)}"
 
 
 def states(old: Mapping[str, Any], new: Mapping[str, Any]) -> Differences:

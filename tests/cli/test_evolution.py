@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_runs import CompletedCommand, PseudoTerminal, run
+from cli_runs import CommandOfCopy, PseudoTerminal
 from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
-from metastudio.cli.root import BUILT_IN, command_names
+from metastudio.cli.root import command_entries
+from metastudio.contract.naming import COMMANDS, command_words
 from metastudio.contract.operation import Operation
 from metastudio_client.contract import OPERATIONS
 from repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MAIN = "import sys; from metastudio.cli import main; sys.argv[0] = 'metastudio'; sys.exit(main())"
-COMMAND = (sys.executable, "-c", MAIN)
 
 PARAMETER = """\
         - name: is_flexus
@@ -156,11 +153,17 @@ def voices() -> Iterator[LoopbackServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def copy(evolved: Repository) -> Iterator[CommandOfCopy]:
+    with CommandOfCopy(evolved.root) as running:
+        yield running
+
+
 @pytest.fixture
-def settings(evolved: Repository, voices: LoopbackServer) -> dict[str, str]:
+def settings(copy: CommandOfCopy, voices: LoopbackServer) -> dict[str, str]:
     voices.received.clear()
     return {
-        "PYTHONPATH": f"{evolved.root / 'overlays'}:{evolved.root / 'generated'}",
+        **copy.path,
         "METASTUDIO_BASE_URL": voices.url,
         "HUAWEICLOUD_SDK_AK": "AKAKAKAK",
         "HUAWEICLOUD_SDK_SK": "SKSKSKSK",
@@ -168,24 +171,20 @@ def settings(evolved: Repository, voices: LoopbackServer) -> dict[str, str]:
     }
 
 
-def command(*arguments: str, env: dict[str, str]) -> CompletedCommand:
-    return run(*arguments, env=env, command=COMMAND)
-
-
-def test_a_parameter_and_a_field(settings: dict[str, str], voices: LoopbackServer) -> None:
-    shown = command("jobs", "--help", env=settings).out
+def test_a_parameter_and_a_field(copy: CommandOfCopy, settings: dict[str, str], voices: LoopbackServer) -> None:
+    shown = copy("jobs", "--help", env=settings).out
     assert "--is-flexus / --no-is-flexus" in shown
     assert "Keep tasks of the light edition" in shown
-    assert command("jobs", "--no-is-flexus", "--columns", "training_hours", env=settings).code == 0
+    assert copy("jobs", "--no-is-flexus", "--columns", "training_hours", env=settings).code == 0
     assert "is_flexus=false" in voices.received[-1].target
 
 
-def test_a_second_list(settings: dict[str, str], voices: LoopbackServer) -> None:
-    assert "voices" in command("--help", env=settings).out
-    shown = command("voices", "--help", env=settings).out
+def test_a_second_list(copy: CommandOfCopy, settings: dict[str, str], voices: LoopbackServer) -> None:
+    assert "voices" in copy("--help", env=settings).out
+    shown = copy("voices", "--help", env=settings).out
     assert "--filter-output [wav|mp3]" in shown
     assert "--page-size" not in shown
-    done = command(
+    done = copy(
         *("voices", "--studio", "main", "--filter-output", "WAV", "--region", "north", "--min-size", "3"),
         *("--score", "0.5", "--before", "2023-12-01", "--owner", "a,b", "--owner", "c", "--kind", "k", "--limit", "2"),
         env=settings,
@@ -209,8 +208,8 @@ def test_a_second_list(settings: dict[str, str], voices: LoopbackServer) -> None
     assert request.header("x-kind") == "k"
 
 
-def test_table_summary_and_states_of_the_second_list(settings: dict[str, str]) -> None:
-    with PseudoTerminal("voices", "--studio", "main", env=settings, command=COMMAND) as terminal:
+def test_table_summary_and_states_of_the_second_list(copy: CommandOfCopy, settings: dict[str, str]) -> None:
+    with PseudoTerminal("voices", "--studio", "main", env=settings, command=copy.command) as terminal:
         assert terminal.end() == 0
         assert terminal.marked().splitlines() == [
             "‹bold:meta.id  phase   born              owners›",
@@ -218,40 +217,49 @@ def test_table_summary_and_states_of_the_second_list(settings: dict[str, str]) -
             "v2       ‹red:BROKEN›",
             "2 of 2 voices, times in CST",
         ]
-    summary = json.loads(command("voices", "summary", "--studio", "main", "-o", "json", env=settings).out)
+    summary = json.loads(copy("voices", "summary", "--studio", "main", "-o", "json", env=settings).out)
     assert (summary["phases"]["done"]["total"], summary["phases"]["failed"]["total"]) == (1, 1)
     assert summary["oldest"] == {"meta.id": "v1", "phase": "READY", "born": "2023-12-01T00:00:00Z"}
-    table = command("voices", "--studio", "main", "-o", "csv", "-c", "meta.id,owners", env=settings)
+    table = copy("voices", "--studio", "main", "-o", "csv", "-c", "meta.id,owners", env=settings)
     assert table.out == "meta.id,owners\nv1,a; b\nv2,\n"
 
 
-def test_watch_needs_a_filter_on_the_id_alone(settings: dict[str, str]) -> None:
+def test_watch_needs_a_filter_on_the_id_alone(copy: CommandOfCopy, settings: dict[str, str]) -> None:
     """A voice cannot be requested by its ID alone, because the path also needs a studio."""
-    shown = command("voices", "--help", env=settings).out
+    shown = copy("voices", "--help", env=settings).out
     assert "  summary" in shown
     assert "  watch" not in shown
 
 
-def test_a_missing_required_parameter_is_reported(settings: dict[str, str], voices: LoopbackServer) -> None:
-    done = command("voices", env=settings)
+def test_a_missing_required_parameter_is_reported(
+    copy: CommandOfCopy, settings: dict[str, str], voices: LoopbackServer
+) -> None:
+    done = copy("voices", env=settings)
     assert done.code == 2
     assert "studio" in done.err
     assert not voices.received
 
 
-def named(*names: str) -> dict[str, Operation]:
-    one = next(iter(OPERATIONS.values()))
-    return {name: replace(one, id=name) for name in names}
+def named(name: str, **other: Any) -> Operation:
+    changed: dict[str, Any] = {"id": name, "tag": "tasks", **other}
+    return replace(next(iter(OPERATIONS.values())), **changed)
 
 
-def test_names_of_commands() -> None:
-    """The last word of the operation ID, unless it is ambiguous or reserved."""
-    contract = named("list_training_jobs", "list_voice_jobs", "list_assets", "list_sandbox", "query_all_batches")
-    assert list(command_names(contract, {*BUILT_IN, "watch"})) == [
-        "training-jobs",
-        "voice-jobs",
-        "assets",
-        "list-sandbox",
-        "batches",
-    ]
-    assert list(command_names(OPERATIONS, {*BUILT_IN, "watch"})) == ["jobs"]
+def test_names_of_commands_do_not_depend_on_other_operations() -> None:
+    """A list has the last word of its ID, the rest is below it or below its tag; x-cli overrides."""
+    voices = named("list_voice_jobs", cli_name="voices")
+    one: dict[str, Any] = {"kind": "show", "list_id": "list_voice_jobs"}
+    for operation, words in (
+        (named("list_training_jobs"), ["jobs"]),
+        (voices, ["voices"]),
+        (named("show_task", **one), ["voices", "show"]),
+        (named("show_task", cli_name="details", **one), ["voices", "details"]),
+        (named("stop_live_task", kind="other", tag="live_tasks"), ["live-tasks", "stop"]),
+    ):
+        for others in ({}, {"list_jobs": named("list_jobs")}):
+            assert [*command_words(operation, {"list_voice_jobs": voices, **others})] == words
+
+
+def test_own_commands_are_reserved() -> None:
+    assert {*command_entries({})} <= COMMANDS
+    assert {*command_entries(OPERATIONS)} == COMMANDS | {"jobs"}

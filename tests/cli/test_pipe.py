@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import yaml
 from cli_runs import CompletedCommand, run
 from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio.sandbox import Sandbox
@@ -70,6 +71,24 @@ def test_csv_contains_no_formula(env: dict[str, str]) -> None:
         out = run(JOBS, "--output", "csv", "--columns", "name", env=settings).out
     shown = [row[0] for row in csv.reader(out.splitlines(keepends=True))][1:]
     assert shown == ["'" + names[0], "'+1-2", "'-x", "'@x", "'\tx", "-5", "'+86 1", 'a,"b"\nc', "ok"]
+
+
+def test_values_alone(sandbox: Sandbox, env: dict[str, str]) -> None:
+    """The IDs, or the chosen columns with tabs between them, for a shell."""
+    assert run(JOBS, "-o", "value", env=env).out.splitlines() == [item["job_id"] for item in server_items(sandbox)]
+    assert run(JOBS, "-o", "value", "-c", "name,asset_id,state", "--limit", "1", env=env).out == "Name 1\t\tTRAINING\n"
+
+
+def test_yaml_holds_the_items_as_sent(sandbox: Sandbox, env: dict[str, str]) -> None:
+    out = run(JOBS, "-o", "yaml", env=env).out
+    assert yaml.safe_load(out) == server_items(sandbox)
+    assert "数字人" in out
+    assert run(JOBS, "-o", "yaml", "--job-id", "unknown-id", env=env).out == "[]\n"
+    item = {**server_items(sandbox)[0], "name": "a\u202eb"}
+    body = json.dumps({"count": 1, "jobs": [item]}).encode()
+    with serve(lambda _: CannedResponse(body=body, headers={"Content-Type": "application/json"})) as server:
+        out = run(JOBS, "-o", "yaml", env={**env, "METASTUDIO_BASE_URL": server.url}).out
+    assert r'"a\u202Eb"' in out
 
 
 def test_columns_apply_to_every_format(env: dict[str, str]) -> None:
@@ -137,7 +156,7 @@ def test_filters_are_sent_as_the_contract_says(parameters: dict[str, str]) -> No
 BAD = {
     "--sate TRAINING": "Did you mean --state?",
     "--columns nmae": "did you mean name?",
-    "--columns ,": "name at least one",
+    "--columns ,": "must not be empty",
     "--create-since tomorrow": "2d ago",
     "--create-since 2023-12-01T08:00:00": "2d ago",
     "--limit 0": "--limit",
@@ -151,8 +170,8 @@ BAD = {
     "nothing": "No such command 'nothing'",
     "--region no_such": "cn-north-4",
     "--base-url ftp://x": "https://",
-    "--base-url http://example.com": "clear text",
-    "--output xml": "'table', 'json', 'jsonl', 'csv'",
+    "--base-url http://example.com": "(--base-url) 'http://example.com' would send credentials in clear text",
+    "--output xml": "'table', 'json', 'jsonl', 'csv', 'yaml', 'value'",
 }
 
 
@@ -174,6 +193,20 @@ def test_missing_credentials_have_a_hint(tmp_path: Path) -> None:
     assert half.code == 4
     assert "sets ak but not sk; set both" in half.err
     assert "Hint: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or METASTUDIO_TOKEN" in half.err
+
+
+def test_errors_name_options_not_arguments_of_the_client(env: dict[str, str]) -> None:
+    assert "or add --allow-http if" in run("--base-url", "http://example.com", JOBS, env=env).err
+
+
+def test_a_warning_is_shown_once(tmp_path: Path, sandbox: Sandbox, env: dict[str, str]) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(f"[basic]\nak = {sandbox.access_key}\nsk = {sandbox.secret_key}\n")
+    file.chmod(0o644)
+    keys = {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(file)}
+    done = run(JOBS, "--limit", "1", env={**env, **keys, "METASTUDIO_TOKEN": ""})
+    assert done.code == 0
+    assert done.err == f"Warning: other users of this machine can read {file}; run chmod 600 on it\n"
 
 
 def test_failures_have_exit_codes_and_hints(env: dict[str, str]) -> None:
@@ -223,6 +256,9 @@ def test_files(tmp_path: Path, env: dict[str, str]) -> None:
     assert run(JOBS, "--limit", "1", "--columns", "name", "--out", file, "--force", "-o", "jsonl", env=env).code == 0
     assert file.read_text() == '{"name": "Name 1"}\n'
     assert run(JOBS, "--limit", "1", "--columns", "name", "--out", "-", env=env).out == '{"name": "Name 1"}\n'
+    unknown = run(JOBS, "--out", "jobs.xlsx", cwd=tmp_path, env=env)
+    assert unknown.code == 2
+    assert "use one of table, json, jsonl, csv, yaml, value as its ending" in unknown.err
     table = run(JOBS, "--limit", "1", "--out", "x.table", cwd=tmp_path, env=env)
     assert table.code == 0
     assert (tmp_path / "x.table").read_text().startswith("job_id ")

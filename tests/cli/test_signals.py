@@ -7,11 +7,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cli_runs import COMMAND, PseudoTerminal, environment, run, run_in_terminal
 from loopback import CannedResponse, ReceivedRequest, serve
+from metastudio.sandbox import Sandbox
 from metastudio.sandbox import serve as serve_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class BlockingHandler:
@@ -77,12 +82,18 @@ def test_sigterm_leaves_no_unfinished_file(tmp_path: Path, env: dict[str, str]) 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture(scope="module")
+def large() -> Iterator[Sandbox]:
+    """More items than a pipe holds in any format."""
+    with serve_sandbox(jobs=1200) as sandbox:
+        yield sandbox
+
+
 @pytest.mark.parametrize("form", ["jsonl", "csv", "table", "json"])
-def test_a_closed_pipe_ends_the_command(form: str) -> None:
+def test_a_closed_pipe_ends_the_command(form: str, large: Sandbox) -> None:
     """The process ends by SIGPIPE, which a shell shows as 141."""
-    with serve_sandbox(jobs=2000) as sandbox:
-        line = f'"$0" jobs --output {form} | head -n 1 > /dev/null; echo "${{PIPESTATUS[0]}}"'
-        done = run("-c", line, COMMAND, env=sandbox.environment, command=("bash",))
+    line = f'"$0" jobs --output {form} | head -n 1 > /dev/null; echo "${{PIPESTATUS[0]}}"'
+    done = run("-c", line, COMMAND, env=large.environment, command=("bash",))
     assert (done.out, done.err) == ("141\n", "")
 
 
@@ -127,7 +138,7 @@ def _job(number: int) -> bytes:
 
 def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     """While a table or file is written, on standard error; it is erased at the end."""
-    with serve_sandbox(jobs=450) as sandbox:
+    with serve_sandbox(jobs=250) as sandbox:
         for arguments, there in (
             (["jobs"], True),
             (["jobs", "--out", str(tmp_path / "a.csv")], True),
@@ -135,8 +146,9 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
         ):
             code, screen = run_in_terminal(*arguments, env=sandbox.environment)
             assert code == 0
-            assert (b"100 of 450" in screen.raw) == there, arguments
-            assert "100 of 450" not in screen.text()
+            assert (b"100 of 250" in screen.raw) == there, arguments
+            assert "100 of 250" not in screen.text()
+            assert ("250 jobs written to" in screen.text()) == ("--out" in arguments)
         assert run("jobs", "-o", "table", env=sandbox.environment).err == ""
         assert run("jobs", "--out", tmp_path / "b.csv", env=sandbox.environment).err == ""
 

@@ -32,6 +32,7 @@ def test_help_imports_neither_servers_nor_httpx(arguments: list[str]) -> None:
         "httpx",
         "rich",
         "asyncio",
+        "attr",
         "metastudio.client",
         "metastudio_client.client",
     }
@@ -43,14 +44,14 @@ def test_a_list_imports_no_server(env: dict[str, str]) -> None:
     assert not set(done.err.split()) & {*SERVERS, "metastudio.cli.sandbox", "metastudio.cli.curl"}
 
 
-def without(missing: str, *arguments: str) -> CompletedCommand:
+def without(missing: str, *arguments: str, env: dict[str, str]) -> CompletedCommand:
     """Run as if a library were not installed."""
     program = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['metastudio', *sys.argv[1:]]"
     return run(
         "-c",
         f"{program}\nfrom metastudio.cli import main\nsys.exit(main())",
         *arguments,
-        env={},
+        env=env,
         command=(sys.executable,),
     )
 
@@ -58,12 +59,14 @@ def without(missing: str, *arguments: str) -> CompletedCommand:
 def test_a_missing_extra_is_named(env: dict[str, str]) -> None:
     for missing, command, extra in (
         ("click", ["jobs"], "cli"),
-        ("rich.cells", ["--version"], None),
+        ("rich", ["--version"], None),
+        ("rich", ["jobs", "-o", "table"], "cli"),
+        ("yaml", ["jobs", "-o", "yaml"], "cli"),
         ("uvicorn", ["sandbox"], "sandbox"),
         ("yaml", ["sandbox"], "sandbox"),
         ("schemathesis", ["contract-test", "http://127.0.0.1:9", "--project-id", "p"], "contract"),
     ):
-        done = without(missing, *command)
+        done = without(missing, *command, env=env)
         assert "Traceback" not in done.err
         if extra is None:
             assert done.code == 0
@@ -86,4 +89,5 @@ def test_version() -> None:
 def test_without_arguments_the_help_is_shown() -> None:
     done = run(env={})
     assert done.code == 2
-    assert done.err == run("--help", env={}).out
+    assert done.err == run("--help", env={}).out == run("-h", env={}).out
+    assert run("jobs", "-h", env={}).out.startswith("Usage: metastudio jobs")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metastudio.cli.times import parse_duration, parse_instant, parse_time, to_local
+from metastudio.cli.options import parse_duration, parse_instant, parse_time
+from metastudio.cli.output import to_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -39,14 +39,18 @@ async def use(studio: MetaStudio, other: AsyncMetaStudio) -> None:
     studio.live_jobs.stop("room", "job")
     assert_type(studio.agencies.create("CBS"), models.Agency)
     assert_type(studio.files.show_download(), models.Download)
+    studio.live_platforms.list(tier=1, port=[443])
+    studio.live_platforms.list(tier=models.ListLivePlatformsTier.VALUE_2)
+    jobs.create(models.NewTrainingJob(name="a", priority=models.Priority.VALUE_1))
     assert_type(jobs.show("j").request_id, str | None)
 """
 
 CALLS = """
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from metastudio import Credentials, MetaStudio, errors
+from metastudio import Credentials, ListLivePlatformsTier, MetaStudio, errors
 
 requests, answers = [], []
 
@@ -100,10 +104,14 @@ with MetaStudio(base_url=url, credentials=keys, project_id="p") as studio:
         ({"name": 3}, "body.name must be a string"),
         ({"name": "a", "tags": ["b", 1]}, "body.tags[1] must be a string"),
         ({"name": "a", "voice_properties": {"sex": "X", "job_tag": "NEWS", "language": "CN"}}, "voice_properties.sex"),
+        ({"name": "a", "priority": 3}, "body.priority must be one of 1, 2, not 3"),
+        ({"name": "a", "counts": {"b": "c"}}, "body.counts.b must be a whole number"),
         (["a"], "body must be a model or a dict"),
         (None, "needs the argument body"),
     ):
         call(jobs.create, body, error=problem)
+    full = {"name": "a", "priority": 1, "counts": {"b": 2}}
+    call(jobs.create, full, answer=[made], sent=("POST", jobs_path, json.dumps(full, separators=(",", ":"))))
     call(jobs.create, {"name": "a"}, answer=[(200, "{}")], error="declares only status 201")
     call(jobs.create, {"name": "a"}, answer=[(503, "{}")], error="ServerError")
     call(jobs.create, {"name": "a"}, answer=[(429, "{}"), made])
@@ -123,6 +131,15 @@ with MetaStudio(base_url=url, credentials=keys, project_id="p") as studio:
     call(assets.delete, "a", error="required keyword-only argument: 'mode'")
     call(assets.delete, "a", mode="RECYCLE", answer=[(204, "")])
     call(studio.live_jobs.stop, "r", "j", answer=[(200, "")])
+    platforms, no_platforms = studio.live_platforms, (200, '{"live_platforms": []}')
+    for tier in (2, ListLivePlatformsTier.VALUE_2):
+        call(platforms.list, tier=tier, port=[80, 443], answer=[no_platforms])
+        assert requests[0][1].endswith("?port=443&port=80&tier=2"), requests
+    call(platforms.list, tier=3, error="tier must be one of 1, 2, not 3")
+    call(platforms.list, tier="1", error="tier must be a number, not '1'")
+    call(platforms.list, port=["x"], error="each of port must be a number, not 'x'")
+    call(platforms.list, port=[0], error="each of port must be 1 or more, not 0")
+    call(assets.list, state=["GONE"], error="state may hold 'CREATING'")
     call(studio.agencies.create, "OTHER", error="must be one of 'CBS', 'SIS'")
     logs = '{"count": 2, "operations": [{"time": 1, "action": "x"}, {"time": 1, "action": "x"}]}'
     assert len(call(lambda: list(voices.iterate_logs("v")), answer=[(200, logs)])) == 2
@@ -166,6 +183,19 @@ def check_all(document: Document) -> None:
             "in: query\n          required: true\n",
             "in: query\n          style: deepObject\n",
             "deepObject is not supported",
+        ),
+        ("schema: {type: array, items: {type: integer, minimum: 1}}", "schema: {type: object}", "port is an object"),
+        ("items: {type: integer, minimum: 1}", "items: {type: array, items: {type: string}}", "array of arrays"),
+        (
+            "is_flexus: {description: Whether the model is a Flexus model., type: boolean}",
+            "is_flexus: {type: string, format: binary}",
+            "format binary is not supported",
+        ),
+        ("- name: mode\n", "- name: retry\n", "retry is a name that the generated code uses itself"),
+        (
+            "    Priority: {type: integer",
+            "    new-training-job: {type: object}\n    Priority: {type: integer",
+            "class NewTrainingJob",
         ),
     ],
 )

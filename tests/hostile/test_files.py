@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cli_runs import run
 from loopback import CannedResponse, serve
-from metastudio.cli.destination import destination
+from metastudio.cli.output import destination
 
 KEYS = {"HUAWEICLOUD_SDK_AK": "AKAKAKAK", "HUAWEICLOUD_SDK_SK": "SKSKSKSK", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
 JSON = {"Content-Type": "application/json"}
@@ -100,7 +100,7 @@ def test_no_link_redirects_the_output(tmp_path: Path) -> None:
 
 
 def test_an_existing_temporary_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from metastudio.cli.exits import CommandError
+    from metastudio.cli.running import CommandError
 
     victim = tmp_path / "victim"
     victim.write_text("unchanged")

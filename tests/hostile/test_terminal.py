@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli_runs import PseudoTerminal
 from loopback import CannedResponse, ReceivedRequest, serve
-from metastudio.cli.formats import to_json
+from metastudio.cli.output import to_json
 from metastudio.tester import Credentials, prove
 from metastudio.tester.reports import as_json, html, junit, terminal
 from rich.console import Console

@@ -296,6 +296,13 @@ def test_a_provider_may_return_any_expiration(send: Send, expires_at: datetime) 
         assert send(auth, server.url)[0].status_code == 200
 
 
+def test_json_is_read_up_to_64_kilobytes() -> None:
+    text = json.dumps("x" * (64 * 1024 - 2))
+    assert len(parse(text)) == 64 * 1024 - 2
+    with pytest.raises(ValueError, match="longer than 64 KB"):
+        parse(text + " ")
+
+
 def test_reading_json() -> None:
     assert parse(b'{"a": {"b": "c"}}') == {"a": {"b": "c"}}
     assert parse("[" * MAX_DEPTH + "]" * MAX_DEPTH)

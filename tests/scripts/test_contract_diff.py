@@ -496,6 +496,30 @@ def test_bodies(tmp_path: Path) -> None:
         assert words in report(found)
 
 
+TASKS = (ROOT / "tests" / "contract" / "tasks.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("edit", "grade", "words"),
+    [
+        (("      x-cli: jobs\n", "      x-cli: tasks\n"), CLIENTS, "x-cli: name of the command: jobs -> tasks"),
+        (("      x-cli: jobs\n", ""), CLIENTS, "name of the command: jobs -> none"),
+        (("allowed_in: [WAIT_FILE_UPLOAD, ", "allowed_in: ["), BOTH, "x-item allowed_in: ['WAIT_FILE_UPLOAD', "),
+        (("      operationId: show_training_job\n", "      operationId: show_training_job\n      x-item: none\n"), BOTH, "x-item kind: unstated -> none"),
+        (("required: [name]\n      additionalProperties: false", "required: [name, contact]\n      additionalProperties: false"), CLIENTS, "request body /contact: now required"),
+    ],
+)  # fmt: skip
+def test_every_kind(tmp_path: Path, edit: tuple[str, str], grade: Grade, words: str) -> None:
+    assert TASKS.count(edit[0]) == 1
+    old, new = (
+        load(write(tmp_path, name, text)) for name, text in (("old.yaml", TASKS), ("new.yaml", TASKS.replace(*edit)))
+    )
+    check(new)
+    found = compare(old, new)
+    assert overall(found) == grade, report(found)
+    assert words in report(found)
+
+
 def test_exit_codes() -> None:
     grades = (NONE, COSMETIC, ADDITIVE, ADDITIVE | COSMETIC, SERVERS | ADDITIVE, CLIENTS | ADDITIVE, BOTH)
     assert [grade.exit_code for grade in grades] == [0, 0, 10, 10, 20, 30, 30]

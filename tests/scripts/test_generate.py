@@ -94,8 +94,9 @@ def test_check_shows_differences_and_generating_removes_them(repository: Reposit
         ),
         (
             "    ServiceError:\n",
-            "    trainingJobState:\n      type: string\n      enum: [A]\n    ServiceError:\n",
-            "openapi.yaml:{trainingJobState}: the generator cannot make this:\n",
+            "    Holder:\n      type: object\n      properties: {kind: {type: string, enum: [A]}}\n"
+            "    HolderKind: {type: string, enum: [B]}\n    ServiceError:\n",
+            "the generator cannot make this:\n",
         ),
     ],
     ids=["not YAML", "check", "unsupported body", "class name twice"],

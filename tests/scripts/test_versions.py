@@ -173,7 +173,7 @@ def test_check_includes_the_versions(repository: Repository) -> None:
     assert "at least 1.0.1, not 1.0.0" in done.stderr
 
 
-def test_diff_writes_nothing_and_refuses_an_invalid_contract(repository: Repository) -> None:
+def test_diff_writes_nothing_generating_shows_it_and_an_invalid_contract_is_refused(repository: Repository) -> None:
     commit(repository)
     before = repository.snapshot("generated")
     for old, new in BY_CODE[20].replace:
@@ -182,6 +182,13 @@ def test_diff_writes_nothing_and_refuses_an_invalid_contract(repository: Reposit
     assert done.returncode == 20, done.stderr
     assert done.stdout.endswith("openapi.yaml since HEAD: breaking for servers\n")
     assert repository.snapshot("generated") == before
+    done = repository.generate()
+    assert done.returncode == 0
+    written, *summary, grade, remedy = done.stdout.splitlines()
+    assert written == "generated/metastudio_client: written"
+    assert summary
+    assert grade == "openapi.yaml since HEAD: breaking for servers"
+    assert remedy.startswith("Next: ./test.sh")
     repository.edit("total: /count", "total: /cnt")
     done = repository.generate("--diff")
     assert done.returncode == 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
+import json
 import os
 import pty
 import select
@@ -143,9 +144,7 @@ class Screen:
         return "\n".join(lines).rstrip() + "\n"
 
 
-def run_in_terminal(
-    *arguments: str, env: Mapping[str, str], columns: int = 100, rows: int = 80, keys: str = ""
-) -> tuple[int, Screen]:
+def run_in_terminal(*arguments: str, env: Mapping[str, str], columns: int = 100, rows: int = 80) -> tuple[int, Screen]:
     """Run `metastudio` in this process with a pseudo-terminal as its streams. Returns the exit code and the screen.
 
     Args:
@@ -153,11 +152,9 @@ def run_in_terminal(
         env: Environment variables, in addition to those of `environment`.
         columns: Width of the terminal.
         rows: Its height.
-        keys: What is typed before the command starts.
     """
     screen = Screen(columns, rows)
     master, slave = _open_terminal(columns, rows)
-    os.write(master, keys.encode())
 
     def read() -> None:
         with contextlib.suppress(OSError):  # on Linux, the other end is closed
@@ -267,6 +264,47 @@ def _marked(row: Mapping[int, pyte.screens.Char], columns: int) -> str:
             style = now
         line += char.data
     return (line.rstrip() if not style else line.rstrip() + "›").rstrip()
+
+
+_LOOP = """
+import json, sys
+from cli_runs import run
+for line in sys.stdin:
+    done = (lambda arguments, **rest: run(*arguments, **rest))(**json.loads(line))
+    print(json.dumps([done.code, done.out, done.err]), flush=True)
+"""
+
+
+class CommandOfCopy:
+    """`metastudio` of a copy of the repository, whose contract differs. Its commands run in one other process."""
+
+    def __init__(self, root: Path) -> None:
+        folders = [str(root / name) for name in ("overlays", "generated", "tests/support")]
+        self.path = {"PYTHONPATH": os.pathsep.join(folders)}
+        self.command = (sys.executable, "-c", "import sys; from metastudio.cli import main; sys.exit(main())")
+        """The command as a process of its own. It needs `path`."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _LOOP],
+            env=environment(self.path),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+        )
+
+    def __enter__(self) -> CommandOfCopy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=TIMEOUT)
+
+    def __call__(self, *arguments: str, env: Mapping[str, str], stdin: str = "") -> CompletedCommand:
+        """Run a command with pipes until it ends."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"arguments": arguments, "env": {**env}, "stdin": stdin}) + "\n")
+        self._process.stdin.flush()
+        return CompletedCommand(*json.loads(self._process.stdout.readline()))
 
 
 class ScreenMatcher(Protocol):

@@ -47,6 +47,7 @@ class FakeTime:
         return 0.5
 
     def sleep(self, seconds: float) -> None:
+        assert seconds >= 0, "time.sleep refuses a negative time"
         self.slept.append(seconds)
         self.now += seconds
         self.when_asleep()

@@ -16,7 +16,7 @@ ARRAY = "            type: array\n"
     ("bounds", "fewest", "most"),
     [
         (("maxItems: 2", "x-source: {maxItems: decision}"), 1, 2),
-        (("maxItems: 1", "uniqueItems: true"), 1, 1),
+        pytest.param(("maxItems: 1", "uniqueItems: true"), 1, 1, marks=pytest.mark.slow),
         (("minItems: 2",), 2, 9),
     ],
     ids=["two at most, by choice", "one at most", "two at least"],

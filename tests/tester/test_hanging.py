@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -151,10 +150,8 @@ def test_interrupted_run_is_not_a_success(number: int) -> None:
     with misbehaving(number, interrupts) as sandbox:
         command = [sys.executable, "-m", "metastudio.tester", sandbox.url, "--only", "shapes"]
         known = {**os.environ, **sandbox.environment}
-        started = time.monotonic()
         child.append(subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         out, err = child[0].communicate(timeout=60)
     assert child[0].returncode == 130, out + err
     assert "interrupted" in err
     assert "pass" not in out
-    assert time.monotonic() - started < 30

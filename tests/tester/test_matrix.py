@@ -114,7 +114,7 @@ def test_locked_key_ends_the_matrix() -> None:
     count = iter(range(1000))
 
     def locked(_attempt: object) -> None:
-        if next(count) > 8:
+        if next(count) > 9:
             raise RefusedError("locked")
 
     variant = Variant("locks", replace(CONFORMING, key_rules=(*CONFORMING.key_rules, locked)))

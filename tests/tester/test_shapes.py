@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metastudio.contract import load
 from metastudio.tester.http_client import HttpResponse
-from metastudio.tester.operation_under_test import operations_under_test
+from metastudio.tester.operation_under_test import SchemaResolver, operations_under_test
 from metastudio.tester.shapes.request_validity import Validity, assess
-from metastudio.tester.shapes.responses import faults
+from metastudio.tester.shapes.responses import faults, violations
 
 [TESTED] = operations_under_test()
 ITEM = {"job_id": "1", "name": "n", "state": "TRAINING", "project_id": "p", "create_time": "2024-01-01T00:00:00Z"}
@@ -120,7 +122,7 @@ def test_conforming_response_has_no_fault(conforming: HttpResponse) -> None:
         (response(item(name=None)), "body", "null"),
         (response(item(name=7)), "body", "integer, not string"),
         (response(item(model_version=7)), "body", "integer, not string"),
-        (response(item(create_time="2024-01-01 00:00:00")), "body", "RFC 3339"),
+        (response(item(create_time="2024-01-01 00:00:00")), "body", "not a date-time"),
         (response(item(tags="a,b")), "body", "string, not array"),
         (response({"jobs": []}), "body", "no count"),
         (response({"count": "1", "jobs": []}), "body", "string, not integer"),
@@ -153,3 +155,61 @@ def test_restriction_of_this_contract_is_only_observed(unstated: HttpResponse) -
     found = list(faults(TESTED, unstated))
     assert found
     assert not [each for each in found if each.blamed]
+
+
+SCHEMAS = """
+openapi: 3.0.3
+components:
+  schemas:
+    Text: {type: string, maxLength: 3, x-source: {maxLength: decision}}
+    Thing:
+      type: object
+      required: [size]
+      additionalProperties: false
+      properties:
+        size: {type: integer, maximum: 10, exclusiveMaximum: true, multipleOf: 2}
+        words: {type: array, uniqueItems: true, items: {$ref: '#/components/schemas/Text'}}
+        either: {nullable: true, anyOf: [{type: integer}, {$ref: '#/components/schemas/Text'}]}
+        both: {nullable: true, allOf: [{$ref: '#/components/schemas/Text'}]}
+        listed: {type: string, nullable: true, enum: [a]}
+"""
+
+
+@pytest.fixture(scope="module")
+def resolver(tmp_path_factory: pytest.TempPathFactory) -> SchemaResolver:
+    spec: Path = tmp_path_factory.mktemp("schemas") / "schemas.yaml"
+    spec.write_text(SCHEMAS)
+    return SchemaResolver(load(spec))
+
+
+@pytest.mark.parametrize(
+    ("value", "pointer", "blamed"),
+    [
+        ({"size": 10}, "/Thing/properties/size/maximum", True),
+        ({"size": 3}, "/Thing/properties/size/multipleOf", True),
+        ({"size": "2"}, "/Thing/properties/size/type", True),
+        ({"size": 2, "other": 1}, "/Thing/additionalProperties", True),
+        ({}, "/Thing/required", True),
+        ({"size": 2, "words": ["a", "a"]}, "/Thing/properties/words/uniqueItems", True),
+        ({"size": 2, "words": ["abcd"]}, "/Text/maxLength", False),
+        ({"size": 2, "words": [None]}, "/Text/type", True),
+        ({"size": 2, "either": "abcd"}, "/Text/maxLength", False),
+        ({"size": 2, "both": 1}, "/Text/type", True),
+        ({"size": 2, "listed": "b"}, "/Thing/properties/listed/enum", True),
+    ],
+)
+def test_fault_names_the_broken_rule(resolver: SchemaResolver, value: Any, pointer: str, blamed: bool) -> None:
+    [fault] = [each for each in violations(resolver, "/components/schemas/Thing", value) if each.blamed == blamed]
+    assert fault.pointer == f"/components/schemas{pointer}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"size": 2.0},
+        {"size": 2, "either": None, "both": None, "listed": None},
+        {"size": 2, "either": 1, "both": "abc", "listed": "a", "words": ["a", "b"]},
+    ],
+)
+def test_conforming_value_has_no_fault(resolver: SchemaResolver, value: Any) -> None:
+    assert not list(violations(resolver, "/components/schemas/Thing", value))

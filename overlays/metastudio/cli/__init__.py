@@ -1,15 +1,15 @@
 """The command `metastudio` (extra `cli`).
 
-Everything about lists (their commands, options, columns and states) comes from the contract. Each command imports what
-it needs when it runs, so `metastudio --help` loads neither httpx nor a server.
+Commands, options, arguments, columns and states come from the contract. Each command imports what it needs when it
+runs, so `metastudio --help` loads neither httpx nor rich nor a server.
 
 Where to read, in this order:
 
-1. `root`: the command and its subcommands. `running`, `exits`: from the command line to an exit code.
-2. `lists`: `metastudio jobs`. It uses `filters` (options from parameters, `times`), `pages` (requests), `columns`,
-   `table` and `formats` (output), and `destination` (files). `summary` and `watch` are its subcommands.
-3. `whoami`, `curl`, `sandbox`, `completion`: the other commands.
-4. `connection`, `sections`, `terminal`, `rules`, `extras`: shared by the commands.
+1. `root`: the tree of commands. `running`: from the command line to an exit code.
+2. `lists`: `metastudio jobs`. `items`: show, create, update, delete and the rest. `states`: `summary` and `watch`.
+3. `options`: sections of the help, and options from parameters and members of bodies. `output`: formats and files.
+   `views`: what is shown with rich.
+4. `credentials`: `whoami` and `curl`. `sandbox`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> int:
         from metastudio.cli.root import root
         from metastudio.cli.running import run
     except ModuleNotFoundError as error:
-        if error.name not in ("click", "rich"):
+        if error.name != "click":
             raise
         print("Error: the command needs an extra; install metastudio-client[cli]", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""The command `metastudio` and its subcommands, each imported when it is used."""
+"""The command `metastudio`: the commands of the contract and its own, each imported when it is used."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from click.shell_completion import CompletionItem
-from metastudio_client.contract import OPERATIONS
+from click.shell_completion import CompletionItem, get_completion_class
+from metastudio_client.contract import OPERATIONS, TITLE
 
-from metastudio.cli.connection import connection_options, current
-from metastudio.cli.exits import ExitCode
-from metastudio.cli.extras import requires_extra
-from metastudio.cli.rules import identity_parameter
-from metastudio.cli.sections import Group
+from metastudio.cli.options import Command, Group, connection_options, current, in_path
+from metastudio.cli.running import COMPLETION, ExitCode, requires_extra
+from metastudio.contract.naming import command_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from metastudio.contract.operation import Operation
+
+SHELLS = ("bash", "zsh", "fish")
 
 
 class CommandEntry(NamedTuple):
@@ -42,52 +42,91 @@ def _contract_test() -> click.Command:
     return contract_test
 
 
+def _completion_command() -> click.Command:
+    return Command(
+        "completion",
+        callback=_print_completion,
+        params=[click.Argument(["shell"], type=click.Choice(SHELLS))],
+        help="Print a shell completion script for bash (4.4 or later), zsh or fish. It completes commands, options and "
+        "known values.",
+        notes={
+            "Installation": """
+                ~/.bashrc                     eval "$(metastudio completion bash)"
+                ~/.zshrc                      eval "$(metastudio completion zsh)"
+                ~/.config/fish/config.fish    metastudio completion fish | source
+            """
+        },
+    )
+
+
+def _print_completion(shell: str) -> None:
+    completion = get_completion_class(shell)
+    assert completion is not None, "click supports all SHELLS"
+    click.echo(completion(root, {}, "metastudio", COMPLETION).source())
+
+
 BUILT_IN = {
     "whoami": CommandEntry(
-        "Show and check credentials, server and project.", partial(_load, "whoami", "whoami_command")
+        "Show and check credentials, server and project.", partial(_load, "credentials", "whoami_command")
     ),
-    "curl": CommandEntry("Sign a GET request; send, print or explain it.", partial(_load, "curl", "curl_command")),
+    "curl": CommandEntry(
+        "Sign a GET request; send, print or explain it.", partial(_load, "credentials", "curl_command")
+    ),
     "sandbox": CommandEntry("Run a local server for testing.", partial(_load, "sandbox", "sandbox_command")),
     "contract-test": CommandEntry("Test a server against the contract.", _contract_test),
-    "completion": CommandEntry("Print a shell completion script.", partial(_load, "completion", "completion_command")),
+    "completion": CommandEntry("Print a shell completion script.", _completion_command),
 }
 
 
 def command_entries(contract: Mapping[str, Operation]) -> dict[str, CommandEntry]:
-    """Return all subcommands. `watch` belongs to the first list whose items have states."""
+    """Return all subcommands. `watch` belongs to the first list whose items can be watched."""
+    groups: dict[str, dict[str, Operation]] = {}
+    for operation in contract.values():
+        name, *below = command_words(operation, contract)
+        groups.setdefault(name, {})[" ".join(below)] = operation
     entries: dict[str, CommandEntry] = {}
-    lists = command_names(contract, {*BUILT_IN, "watch"})
-    for name, operation in lists.items():
-        entries[name] = CommandEntry(f"{operation.summary}.", partial(_load, "lists", "list_command", name, operation))
-    for name, operation in lists.items():
-        if operation.states and identity_parameter(operation):
-            watch = partial(_load, "watch", "watch_command", operation)
+    for name, operations in groups.items():
+        summaries = [
+            each.summary.rstrip(".") for each in ([operations[""]] if "" in operations else operations.values())
+        ]
+        entries[name] = CommandEntry(f"{'; '.join(summaries)}.", partial(_contract_command, name, operations, contract))
+    for name, operations in groups.items():
+        if "" in operations and _watchable(operations[""], contract):
+            watch = partial(_load, "states", "watch_command", operations[""])
             entries["watch"] = CommandEntry(f"Watch {name} until they finish or need input.", watch)
             break
     return {**entries, **BUILT_IN}
 
 
-def command_names(contract: Mapping[str, Operation], reserved: Collection[str]) -> dict[str, Operation]:
-    """Return the list operations by the names of their commands.
+def _contract_command(
+    name: str, operations: Mapping[str, Operation], contract: Mapping[str, Operation]
+) -> click.Command:
+    """Return the command of a list, or of a tag without one, with a subcommand for each of its other operations."""
+    below = dict(operations)
+    listed = below.pop("", None)
+    if listed is None:
+        group = Group(name, help="; ".join(f"{each.summary.rstrip('.')}" for each in below.values()) + ".")
+    else:
+        from metastudio.cli.lists import list_command
 
-    The name is the last word of the operation ID (`list_training_jobs`: jobs). If that name is reserved or ambiguous,
-    it is the operation ID without `list_`, or else the whole operation ID.
+        group = list_command(name, listed)
+    for word, operation in below.items():
+        group.add_command(_load("items", "item_command", word, operation))
+    if listed and listed.states:
+        group.add_command(_load("states", "summary_command", name, listed))
+        if _watchable(listed, contract):
+            group.add_command(_load("states", "watch_command", listed))
+    return group
 
-    Args:
-        contract: The operations, by ID.
-        reserved: Names that are not available.
-    """
-    lists = {name.replace("_", "-"): operation for name, operation in contract.items() if operation.list_rules}
-    whole = {name: name.removeprefix("list-") for name in lists}
-    last = {name: words.rpartition("-")[2] for name, words in whole.items()}
 
-    def chosen(name: str) -> str:
-        for names in (last, whole):
-            if names[name] not in reserved and [*names.values()].count(names[name]) == 1:
-                return names[name]
-        return name
-
-    return {chosen(name): operation for name, operation in lists.items()}
+def _watchable(operation: Operation, contract: Mapping[str, Operation]) -> bool:
+    """Return whether the client can wait for an item of a list: states, and one ID that finds it."""
+    rules = operation.list_rules
+    if not operation.states or rules is None or rules.identity is None or in_path(operation):
+        return False
+    shows = [each for each in contract.values() if each.kind == "show" and each.list_id == operation.id]
+    found_by_filter = any(each.property == rules.identity and each.op == "eq" for each in rules.filters.values())
+    return found_by_filter or any(len(in_path(each)) == 1 for each in shows)
 
 
 class RootGroup(Group):
@@ -141,23 +180,26 @@ def _version(context: click.Context, _parameter: click.Parameter, given: bool) -
         context.exit()
 
 
+def _examples() -> str:
+    lists = [operation for operation in OPERATIONS.values() if operation.kind == "list"]
+    lines = [f"metastudio {command_words(each, OPERATIONS)[0]} --limit 10" for each in lists[:1]]
+    lines += [f"metastudio {command_words(each, OPERATIONS)[0]} summary" for each in lists[:1] if each.states]
+    return "\n".join([*lines, "metastudio --region ap-southeast-3 whoami", "metastudio sandbox"])
+
+
 root = RootGroup(
     "metastudio",
+    context_settings={"help_option_names": ["-h", "--help"]},
     params=[
         *connection_options(),
         click.Option(
             ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
         ),
     ],
-    help="Work with training tasks of Huawei Cloud MetaStudio. Credentials come from the environment, "
-    "~/.huaweicloud/credentials or the metadata of a cloud server; metastudio whoami shows which are used.",
+    help=f"Work with {TITLE} on Huawei Cloud. Credentials come from the environment, ~/.huaweicloud/credentials or the "
+    "metadata of a cloud server; metastudio whoami shows which are used.",
     notes={
-        "Examples": """
-            metastudio jobs --limit 10
-            metastudio jobs summary
-            metastudio --region ap-southeast-3 whoami
-            metastudio sandbox
-        """,
+        "Examples": _examples(),
         "Exit codes (contract-test has its own)": "\n".join(
             [*(f"{code:<5d}{code.meaning}" for code in ExitCode), "130  ended by Ctrl-C; 128 + n for signal n"]
         ),

@@ -1,25 +1,154 @@
-"""Runs the command: errors become a message and an exit code, signals end the process."""
+"""From the command line to an exit code: errors become a message, signals end the process."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 import click
 
-from metastudio.cli.connection import ConnectionOptions
-from metastudio.cli.exits import describe_error, printable_lines
-from metastudio.cli.terminal import Terminal
+from metastudio import errors
+from metastudio.cli.options import ConnectionOptions
+from metastudio.redaction import mask, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import logging
+    from collections.abc import Generator, Mapping, Sequence
 
 COMPLETION = "_METASTUDIO_COMPLETE"
 """Environment variable by which a shell requests completions from click."""
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command. A command ended by a signal exits with 128 plus the signal's number."""
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """Create a member from its number and its meaning."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    OK = 0, "success"
+    FAILED = 1, "the server, the network or a file failed"
+    USAGE = 2, "the command line or a setting is invalid"
+    NOT_FOUND = 3, "no item has this ID"
+    DENIED = 4, "no credentials were found, or they were refused"
+    ITEM_FAILED = 5, "watch: an item failed"
+    NEEDS_INPUT = 6, "watch: an item needs input"
+    TIMEOUT = 124, "watch: timed out"
+
+
+class CommandError(click.ClickException):
+    """An error raised by a command itself.
+
+    Args:
+        message: What went wrong.
+        hint: What to do about it.
+        code: Exit code of the command.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.code = code
+
+
+class ErrorText(NamedTuple):
+    """The message, hint and exit code of an error."""
+
+    message: str
+    hint: str | None
+    code: int
+
+
+def describe_error(error: Exception) -> ErrorText:
+    """Return the message, hint and exit code of an error. None of them contains a secret."""
+    match error:
+        case CommandError():
+            return _text(error.message, error.code, error.hint)
+        case click.NoSuchOption() | click.exceptions.NoSuchCommand() if error.possibilities:
+            return _text(f"{error.message} Did you mean {error.possibilities[0]}?", ExitCode.USAGE, _help_hint(error))
+        case click.UsageError():
+            return _text(error.format_message(), ExitCode.USAGE, _help_hint(error))
+        case click.ClickException():
+            return _text(error.format_message(), error.exit_code)
+        case ModuleNotFoundError(name=str(name)) if (missing := name.partition(".")[0]) in ("rich", "yaml"):
+            return _text(f"this needs {missing}, which is not installed", ExitCode.FAILED, _extra_hint("cli"))
+        case errors.ApiError():
+            denied = isinstance(error, errors.AuthenticationError | errors.PermissionDeniedError)
+            message = str(error).removesuffix(f". {printable(error.hint or '')}")
+            return _text(message, ExitCode.DENIED if denied else ExitCode.FAILED, error.hint)
+        case errors.CredentialsError():
+            return _text(str(error), ExitCode.DENIED, _credentials_hint())
+        case errors.ConfigurationError():
+            return _text(_named_as_options(str(error)), ExitCode.USAGE)
+        case errors.MetaStudioError():
+            return _text(str(error), _CODES.get(type(error), ExitCode.FAILED))
+        case OSError():
+            return _text(f"{error.filename or 'a stream'}: {error.strerror or error}", ExitCode.FAILED)
+        case _:
+            message = f"unexpected {type(error).__name__}: {mask(str(error))}"
+            return _text(message, ExitCode.FAILED, "this looks like a bug; metastudio --debug shows the traceback")
+
+
+_CODES: Mapping[type[errors.MetaStudioError], ExitCode] = {
+    errors.JobNotFoundError: ExitCode.NOT_FOUND,
+    errors.WaitTimeoutError: ExitCode.TIMEOUT,
+}
+
+
+def _named_as_options(text: str) -> str:
+    """Name arguments of the client as the options that set them."""
+    text = re.sub(r"\(argument (\w+)\)", lambda found: f"(--{found[1].replace('_', '-')})", text)
+    return text.replace("pass allow_http=True", "add --allow-http")
+
+
+def _help_hint(error: click.UsageError) -> str:
+    return f"{error.ctx.command_path if error.ctx else 'metastudio'} --help lists the commands and options"
+
+
+def _credentials_hint() -> str:
+    from metastudio.auth.chain import ACCESS_KEY, SECRET_KEY
+    from metastudio.config import TOKEN
+
+    return f"set {ACCESS_KEY} and {SECRET_KEY}, or {TOKEN}; metastudio whoami shows which credentials are found"
+
+
+def _text(message: str, code: int, hint: str | None = None) -> ErrorText:
+    return ErrorText(printable_lines(message), hint and printable_lines(hint), int(code))
+
+
+def printable_lines(text: str) -> str:
+    """Make each line of a text safe for a terminal."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+@contextmanager
+def requires_extra(extra: str) -> Generator[None]:
+    """Turn the import error of a library that an extra installs into a CommandError.
+
+    A missing module of this project is a bug and raises ModuleNotFoundError as usual.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "metastudio").startswith("metastudio"):
+            raise
+        raise CommandError(f"this needs {error.name}, which is not installed", _extra_hint(extra)) from None
+
+
+def _extra_hint(extra: str) -> str:
+    return f"install metastudio-client[{extra}] from the wheel or the clone that you have"
 
 
 class _SigtermError(BaseException):
@@ -39,12 +168,13 @@ def run(root: click.Command, arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")  # names may contain characters the encoding lacks
     connection = ConnectionOptions()
     try:
-        with root.make_context("metastudio", [*arguments], obj=connection, terminal_width=_help_width()) as context:
+        context = root.make_context("metastudio", [*arguments], obj=connection, terminal_width=_help_width())
+        with context, _warnings():
             root.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # Ctrl-C, also at a prompt
         _exit_by_signal(signal.SIGINT)
     except _SigtermError:
         _exit_by_signal(signal.SIGTERM)
@@ -63,12 +193,56 @@ def _report(error: Exception, connection: ConnectionOptions) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         print(error.format_message(), file=sys.stderr)
         return error.exit_code
+    return report_error(error)
+
+
+def report_error(error: Exception, subject: str = "") -> int:
+    """Print the message and the hint of an error, and return its exit code.
+
+    Args:
+        error: The error.
+        subject: What the error is about, such as the ID of one item of several.
+    """
     message, hint, code = describe_error(error)
-    terminal = Terminal(sys.stderr)
-    terminal.write(f"{terminal.style('Error:', 'red', bold=True)} {message}\n")
+    title = f"{printable(subject)}: " if subject else ""
+    click.echo(f"{styled('Error:', fg='red', bold=True)} {title}{message}", err=True)
     if hint:
-        terminal.write(f"{terminal.style('Hint:', 'cyan', bold=True)} {hint}\n")
+        click.echo(f"{styled('Hint:', fg='cyan', bold=True)} {hint}", err=True)
     return code
+
+
+def styled(text: str, **style: Any) -> str:
+    """Return a text with colours, which click leaves out where the stream is no terminal."""
+    return text if without_colours() else click.style(text, **style)
+
+
+def without_colours() -> bool:
+    """Return whether the environment asks for no colours."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+@contextmanager
+def _warnings() -> Generator[None]:
+    """Show each warning of the client once, in the form of an error."""
+    import logging
+
+    logger, shown = logging.getLogger("metastudio"), set[str]()
+
+    def show(record: logging.LogRecord) -> bool:
+        text = printable(record.getMessage())
+        if record.levelno >= logging.WARNING and text not in shown:
+            click.echo(f"{styled('Warning:', fg='yellow', bold=True)} {text}", err=True)
+        shown.add(text)
+        return False
+
+    handler = logging.NullHandler()
+    logger.addHandler(handler)
+    logger.addFilter(show)
+    try:
+        yield
+    finally:
+        logger.removeFilter(show)
+        logger.removeHandler(handler)
 
 
 def _help_width() -> int:

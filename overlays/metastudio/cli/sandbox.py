@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from metastudio.cli.exits import CommandError, ExitCode
-from metastudio.cli.extras import requires_extra
-from metastudio.cli.filters import DurationType
-from metastudio.cli.sections import Command, Option
+from metastudio.cli.options import Command, DurationType, Option
+from metastudio.cli.running import CommandError, ExitCode, requires_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

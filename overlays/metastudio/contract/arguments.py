@@ -108,13 +108,12 @@ def _checked(parameter: Parameter, name: str, value: Any) -> Any:
         return _array(parameter, name, value)
     if parameter.is_time:
         return check_time(name, value)
-    if parameter.closed and value not in parameter.values:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, parameter.values))}, not {value!r}")
+    _check_listed(parameter, parameter.schema, f"{name} must be one of", value)
     match parameter.schema.get("type", "string"):
         case "integer":
-            return _number(parameter, name, value, int)
+            return _number(parameter.schema, name, value, int)
         case "number":
-            return _number(parameter, name, value, (int, float))
+            return _number(parameter.schema, name, value, (int, float))
         case "boolean":
             if not isinstance(value, bool):
                 raise TypeError(f"{name} must be True or False, not {value!r}")
@@ -126,26 +125,32 @@ def _checked(parameter: Parameter, name: str, value: Any) -> Any:
 def _array(parameter: Parameter, name: str, value: Any) -> list[Any]:
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
         raise TypeError(f"{name} must be a list, not one {type(value).__name__}: write {name}=[{value!r}]")
-    inner = parameter.schema.get("items", {}).get("type", "string")
+    schema = parameter.schema.get("items", {})
+    inner = schema.get("type", "string")
     items = sorted(value) if isinstance(value, set | frozenset) else list(value)
     if not items:
         raise ValueError(f"{name} must not be empty; omit it to match everything")
     for item in items:
         if inner in ("integer", "number"):
-            if not isinstance(item, int if inner == "integer" else int | float) or isinstance(item, bool):
-                raise TypeError(f"{name} must hold numbers, not {item!r}")
-            continue
-        if not isinstance(item, str) or not item:
+            _number(schema, f"each of {name}", item, int if inner == "integer" else (int, float))
+        elif not isinstance(item, str) or not item:
             raise TypeError(f"{name} must hold non-empty strings, not {item!r}")
-        if parameter.joined and "," in item:
+        _check_listed(parameter, schema, f"{name} may hold", item)
+        if parameter.joined and "," in str(item):
             raise ValueError(f"{name} is sent comma-joined, so {item!r} would become several values; split it")
     return items
 
 
-def _number(parameter: Parameter, name: str, value: Any, kind: Any) -> Any:
+def _check_listed(parameter: Parameter, schema: Mapping[str, Any], problem: str, value: Any) -> None:
+    if parameter.closed and str(value) not in parameter.values:
+        quoted = map(repr, parameter.values) if schema.get("type", "string") == "string" else parameter.values
+        raise ValueError(f"{problem} {', '.join(quoted)}, not {value!r}")
+
+
+def _number(schema: Mapping[str, Any], name: str, value: Any, kind: Any) -> Any:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    minimum = parameter.schema.get("minimum")
+    minimum = schema.get("minimum")
     if minimum is not None and value < minimum:
         raise ValueError(f"{name} must be {minimum} or more, not {value}")
     return value

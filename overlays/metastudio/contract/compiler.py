@@ -6,6 +6,7 @@ they start.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -127,7 +128,9 @@ def _step(document: Document, pointer: str, token: str) -> str | None:
 
 def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operation:
     rules = raw.get("x-list")
-    by_name = {each["name"]: _parameter(document, at, each) for at, each in parameters(document, pointer)}
+    by_name = {
+        each["name"]: _parameter(each, plain(document, f"{at}/schema")) for at, each in parameters(document, pointer)
+    }
     fields: dict[str, Any] = {}
     item_class = None
     success = success_schema(document, pointer)
@@ -235,11 +238,27 @@ def _body(document: Document, pointer: str) -> Body | None:
         description=raw.get("description", ""),
         schema=plain(document, schema),
         class_name=class_name(document, schema),
+        members=dict(_members(document, schema)),
     )
 
 
-def _parameter(document: Document, pointer: str, raw: dict[str, Any]) -> Parameter:
-    schema = plain(document, f"{pointer}/schema")
+def _members(document: Document, pointer: str) -> Iterator[tuple[str, Parameter]]:
+    schema, at = document.resolve(document.at(pointer), pointer)
+    for index in range(len(schema.get("allOf", []))):
+        yield from _members(document, f"{at}/allOf/{index}")
+    for name in schema.get("properties", {}):
+        below = at + join(["properties", name])
+        resolved, _ = document.resolve(document.at(below), below)
+        raw = {
+            "name": name,
+            "in": "body",
+            "required": name in schema.get("required", ()),
+            "description": resolved.get("description", ""),
+        }
+        yield name, _parameter(raw, plain(document, below))
+
+
+def _parameter(raw: Mapping[str, Any], schema: dict[str, Any]) -> Parameter:
     values, closed = known_values(schema.get("items", schema))
     return Parameter(
         name=raw["name"],
@@ -248,7 +267,7 @@ def _parameter(document: Document, pointer: str, raw: dict[str, Any]) -> Paramet
         required=raw.get("required", False),
         description=raw.get("description", ""),
         schema=schema,
-        values=values,
+        values=tuple(map(_text, values)),
         closed=closed,
         joined=schema.get("type") == "array" and not raw.get("explode", raw.get("style", "form") == "form"),
     )
@@ -308,7 +327,7 @@ def _field(document: Document, pointer: str, raw: dict[str, Any]) -> dict[str, A
         "description": raw.get("description", ""),
         "type": schema.get("type", "string"),
         "format": schema.get("format"),
-        "values": known_values(schema)[0],
+        "values": tuple(map(_text, known_values(schema)[0])),
     }
 
 
@@ -325,7 +344,11 @@ def _states(document: Document, pointer: str) -> dict[str, Any]:
     return {}
 
 
-def known_values(schema: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def known_values(schema: Mapping[str, Any]) -> tuple[tuple[Any, ...], bool]:
     """Return the values that a schema lists, and whether it allows no other."""
     if "enum" in schema:
         return tuple(value for value in schema["enum"] if value is not None), True

@@ -5,6 +5,15 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metastudio.contract.operation import Operation
+
+COMMANDS = frozenset({"watch", "whoami", "curl", "sandbox", "contract-test", "completion"})
+"""Commands that do not come from the contract. A list's own are `LIST_COMMANDS`."""
+LIST_COMMANDS = frozenset({"summary", "watch"})
 
 _RESERVED = (set(dir(builtins)) | {"self", "true", "false", "datetime"} | set(keyword.kwlist)) - {"id"}
 
@@ -42,6 +51,19 @@ def method_suffix(operation_id: str, tag: str) -> str:
     """
     name = method_name(operation_id, tag)
     return "" if name == "list" else f"_{name.removeprefix('list_')}"
+
+
+def command_words(operation: Operation, operations: Mapping[str, Operation]) -> tuple[str, ...]:
+    """Return the words that call an operation on the command line, such as `jobs` or `jobs`, `show`.
+
+    A list has one word: its `x-cli`, or the last word of its ID. An operation on its items comes after that word, any
+    other operation after its tag; its own word is its `x-cli`, or its method. So no word depends on other operations.
+    """
+    if operation.kind == "list":
+        return (operation.cli_name or operation.id.rpartition("_")[2],)
+    listed = operations.get(operation.list_id or "")
+    group = operation.tag.replace("_", "-") if listed is None else command_words(listed, operations)[0]
+    return group, operation.cli_name or method_name(operation.id, operation.tag).replace("_", "-")
 
 
 def _singular(word: str) -> str:

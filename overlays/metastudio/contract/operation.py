@@ -35,11 +35,11 @@ class Parameter(NamedTuple):
     Attributes:
         name: The name on the wire.
         python_name: The keyword argument of the generated function.
-        location: `path`, `query` or `header`.
+        location: `path`, `query` or `header`; `body` for a member of a body.
         required: Whether a request must have it.
         description: Its meaning, for users.
         schema: The JSON schema without references and prose.
-        values: The values that the contract lists.
+        values: The values that the contract lists, as they are written in a URL.
         closed: Whether no other value is allowed.
         joined: Whether an array is sent as one comma-joined value, not as a repeated key.
     """
@@ -73,12 +73,14 @@ class Body(NamedTuple):
         description: Its meaning, for users.
         schema: Its JSON schema without references and prose.
         class_name: Name of the generated model class, or None.
+        members: Its members by name, described like parameters.
     """
 
     required: bool
     description: str
     schema: Mapping[str, Any]
     class_name: str | None
+    members: Mapping[str, Parameter]
 
 
 class Transition(NamedTuple):

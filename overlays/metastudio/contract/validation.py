@@ -119,6 +119,8 @@ def _check_values(document: Document) -> None:
         kind, is_schema = node.get("type"), not pointer.endswith(_NOT_SCHEMAS) and "/example" not in pointer
         if isinstance(kind, str) and kind not in _JSON_TYPES and is_schema and "/securitySchemes/" not in pointer:
             raise document.error(f"{pointer}/type", _unknown(kind, _JSON_TYPES, "type of JSON"))
+        if node.get("format") == "binary" and is_schema:
+            raise document.error(f"{pointer}/format", "format binary is not supported; JSON holds text (format: byte)")
         for low, high in _BOUNDS:
             if isinstance(node.get(low), int) and isinstance(node.get(high), int) and node[low] > node[high]:
                 raise document.error(f"{pointer}/{low}", f"{low} {node[low]} is above {high} {node[high]}")
@@ -181,6 +183,16 @@ def _check_operation(document: Document, pointer: str, operation: dict[str, Any]
         if parameter.get("style") == "deepObject":
             message = f"style deepObject is not supported; send {parameter['name']} as several parameters, or in a body"
             raise document.error(f"{at}/style", message)
+        schema = plain(document, f"{at}/schema") if "schema" in parameter else {}
+        items = schema.get("items", {})
+        if schema.get("type") == "object" or "properties" in schema:
+            message = f"{parameter['name']} is an object, which a URL or header does not hold; send it in a body"
+            raise document.error(f"{at}/schema", message)
+        if items.get("type") in ("array", "object"):
+            message = (
+                f"{parameter['name']} is an array of {items['type']}s, which a URL does not hold; send it in a body"
+            )
+            raise document.error(f"{at}/schema", message)
     successes = [status for status in operation["responses"] if status.startswith("2")]
     for status in successes:
         if not status.isdigit():

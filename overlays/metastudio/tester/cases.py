@@ -153,23 +153,25 @@ class AuthCases:
         return text and not parameter.values and not parameter.is_time and parameter.name not in self.tested.unstated
 
     def _foreign(self, scheme: str, caller: Caller) -> Iterator[AuthCase]:
-        """Cases of tenant isolation: each caller with the project of the other."""
+        """Cases of tenant isolation: each caller with the project of the other. None if the path names no project."""
         other = self.other or Caller(fake_like(caller.project_id))
         whose = "the project of the second caller" if self.other else "a project that is not the caller's"
-        path = self.path_for(other.project_id)
+        path, own = self.path_for(other.project_id), self.path_for(caller.project_id)
+        if path == own:
+            return
         yield AuthCase(f"{scheme}.foreign-path", f"A request to {whose} is refused.", caller, path)
         if scheme == "signature":
             sentence = f"A request to {whose} is refused, also with its ID in {PROJECT}."
             yield AuthCase(f"{scheme}.foreign-project", sentence, caller.with_project_header(other.project_id), path)
         if self.other is not None and (self.other.keys if scheme == "signature" else self.other.token):
             stranger = self.other.with_key_only() if scheme == "signature" else self.other.with_token_only()
-            own = self.path_for(caller.project_id)
             yield AuthCase(
                 f"{scheme}.other-caller",
                 "The second caller is accepted in its own project.",
                 stranger,
                 path,
                 accepted=True,
+                impossible="the path names an item of the first caller" if self._names_item() else "",
             )
             yield AuthCase(f"{scheme}.visitor", "The second caller is refused in the caller's project.", stranger, own)
             if scheme == "signature":
@@ -177,6 +179,11 @@ class AuthCases:
                 yield AuthCase(
                     f"{scheme}.visitor-project", sentence, stranger.with_project_header(caller.project_id), own
                 )
+
+    def _names_item(self) -> bool:
+        """Whether the path has an ID besides the project's, which belongs to the first caller."""
+        parameters = self.tested.operation.parameters.values()
+        return any(p.location == "path" and p.name != "project_id" and not p.values for p in parameters)
 
 
 def _bearing(caller: Caller, token: str, shown: str | None = None) -> Caller:

@@ -13,7 +13,7 @@ from metastudio.errors import ConfigurationError
 from metastudio.tester import shapes
 from metastudio.tester.caller import Caller
 from metastudio.tester.http_client import HttpClient
-from metastudio.tester.matrix import AuthMatrix, expand_path
+from metastudio.tester.matrix import AuthMatrix
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.options import RunOptions
 from metastudio.tester.relations import relations
@@ -37,7 +37,7 @@ def auth_matrix(options: RunOptions, tested: OperationUnderTest, http: HttpClien
     """Return the authentication matrix of an operation."""
 
     def path_for(project: str) -> str:
-        return expand_path(tested, {**path_values(options, tested), "project_id": project})
+        return tested.path_with({**path_values(options, tested), "project_id": project})
 
     query = [(tested.rules.limit, "1")] if tested.is_list else list(shapes.valid_query(tested))
     other = options.other_caller(http.caller)
@@ -68,7 +68,11 @@ def check_selection(options: RunOptions, chosen: Sequence[OperationUnderTest], h
     full_client = copy(http)
     full_client.caller = replace(any_caller, token_header=http.caller.token_header)
     other_keys, other_token = Credentials("BBBB", "SSSS"), "other"
-    known = replace(options, only=(), skip=(), other_project_id="b", other_keys=other_keys, other_token=other_token)
+    anywhere = {name: "x" for each in chosen for where, name in each.parameter_pointers if where == "path"}
+    known = replace(
+        options, only=(), skip=(), other_project_id="b", other_keys=other_keys, other_token=other_token,
+        path_values=anywhere,
+    )  # fmt: skip
     every = [
         *(start_property(each) for each in chosen),
         *(list_property(each) for each in chosen if each.is_list),

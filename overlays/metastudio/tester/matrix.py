@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from metastudio.http.url import canonical_query
-from metastudio.tester.caller import Caller, quote_segment
+from metastudio.tester.caller import Caller
 from metastudio.tester.cases import AuthCase, AuthCases
 from metastudio.tester.http_client import (
     TIME_LIMIT_REACHED,
@@ -169,8 +169,3 @@ def is_vendor_host(tested: OperationUnderTest, host: str) -> bool:
 
 def _with(url: str, query: Sequence[tuple[str, str]]) -> str:
     return f"{url}?{canonical_query(query)}"
-
-
-def expand_path(tested: OperationUnderTest, values: dict[str, str]) -> str:
-    """Return the path of an operation with its parameters filled in."""
-    return re.sub(r"\{([^/]+?)\}", lambda found: quote_segment(values[found[1]]), tested.operation.path)

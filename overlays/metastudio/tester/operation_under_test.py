@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -13,21 +14,42 @@ from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import join
 from metastudio.contract.operation import ListRules, Operation
+from metastudio.tester.caller import quote_segment
+from metastudio.tester.values import ValueType, value_type
 from metastudio.tester.verdicts import ContractLocation
 
 
 class SchemaResolver:
-    """Resolves JSON pointers in a document, following references. Results are cached."""
+    """Resolves JSON pointers in a document, following references, and validates values. Results are cached."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
         self._known: dict[str, tuple[Any, str]] = {}
+        self._validators: dict[str, Any] = {}
+        self.judged: dict[tuple[str, bytes], tuple[Any, ...]] = {}
+        """Violations that are known already, by the pointer of the schema and the digest of the body."""
 
     def resolve(self, pointer: str) -> tuple[Any, str]:
         """Return the value at a pointer after following references, and its own pointer."""
         if pointer not in self._known:
             self._known[pointer] = self._document.resolve(self._document.at(pointer), pointer)
         return self._known[pointer]
+
+    def pointer_of(self, start: str, path: Iterable[str | int]) -> str:
+        """Return the pointer at the end of a schema path, which has a step `$ref` for each reference."""
+        at = start
+        for token in path:
+            if token != "$ref":  # noqa: S105 - a keyword, no secret
+                at = self.resolve(at)[1] + join([str(token)])
+        return at
+
+    def validator(self, pointer: str) -> Any:
+        """Return the validator of the schema at a pointer."""
+        if pointer not in self._validators:
+            from metastudio.tester.schema_validator import schema_validator
+
+            self._validators[pointer] = schema_validator(self._document.data, pointer)
+        return self._validators[pointer]
 
 
 @dataclass(frozen=True)
@@ -38,11 +60,13 @@ class OperationUnderTest:
         document: the contract.
         pointer: JSON pointer of the operation.
         operation: the compiled operation.
+        show: the operation that shows an item of this list; None if there is none.
     """
 
     document: Document
     pointer: str
     operation: Operation
+    show: OperationUnderTest | None = None
 
     @property
     def name(self) -> str:
@@ -60,6 +84,10 @@ class OperationUnderTest:
         """Whether the operation is a GET with `x-list` whose items can be told apart."""
         rules = self.operation.list_rules
         return rules is not None and rules.identity is not None and self.operation.method == "GET"
+
+    def path_with(self, values: Mapping[str, str]) -> str:
+        """Return the path with its parameters filled in."""
+        return re.sub(r"\{([^/]+?)\}", lambda found: quote_segment(values[found[1]]), self.operation.path)
 
     def location(self, below_operation: str, source: str = "page") -> ContractLocation:
         """Return the location of a part of this operation, such as `/x-list/total`."""
@@ -87,9 +115,28 @@ class OperationUnderTest:
         return below(self.document, body[1], f"{self.rules.items}/*") or "" if body else ""
 
     def property_schema(self, pointer: str) -> Mapping[str, Any]:
-        """Return the schema of an item property, with references resolved and descriptions removed."""
+        """Return the schema of an item property, with references resolved and descriptions removed.
+
+        `x-collation` and `x-time-zone` say how its values are compared.
+        """
         found = below(self.document, self.item_schema, pointer)
-        return plain(self.document, found) if found else {}
+        if not found:
+            return {}
+        written = self.resolver.resolve(found)[0]
+        return {
+            **plain(self.document, found),
+            **{name: written[name] for name in ("x-collation", "x-time-zone") if name in written},
+        }
+
+    def value_type(self, pointer: str) -> ValueType:
+        """Return how the values of an item property are compared."""
+        if pointer not in self._value_types:
+            self._value_types[pointer] = value_type(self.property_schema(pointer))
+        return self._value_types[pointer]
+
+    @cached_property
+    def _value_types(self) -> dict[str, ValueType]:
+        return {}
 
     @cached_property
     def parameter_pointers(self) -> Mapping[tuple[str, str], str]:
@@ -145,5 +192,6 @@ def _operations_under_test(path: Path) -> Iterator[OperationUnderTest]:
     document = load(path)
     check(document)
     compiled = compile_contract(document).operations
-    for pointer, raw in operations(document):
-        yield OperationUnderTest(document, pointer, compiled[raw["operationId"]])
+    found = [OperationUnderTest(document, at, compiled[raw["operationId"]]) for at, raw in operations(document)]
+    shows = {each.operation.list_id: each for each in found if each.operation.kind == "show"}
+    yield from (replace(each, show=shows.get(each.name)) for each in found)

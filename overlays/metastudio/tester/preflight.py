@@ -25,6 +25,8 @@ def preflight(
     query: list[tuple[str, str]],
     list_client: ListClient | None,
     notes: list[str],
+    *,
+    is_example: bool = False,
 ) -> PropertyResult:
     """Send one plain request.
 
@@ -35,6 +37,7 @@ def preflight(
         query: the required query parameters.
         list_client: reads the response as a list page; None for operations that are not lists.
         notes: receives remarks about the run.
+        is_example: whether the path contains an example of the contract, which this server need not have.
 
     Returns:
         The verdict on the property `start`.
@@ -56,6 +59,9 @@ def preflight(
             response = http.send(path, query)
     except NoResponseError as error:
         raise CannotRunError(f"{http.base_url}: {error}") from None
+    if response.status == 404 and is_example:
+        note = f"{path} not found: status 404. Give --path NAME=VALUE"
+        return PropertyResult(property_, Verdict.NOT_EXERCISED, note=note)
     _stop_if_untestable(response, http)
     fault = _fault(tested, response, list_client)
     if fault is None:

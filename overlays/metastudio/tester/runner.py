@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -11,7 +12,14 @@ from urllib.parse import urlsplit
 
 from metastudio.errors import ConfigurationError, CredentialsError
 from metastudio.tester import matrix, shapes
-from metastudio.tester.catalogue import auth_matrix, auth_properties, check_selection, list_property, properties
+from metastudio.tester.catalogue import (
+    auth_matrix,
+    auth_properties,
+    check_selection,
+    list_property,
+    properties,
+    start_property,
+)
 from metastudio.tester.http_client import (
     TIME_LIMIT_REACHED,
     CannotRunError,
@@ -21,16 +29,16 @@ from metastudio.tester.http_client import (
     TimeLimitError,
     Traffic,
 )
-from metastudio.tester.matrix import expand_path
 from metastudio.tester.operation_under_test import OperationUnderTest, operations_under_test
 from metastudio.tester.options import RunOptions
 from metastudio.tester.preflight import preflight
 from metastudio.tester.redaction import Redactor
 from metastudio.tester.relations import ListClient, judge, relations
-from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponseError
+from metastudio.tester.relations.list_client import ListItem, Snapshot, UnexpectedResponseError
+from metastudio.tester.relations.narrowing import Part, part_for, parts
 from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
-from metastudio.tester.values import format_instant, is_time
+from metastudio.tester.values import ValueKind, query_text
 from metastudio.tester.verdicts import (
     MAX_SHOWN_BREACHES,
     Evidence,
@@ -55,12 +63,15 @@ class _RunState:
     http: HttpClient
     redactor: Redactor
     progress: Progress
+    operations: Sequence[OperationUnderTest]
     results: list[PropertyResult] = field(default_factory=list[PropertyResult])
     exercised: Counter[str] = field(default_factory=Counter[str])
     notes: list[str] = field(default_factory=list[str])
     failure: str | None = None
     tester_failed: bool = False
     seen: bool = False
+    located: dict[str, tuple[RunOptions, str]] = field(default_factory=dict[str, tuple[RunOptions, str]])
+    """For each operation, the options with the IDs in its path, and why there is no item to take them from."""
 
     def skip(self, properties: Iterable[Property], reason: str) -> None:
         self.results += [PropertyResult(each, Verdict.NOT_EXERCISED, note=reason) for each in properties]
@@ -107,7 +118,7 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
     with client_for(options) as client:
         base = base_url(options)
         http = HttpClient(base, client, caller, RateLimiter(options.rate_limit), stopwatch, traffic)
-        state = _RunState(options, http, redactor, progress)
+        state = _RunState(options, http, redactor, progress, everything)
         check_selection(options, chosen, http)
         skipped = len(everything) - len(chosen)
         if skipped:
@@ -118,7 +129,8 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
                     _run_check(state, tested, check)
         if state.failure is not None and state.results:
             for tested in chosen:
-                state.skip_rest(properties(options, tested, http), "the run ended early")
+                known = state.located.get(tested.name, (options, ""))[0]
+                state.skip_rest(properties(known, tested, http), "the run ended early")
     for count, what in (
         (len(traffic.transient_errors), "a server error"),
         (len(traffic.missing_responses), "no response"),
@@ -183,16 +195,26 @@ def _run_check(
 
 
 def _operation(state: _RunState, tested: OperationUnderTest) -> None:
-    values = path_values(state.options, tested)
-    path, query = expand_path(tested, values), shapes.required_query(tested)
     state.http.suite = "start"
+    options, missing = _located(state, tested)
+    wanted = [start_property(tested), *properties(options, tested, state.http)]
+    wanted += [list_property(tested)] if tested.is_list else []
+    if not any(options.selects(each) for each in wanted):
+        return
+    if missing:
+        state.skip([each for each in wanted if options.selects(each)], missing)
+        return
+    values = path_values(options, tested)
+    path, query = tested.path_with(values), shapes.required_query(tested)
     state.report_progress("first request")
     list_client = ListClient(tested, state.http, path, values, dict(query)) if tested.is_list else None
-    first = preflight(tested, state.http, path, query, list_client, state.notes)
+    is_example = {"project_id", *options.path_values} < values.keys()
+    first = preflight(tested, state.http, path, query, list_client, state.notes, is_example=is_example)
     state.results.append(first)
-    if first.verdict is Verdict.BREACH:
-        state.seen = True
-        state.skip(properties(state.options, tested, state.http), "the first response broke the contract")
+    if first.verdict is not Verdict.PASS and tested.operation.method == "GET":
+        state.seen = state.seen or first.verdict is Verdict.BREACH
+        reason = first.note or "the first response broke the contract"
+        state.skip(properties(options, tested, state.http), reason)
         return
     snapshot = None
     try:
@@ -204,8 +226,42 @@ def _operation(state: _RunState, tested: OperationUnderTest) -> None:
             state.seen = True
         _shapes(state, tested, path, values, list_client, snapshot)
     except TimeLimitError:
-        state.skip_rest(properties(state.options, tested, state.http, auth=False), TIME_LIMIT_REACHED)
+        state.skip_rest(properties(options, tested, state.http, auth=False), TIME_LIMIT_REACHED)
         raise
+
+
+def _located(state: _RunState, tested: OperationUnderTest) -> tuple[RunOptions, str]:
+    """Return the options with an ID of a list for each path parameter, and why there is none.
+
+    Only for operations that change nothing. Parameters without a list keep their example in the contract.
+    """
+    if tested.name not in state.located:
+        values, missing = dict(state.options.path_values), ""
+        for where, name in tested.parameter_pointers if tested.operation.method == "GET" else ():
+            source = _list_of_ids(state, tested, name) if where == "path" and name not in values else None
+            if source is not None:
+                item = _first_item(state, source)
+                values[name] = "none" if item is None else query_text(json.loads(item.identity))
+                missing = f"{source.name} has no item" if item is None else missing
+        state.located[tested.name] = replace(state.options, path_values=values), missing
+    return state.located[tested.name]
+
+
+def _list_of_ids(state: _RunState, tested: OperationUnderTest, parameter: str) -> OperationUnderTest | None:
+    """Return the list whose items a path parameter identifies."""
+    operation, before = tested.operation, tested.operation.path.partition(f"/{{{parameter}}}")[0]
+    by_name = operation.list_id if operation.item_parameter == parameter else None
+    return next((x for x in state.operations if x.is_list and (x.name == by_name or x.operation.path == before)), None)
+
+
+def _first_item(state: _RunState, source: OperationUnderTest) -> ListItem | None:
+    options, missing = _located(state, source)
+    values = path_values(options, source)
+    client = ListClient(source, state.http, source.path_with(values), values, dict(shapes.required_query(source)))
+    try:
+        return None if missing else next(iter(client.fetch_page({source.rules.limit: "1"}).items), None)
+    except UnexpectedResponseError:
+        return None
 
 
 def _meaning(state: _RunState, list_client: ListClient) -> Snapshot | None:
@@ -227,28 +283,26 @@ def _meaning(state: _RunState, list_client: ListClient) -> Snapshot | None:
     for pointer in list_client.pointers:
         values = {repr(value) for item in snapshot.items.values() for value in item.values[pointer]}
         state.exercised[f"different {pointer} in the list"] += len(values)
-    if not snapshot.complete:
-        state.notes.append(
-            f"the list has more than {len(snapshot.items)} items: comparisons with the complete list were skipped"
-        )
+    everything, narrowed = (list_client, snapshot), list[Part]()
+    if not snapshot.complete and wanted:
+        state.report_progress("meaning: narrowing the list")
+        narrowed = parts(*everything)
+        by = [f"{name}={value}" for client, _ in narrowed for name, value in client.fixed_query.items()]
+        how = f"it was narrowed by {' or '.join(by)}" if by else "no filter narrows it, so comparisons were skipped"
+        state.notes.append(f"the list has more than {len(snapshot.items)} items: {how}")
     for relation in wanted:
         state.report_progress(f"meaning: {relation.property.id}")
-        state.results.append(judge(relation, list_client, snapshot))
+        state.results.append(judge(relation, *part_for(relation, everything, narrowed)))
     state.exercised["pages with items"] += sum(bool(page.items) for page in list_client.pages)
     return snapshot
 
 
 def _freeze(state: _RunState, list_client: ListClient, snapshot: Snapshot) -> Snapshot:
     for name, rule in list_client.rules.filters.items():
-        schema = list_client.schema(rule.property) if rule.property else {}
-        if rule.property and rule.op == "le" and is_time(schema):
-            times = [
-                value for item in snapshot.items.values() for value in item.values[rule.property] if value is not None
-            ]
-            try:
-                latest = format_instant(max(times)) if times else None
-            except OverflowError:  # after the year 9999 in UTC
-                latest = None
+        type_ = list_client.value_type(rule.property) if rule.property else None
+        if rule.property and rule.op == "le" and type_ and type_.kind is ValueKind.INSTANT:
+            times = [v for item in snapshot.items.values() for v in item.values[rule.property] if v is not None]
+            latest = type_.written(max(times)) if times else None
             if latest is not None:
                 list_client.fixed_query = {**list_client.fixed_query, name: latest}
                 return list_client.snapshot()
@@ -286,14 +340,14 @@ def _shapes(
 
 
 def _matrix(state: _RunState, tested: OperationUnderTest) -> None:
+    options, missing = _located(state, tested)
     example = Property(tested.name, Suite.AUTH, "*", "", tested.security_location)
-    if state.options.skip and not state.options.selects(example):
+    if options.skip and not options.selects(example):
         return
-    if state.options.only and not any(
-        state.options.selects(each) for each in auth_properties(state.options, tested, state.http)
-    ):
+    if options.only and not any(options.selects(each) for each in auth_properties(options, tested, state.http)):
         return
-    if any(each.property.id == "start" and each.verdict is Verdict.BREACH for each in state.results):
+    start = next((each for each in state.results if each.property.key == start_property(tested).key), None)
+    if missing or start is None or (start.verdict is not Verdict.PASS and tested.operation.method == "GET"):
         return
     host = urlsplit(state.http.base_url).hostname or ""
     if tested.operation.method != "GET":
@@ -302,16 +356,16 @@ def _matrix(state: _RunState, tested: OperationUnderTest) -> None:
     if matrix.needs_no_credentials(tested):
         state.notes.append(f"{tested.name} needs no authentication by the contract, so none was tested")
         return
-    if state.options.forge is False or (state.options.forge is None and matrix.is_vendor_host(tested, host)):
+    if options.forge is False or (options.forge is None and matrix.is_vendor_host(tested, host)):
         state.notes.append("forged credentials were not sent; --forge sends them (invalid signatures may lock a key)")
-        state.skip(auth_properties(state.options, tested, state.http), "needs forged credentials (--forge)")
+        state.skip(auth_properties(options, tested, state.http), "needs forged credentials (--forge)")
         return
     state.http.suite = Suite.AUTH
     if state.http.caller.keys is None:
         state.notes.append("no key pair given: signatures were not tested")
     if state.http.caller.token is None:
         state.notes.append("no token given: only made-up tokens were tested")
-    for result in auth_matrix(state.options, tested, state.http).run():
+    for result in auth_matrix(options, tested, state.http).run():
         state.report_progress(f"auth: {result.property.id}")
-        if state.options.selects(result.property):
+        if options.selects(result.property):
             state.results.append(result)

@@ -1,13 +1,17 @@
-"""Values of items: selected by JSON pointer, compared, formatted as query parameters.
+"""Values of items: selected by JSON pointer, compared as their schema says, formatted as query parameters.
 
-RFC 3339 times are compared as instants, independent of zone and fraction.
+Times are compared as instants, independent of zone and fraction, dates as days, numbers by value even if they are
+texts. Texts can be compared for equality; they have an order only if their schema states it with `x-collation`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +19,25 @@ from metastudio.contract.json_pointer import split
 
 NANO = 1_000_000_000
 _TIME = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+    r"(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
 )
+_ZONE = re.compile(r"Z|[+-]\d{2}:\d{2}", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NUMERIC_FORMATS = ("decimal", "number", "integer", "int32", "int64", "uint32", "uint64", "float", "double")
+_MAX_DIGITS = 60
+"""Numbers with more digits than this are not compared."""
+COLLATIONS: Mapping[str, Callable[[str], str]] = {"codepoint": str, "case-insensitive": str.casefold}
+"""Values of `x-collation`: how a schema orders its texts."""
+
+
+class ValueKind(StrEnum):
+    """How the values of a schema are compared."""
+
+    INSTANT = "instant"
+    DATE = "date"
+    NUMBER = "number"
+    TEXT = "text"
+    OTHER = "other"
 
 
 def values_at(value: Any, pointer: str) -> list[Any]:
@@ -33,17 +54,28 @@ def values_at(value: Any, pointer: str) -> list[Any]:
 _tokens = lru_cache(maxsize=256)(split)
 
 
-def parse_instant(text: Any) -> int | None:
-    """Return an RFC 3339 time as nanoseconds since 1970, None if it is malformed."""
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
+def parse_instant(text: Any, default_zone: str = "") -> int | None:
+    """Return an RFC 3339 time as nanoseconds since 1970, None if it is malformed.
+
+    Args:
+        text: the time.
+        default_zone: zone of a time without one, such as `Z` or `+08:00`; empty if the contract states none.
+    """
+    return _parse_instant(text, default_zone) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _parse_instant(text: str, default_zone: str) -> int | None:
+    found = _TIME.fullmatch(text)
+    offset = (found[8] or default_zone) if found else ""
+    if found is None or not offset:
         return None
     zone = UTC
-    if found[8] not in "Zz":
-        hours, minutes = int(found[8][1:3]), int(found[8][4:6])
+    if offset not in "Zz":
+        hours, minutes = int(offset[1:3]), int(offset[4:6])
         if hours > 23 or minutes > 59:
             return None
-        zone = timezone((1 if found[8][0] == "+" else -1) * timedelta(hours=hours, minutes=minutes))
+        zone = timezone((1 if offset[0] == "+" else -1) * timedelta(hours=hours, minutes=minutes))
     second = int(found[6])
     try:
         year, month, day, hour, minute = (int(found[n]) for n in range(1, 6))
@@ -63,16 +95,101 @@ def format_instant(moment: int, offset_minutes: int = 0) -> str:
     return f"{when.astimezone(zone):%Y-%m-%dT%H:%M:%S}{fraction}{shift}"
 
 
-def comparable(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Return a value in comparable form: an instant for a time (None if malformed), else the value itself."""
-    if is_time(schema):
-        return parse_instant(value)
-    return value
+@dataclass(frozen=True)
+class ValueType:
+    """How the values of a schema are compared.
+
+    Args:
+        kind: the kind of the values.
+        in_text: whether they are texts.
+        zone: zone of a time without one; empty if the schema states none.
+        collation: order of texts, a key of `COLLATIONS`; empty if the schema states none.
+    """
+
+    kind: ValueKind
+    in_text: bool = True
+    zone: str = ""
+    collation: str = ""
+
+    @property
+    def has_order(self) -> bool:
+        """Whether the schema says which of two values is the greater one."""
+        return self.collation in COLLATIONS if self.kind is ValueKind.TEXT else self.kind is not ValueKind.OTHER
+
+    def comparable(self, value: Any) -> Any:
+        """Return a value in comparable form, None if the schema does not say how to compare it."""
+        match self.kind:
+            case ValueKind.INSTANT:
+                return parse_instant(value, self.zone)
+            case ValueKind.DATE:
+                return _parse_date(value)
+            case ValueKind.NUMBER:
+                return _parse_number(value)
+            case _:
+                return query_text(value) if isinstance(value, str | int | float) else None
+
+    def order_key(self, value: Any) -> Any:
+        """Return the sort key of a comparable value, None if the schema states no order for it."""
+        if self.kind is ValueKind.TEXT:
+            return COLLATIONS[self.collation](value) if self.has_order and value is not None else None
+        return value if self.has_order else None
+
+    def neighbours(self, value: Any) -> list[str]:
+        """Return the next smaller value, a comparable value and the next greater one, as query parameters."""
+        step: Any = NANO if self.kind is ValueKind.INSTANT else 1
+        if self.kind in (ValueKind.TEXT, ValueKind.OTHER):
+            return [query_text(value)]
+        if self.kind is ValueKind.NUMBER and self.in_text:
+            step = Decimal(1).scaleb(min(0, int(value.as_tuple().exponent)))
+        texts = (self.written(each) for each in (value - step, value, value + step))
+        return [text for text in texts if text is not None]
+
+    def written(self, value: Any) -> str | None:
+        """Format a comparable value as a query parameter, None for a time outside the years 1 to 9999."""
+        try:
+            match self.kind:
+                case ValueKind.INSTANT:
+                    return format_instant(value)
+                case ValueKind.DATE:
+                    return date.fromordinal(value).isoformat()
+                case ValueKind.NUMBER:
+                    return format(value, "f")
+                case _:
+                    return query_text(value)
+        except (OverflowError, ValueError):
+            return None
 
 
-def is_time(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema describes a time."""
-    return schema.get("format") == "date-time" or any(is_time(each) for each in schema.get("anyOf", []))
+def value_type(schema: Mapping[str, Any]) -> ValueType:
+    """Return how the values of a schema are compared."""
+    for each in schema.get("anyOf", schema.get("oneOf", [])):
+        if (found := value_type(each)).kind is not ValueKind.TEXT:
+            return found
+    wanted, written = schema.get("type", "string"), schema.get("format")
+    kind = ValueKind.NUMBER if wanted in ("integer", "number") else ValueKind.OTHER
+    if wanted == "string":
+        numeric = dict.fromkeys(_NUMERIC_FORMATS, ValueKind.NUMBER)
+        kinds = {"date-time": ValueKind.INSTANT, "date": ValueKind.DATE, **numeric}
+        kind = kinds.get(str(written), ValueKind.TEXT)
+    zone, collation = str(schema.get("x-time-zone", "")), str(schema.get("x-collation", ""))
+    return ValueType(kind, wanted == "string", zone if _ZONE.fullmatch(zone) else "", collation)
+
+
+def _parse_date(text: Any) -> int | None:
+    try:
+        return date.fromisoformat(text).toordinal() if isinstance(text, str) and _DATE.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def _parse_number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or len(str(value)) > _MAX_DIGITS:
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) < _MAX_DIGITS // 2 else None
 
 
 def query_text(value: Any) -> str:

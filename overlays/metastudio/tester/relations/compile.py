@@ -13,4 +13,5 @@ def relations(tested: OperationUnderTest) -> tuple[Relation, ...]:
     Relations over all responses of the run come last.
     """
     everything = [*pages.relations(tested), *orders.relations(tested), *filters.relations(tested)]
+    everything += items.show_relations(tested)
     return (*everything, *items.relations(tested))

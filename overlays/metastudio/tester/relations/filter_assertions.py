@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from metastudio import redaction
 from metastudio.tester.relations import sample_values
-from metastudio.tester.relations.filter_oracle import matches
+from metastudio.tester.relations.filter_oracle import bounds_contradict, matcher
 from metastudio.tester.relations.judge import RelationCheck
 from metastudio.tester.relations.list_client import (
     AS_EXPECTED,
@@ -25,17 +25,18 @@ FilterValues = Mapping[str, Sequence[Any]]
 
 def expected(client: ListClient, snapshot: Snapshot, given: FilterValues) -> tuple[set[str], set[str]]:
     """Return the identities that must match the filters, and those that may match."""
+    return snapshot.select(_matcher(client, given))
+
+
+def _matcher(client: ListClient, given: FilterValues) -> Callable[[ListItem], bool | None]:
+    rules = [client.rules.filters[name] for name in given]
+    matchers = [matcher(rule, client.value_type(rule.property or ""), given[rule.parameter]) for rule in rules]
 
     def test(item: ListItem) -> bool | None:
-        verdicts = [_matches(client, name, item, values) for name, values in given.items()]
+        verdicts = [matches(item) for matches in matchers]
         return False if False in verdicts else None if None in verdicts else True
 
-    return snapshot.select(test)
-
-
-def _matches(client: ListClient, name: str, item: ListItem, values: Sequence[Any]) -> bool | None:
-    rule = client.rules.filters[name]
-    return matches(rule, client.schema(rule.property or ""), item, values)
+    return test
 
 
 def filter_query(client: ListClient, given: FilterValues) -> Query:
@@ -78,9 +79,8 @@ def check_filter(
         check.observe(f"{shown}: refused with status {response.status}")
         return None
     listing = client.fetch_all(query, first=response)
-    strays = [
-        item for item in listing.items if any(_matches(client, name, item, v) is False for name, v in given.items())
-    ]
+    test = _matcher(client, given)
+    strays = [item for item in listing.items if test(item) is False]
     strays = _without_defaults(client, strays, given, check)
     first = strays[0] if strays else None
     check.holds(
@@ -106,20 +106,12 @@ def check_filter(
     return listing
 
 
-def must_accept(client: ListClient, name: str, value: Any) -> bool:
-    """Whether a server must accept a value of an item, alone."""
-    parameter = client.tested.operation.parameters[name]
-    if parameter.is_array and sample_values.broken_bounds(parameter.schema, [value]):
-        return False
-    return sample_values.must_accept_value(client.tested.operation.parameters[name], value)
-
-
 def may_be_refused(client: ListClient, given: FilterValues) -> bool:
-    """Whether a server may refuse one of the values."""
+    """Whether a server may refuse the filters: one of their values, or bounds that exclude each other."""
     parameters = client.tested.operation.parameters
-    return not all(
-        sample_values.must_accept_value(parameters[n], each) for n, values in given.items() for each in values
-    )
+    if not all(sample_values.must_accept(parameters[name], values) for name, values in given.items()):
+        return True
+    return bounds_contradict(client.tested, {**client.fixed_query, **{n: values[0] for n, values in given.items()}})
 
 
 def _without_defaults(

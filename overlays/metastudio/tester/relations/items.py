@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
 from metastudio import redaction
+from metastudio.contract.compiler import below, success_schema
+from metastudio.tester.forgeries import fake_like
+from metastudio.tester.http_client import HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.judge import Relation, RelationCheck
 from metastudio.tester.relations.list_client import ListClient, Query, Snapshot
 from metastudio.tester.relations.pages import orders
-from metastudio.tester.values import values_at
+from metastudio.tester.values import query_text, values_at
 from metastudio.tester.verdicts import Property, Suite
 
 REQUEST_ID = re.compile(r"(request|trace|correlation)-?id", re.IGNORECASE)
@@ -46,6 +50,58 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
                 location = tested.location_at(at)
                 property_ = Property(tested.name, Suite.MEANING, f"header.{name}", sentence, location)
                 yield Relation(property_, partial(_request_ids, name))
+
+
+def show_relations(tested: OperationUnderTest) -> Iterator[Relation]:
+    """Yield the relations between a list and the operation that shows one of its items."""
+    show, rules = tested.show, tested.rules
+    body = success_schema(tested.document, show.pointer) if show else None
+    if show is None or not body or below(tested.document, body[1], rules.identity or "") is None:
+        return
+    parameters = show.operation.parameters.values()
+    needed = {p.name for p in parameters if p.required} - {show.operation.item_parameter}
+    if not needed <= {name for where, name in tested.parameter_pointers if where == "path"}:
+        return
+    sentence = f"{show.name} returns the item with the values that the list has."
+    property_ = Property(tested.name, Suite.MEANING, "show.same", sentence, show.location("/responses"))
+    yield Relation(property_, partial(_shown, show))
+    if show.response(404) is not None:
+        sentence = f"{show.name} answers 404 to an unknown ID."
+        property_ = Property(tested.name, Suite.MEANING, "show.unknown", sentence, show.location("/responses/404"))
+        yield Relation(property_, partial(_unknown, show))
+
+
+def _shown(show: OperationUnderTest, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    items = list(snapshot.items.values())
+    if not items:
+        return check.skip("needs an item")
+    for index in sorted({0, len(items) // 2, len(items) - 1}):
+        listed = items[index]
+        response = _send_show(show, client, query_text(json.loads(listed.identity)))
+        expected = f"item {listed.identity}, which is in the list"
+        if not check.holds(response.status in show.operation.success, expected, f"status {response.status}", response):
+            continue
+        shown = client.parse_item(response.json if response.is_json else None, response)
+        other = [at for at in client.pointers if shown.values[at] and shown.values[at] != (listed.values[at] or None)]
+        other += ["its identity"] if shown.identity != listed.identity else []
+        expected = f"the values that item {listed.identity} has in the list"
+        seen = f"other values of {', '.join(other)}"
+        check.holds(not other, expected, seen, *snapshot.responses[:1], response)
+    return None
+
+
+def _unknown(show: OperationUnderTest, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    if not snapshot.items:
+        return check.skip("needs an item, to make up an ID of the same form")
+    known = query_text(json.loads(next(iter(snapshot.items))))
+    response = _send_show(show, client, fake_like(known))
+    check.holds(response.status == 404, "status 404, as there is no such item", f"status {response.status}", response)
+    return None
+
+
+def _send_show(show: OperationUnderTest, client: ListClient, identity: str) -> HttpResponse:
+    values = {**client.path_values, show.operation.item_parameter or "": identity}
+    return client.http.send(show.path_with(values))
 
 
 def _repeatable(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 from metastudio.contract.operation import ListRules
 from metastudio.tester.http_client import HttpClient, HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.values import is_time, parse_instant, values_at
+from metastudio.tester.values import ValueType, values_at
 
-MAX_COMPARED_ITEMS = 3000
-"""Maximum length of a list that is compared completely."""
+MAX_COMPARED_ITEMS = 1000
+"""Maximum length of a list that is read completely. A longer one is narrowed by a filter (`narrowing`)."""
+DEFAULT_PAGE_LENGTH = 100
+"""Length of a page if the contract has no maximum."""
 MAX_SNAPSHOT_READS = 6
 """How often the list is read until its items match its total."""
 Query = Mapping[str, str | tuple[str, ...]]
@@ -39,7 +42,7 @@ class ListItem:
 
     Args:
         identity: its identity as JSON.
-        values: values of the properties in `x-list`, by JSON pointer. Times are instants.
+        values: values of the properties in `x-list` in comparable form, by JSON pointer. None: not comparable.
         raw: the item as JSON.
     """
 
@@ -108,7 +111,9 @@ class Snapshot:
         """Whether a page shows that the list changed: an unknown or changed item, or a larger total."""
         if page.total is not None and self.total is not None and page.total > self.total:
             return True
-        return any(i.identity not in self.items or i.values != self.items[i.identity].values for i in page.items)
+        return any(
+            i.values != self.items[i.identity].values if i.identity in self.items else self.complete for i in page.items
+        )
 
     def same_as(self, other: Snapshot) -> bool:
         """Whether the compared values and the total are the same."""
@@ -144,8 +149,7 @@ class ListClient:
         self.fixed_query = dict(fixed_query)
         self.pages: list[ListPage] = []
         self.assumed_defaults: dict[str, str] = {}
-        self._schemas = {pointer: tested.property_schema(pointer) for pointer in self.pointers}
-        self._times = {pointer for pointer, schema in self._schemas.items() if is_time(schema)}
+        self._types = {pointer: tested.value_type(pointer) for pointer in self.pointers}
 
     @cached_property
     def pointers(self) -> tuple[str, ...]:
@@ -157,16 +161,40 @@ class ListClient:
 
     @cached_property
     def page_length(self) -> int:
-        """The maximum page length of the contract; without one, the longest returned page of up to 100 items."""
-        if self.rules.max_limit is not None:
-            return self.rules.max_limit
-        page = self.fetch_page({self.rules.limit: "100"})
-        clamped = page.total is not None and len(page.items) < min(page.total, 100)
-        return max(1, len(page.items)) if clamped else 100
+        """The longest page that the server returns, up to the maximum of the contract, or 100 items without one."""
+        longest = self.rules.max_limit or DEFAULT_PAGE_LENGTH
+        response = self.send({self.rules.limit: str(longest)})
+        if _is_refusal(response):
+            return self._longest_accepted(longest) or longest
+        page = self.parse_page(response)
+        count = len(page.items)
+        if count == 0 or count >= longest or (page.total is not None and count >= page.total):
+            return longest
+        if not self.fetch_page({self.rules.limit: str(longest), self.rules.offset: str(count)}).items:
+            return longest
+        is_maximum = len(self.fetch_page({self.rules.limit: str(count)}).items) == count
+        return count if is_maximum else longest
 
-    def schema(self, pointer: str) -> Mapping[str, Any]:
-        """Return the schema of an item property."""
-        return self._schemas[pointer]
+    def _longest_accepted(self, refused: int) -> int:
+        """Return the longest page length that is accepted, 0 if there is none."""
+        accepted = 0
+        while refused - accepted > 1:
+            size = (accepted + refused) // 2
+            if _is_refusal(self.send({self.rules.limit: str(size)})):
+                refused = size
+            else:
+                accepted = size
+        return accepted
+
+    def narrowed(self, query: Mapping[str, str]) -> ListClient:
+        """Return a client of the part of the list that matches a query. Both record the same pages."""
+        found = copy(self)
+        found.fixed_query = {**self.fixed_query, **query}
+        return found
+
+    def value_type(self, pointer: str) -> ValueType:
+        """Return how the values of an item property are compared."""
+        return self._types[pointer]
 
     def send(self, query: Query) -> HttpResponse:
         """Send a request and return the response, whatever it is."""
@@ -193,7 +221,7 @@ class ListClient:
         total = _at(response.json, self.rules.total) if self.rules.total else None
         if self.rules.total and (not isinstance(total, int) or isinstance(total, bool)):
             raise UnexpectedResponseError(response, f"no integer at {self.rules.total} of the response")
-        page = ListPage(tuple(self._item(each, response) for each in items), total, response)
+        page = ListPage(tuple(self.parse_item(each, response) for each in items), total, response)
         self.pages.append(page)
         return page
 
@@ -248,7 +276,8 @@ class ListClient:
                 break
         return Snapshot(collected, listing.total, listing.complete, listing.responses)
 
-    def _item(self, raw: Any, response: HttpResponse) -> ListItem:
+    def parse_item(self, raw: Any, response: HttpResponse) -> ListItem:
+        """Parse an item. Raise UnexpectedResponseError if it has no identity."""
         assert self.rules.identity is not None  # see `OperationUnderTest.is_list`
         identity = values_at(raw, self.rules.identity)
         if not identity:
@@ -259,14 +288,17 @@ class ListClient:
             )
         compared: dict[str, tuple[Any, ...]] = {}
         for pointer in self.pointers:
-            values = values_at(raw, pointer)
-            compared[pointer] = tuple(map(parse_instant, values)) if pointer in self._times else tuple(values)
+            compared[pointer] = tuple(map(self._types[pointer].comparable, values_at(raw, pointer)))
         return ListItem(json.dumps(identity[0]), compared, raw)
 
 
 def raw_values(item: ListItem, pointer: str) -> Iterator[Any]:
     """Yield the values of an item at a JSON pointer, as sent by the server."""
     yield from values_at(item.raw, pointer)
+
+
+def _is_refusal(response: HttpResponse) -> bool:
+    return 400 <= response.status < 500 and response.status not in (401, 429)
 
 
 def _at(value: Any, pointer: str) -> Any:

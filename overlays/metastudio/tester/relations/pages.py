@@ -11,6 +11,7 @@ from metastudio.tester.relations.list_client import AS_EXPECTED, ListClient, Que
 from metastudio.tester.verdicts import Property, Suite
 
 MAX_PAGES = 12
+WINDOW_LENGTH = 10
 
 
 def relations(tested: OperationUnderTest) -> Iterator[Relation]:
@@ -34,10 +35,14 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
         of("page.offset", f"{rules.offset} skips that many items of the list; 0 or absent skips none."), offsets
     )
     yield Relation(of("page.end", "A page after the end of the list is empty and not an error."), after_the_end)
+    sentence = f"{rules.offset}=N+1 returns the page of {rules.offset}=N moved by one item, anywhere in the list."
+    yield Relation(of("page.windows", sentence), windows, whole=True)
     if largest is not None:
         location = tested.location_at(f"{tested.parameter_pointers['query', limit]}/schema/maximum", "decision")
         sentence = f"The effect of a {limit} above {largest}, a maximum that this contract chose."
-        yield Relation(Property(tested.name, Suite.MEANING, "page.clamp", sentence, location), clamp, stated=False)
+        yield Relation(
+            Property(tested.name, Suite.MEANING, "page.clamp", sentence, location), clamp, stated=False, whole=True
+        )
     if rules.total is not None:
         location = tested.location("/x-list/total", rules.sources["total"])
         sentence = f"{rules.total} counts all items that match the filters, independent of page and order."
@@ -84,9 +89,13 @@ def joined(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None
 
 def lengths(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     """Check that each limit within the contract returns that many items from the start of the list."""
-    count, longest = len(snapshot.items), client.page_length
+    count, longest, largest = len(snapshot.items), client.page_length, client.rules.max_limit
     if not count or not snapshot.complete:
         return check.skip(_too_few(snapshot, "an item"))
+    if largest is not None and longest < largest:
+        response = client.send({client.rules.limit: str(largest)})
+        seen = f"status {response.status}; the longest page has {longest} items"
+        check.holds(False, f"a page of up to {largest} items, the maximum of the contract", seen, response)
     first = client.fetch_page({client.rules.limit: str(longest)})
     for size in sorted({1, 2, 3, count - 1, count, count + 1, longest // 2, longest - 1, longest}):
         if 1 <= size <= longest:
@@ -137,9 +146,31 @@ def after_the_end(client: ListClient, snapshot: Snapshot, check: RelationCheck) 
     return None
 
 
+def windows(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    """Check pages at the start, in the middle and at the end of a list of any length."""
+    count = len(snapshot.items) if snapshot.complete or snapshot.total is None else snapshot.total
+    if count < 2:
+        return check.skip("needs two items")
+    rules, size = client.rules, min(WINDOW_LENGTH, client.page_length)
+    for query in ({}, list(orders(client))[-1]):
+        for offset in sorted({0, 1, count // 2, max(0, count - size), count - 1}):
+            here, moved = (
+                client.fetch_page({**query, rules.offset: str(at), rules.limit: str(size)})
+                for at in (offset, offset + 1)
+            )
+            length = min(size, count - offset)
+            expected = f"{length} items from position {offset}, as the list has {count}"
+            check.holds(len(here.items) == length, expected, f"{len(here.items)} items", here.response)
+            shared, found = here.identities[1:], moved.identities[: len(here.items) - 1]
+            expected = f"the items after position {offset} at the start of the page from position {offset + 1}"
+            check.holds(shared == found, expected, _difference(shared, found), here.response, moved.response)
+            check.holds(here.total in (count, None), f"total {count}", f"total {here.total}", here.response)
+    return None
+
+
 def clamp(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     """Observe a limit above the maximum: refused, clamped or accepted."""
-    size = client.page_length + 1
+    size = (client.rules.max_limit or client.page_length) + 1
     response = client.send({client.rules.limit: str(size)})
     try:
         check.observe(
@@ -168,7 +199,7 @@ def total(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
 def _too_few(snapshot: Snapshot, need: str) -> str:
     if snapshot.complete:
         return f"needs {need}"
-    return f"the list has more than {len(snapshot.items)} items, too many to compare"
+    return f"the list has more than {len(snapshot.items)} items, and no filter narrows it to fewer"
 
 
 def _difference(expected: tuple[str, ...], seen: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from metastudio.contract.operation import Filter, Parameter
 from metastudio.tester.relations.list_client import Snapshot, raw_values
-from metastudio.tester.values import NANO, format_instant, is_time, parse_instant, query_text
+from metastudio.tester.values import ValueKind, ValueType, format_instant, parse_instant, query_text, value_type
 
 MAX_SEEN = 6
 MAX_LENGTH = 2000
@@ -25,7 +25,7 @@ def seen_values(rule: Filter, snapshot: Snapshot) -> list[Any]:
     """Return values of items, the most useful ones first: frequent, substring of another, unusual characters, rare."""
     counted: Counter[Any] = Counter()
     for item in snapshot.items.values():
-        counted.update(tuple(dict.fromkeys(_hashable(raw_values(item, rule.property or "")))))
+        counted.update(tuple(dict.fromkeys(sendable(raw_values(item, rule.property or "")))))
     by_count = [value for value, _ in counted.most_common()]
     inside = [v for v in by_count if isinstance(v, str) and any(_part_of(v, w) for w in by_count)]
     folded = Counter(v.casefold() for v in by_count if isinstance(v, str))
@@ -50,20 +50,22 @@ def near_misses(value: str, others: Iterable[str]) -> Iterator[str]:
     yield "%"
 
 
-def boundary_values(rule: Filter, schema: Mapping[str, Any], snapshot: Snapshot) -> list[Any]:
-    """Return the smallest, middle and largest value of items, each also one below and one above (seconds for times)."""
+def boundary_values(rule: Filter, type_: ValueType, snapshot: Snapshot) -> list[str]:
+    """Return the smallest, middle and largest value of items, each with the next smaller and the next greater one."""
     pointer = rule.property or ""
-    keys = sorted({v for item in snapshot.items.values() for v in item.values[pointer] if isinstance(v, int | float)})
-    marks = list(dict.fromkeys([keys[0], keys[len(keys) // 2], keys[-1]])) if keys else []
-    if is_time(schema):
-        return list(_times(int(mark) + step * NANO for mark in marks for step in (-1, 0, 1)))
-    return [mark + step for mark in marks for step in (-1, 0, 1)]
+    keys = sorted({value for item in snapshot.items.values() for value in item.values[pointer] if value is not None})
+    marks = dict.fromkeys([keys[0], keys[len(keys) // 2], keys[-1]] if keys else [])
+    return [text for mark in marks for text in type_.neighbours(mark)]
 
 
 def in_other_zones(value: str) -> list[str]:
     """Return the same instant in other time zones."""
     moment = parse_instant(value)
-    return [] if moment is None else [text for minutes in (480, -330) for text in _times([moment], minutes)]
+    found: list[str] = []
+    for minutes in () if moment is None else (480, -330):
+        with suppress(OverflowError):  # outside the years 1 to 9999
+            found.append(format_instant(moment or 0, minutes))
+    return found
 
 
 def query_value(parameter: Parameter, values: Iterable[Any]) -> str | tuple[str, ...]:
@@ -72,21 +74,47 @@ def query_value(parameter: Parameter, values: Iterable[Any]) -> str | tuple[str,
     return written_values if parameter.is_array and not parameter.joined else ",".join(written_values)
 
 
-def must_accept_value(parameter: Parameter, value: Any) -> bool:
-    """Whether a server must accept a value of an item.
+def must_accept(parameter: Parameter, values: Sequence[Any]) -> bool:
+    """Whether a server must accept values of items as a filter.
 
-    It may refuse values that the parameter schema forbids, and texts under a restriction that this contract chose.
+    It may refuse what the parameter schema forbids, such as too many values, and texts under a restriction that this
+    contract chose.
     """
     from openapi_schema_validator import OAS30WriteValidator
 
-    schema = parameter.schema.get("items", parameter.schema)
-    if not OAS30WriteValidator(schema).is_valid(value):
+    typed_values = [typed(each, parameter) for each in values]
+    if None in typed_values:
         return False
-    if not isinstance(value, str):
-        return True
+    if not OAS30WriteValidator(parameter.schema).is_valid(typed_values if parameter.is_array else typed_values[0]):
+        return False
+    return all(_is_plain(parameter, each) for each in typed_values if isinstance(each, str))
+
+
+def _is_plain(parameter: Parameter, text: str) -> bool:
     if parameter.is_time:
-        return _WHOLE_SECONDS.fullmatch(value) is not None
-    return value in parameter.values if parameter.values else PLAIN_TEXT.fullmatch(value) is not None
+        return _WHOLE_SECONDS.fullmatch(text) is not None
+    if parameter.values:
+        return text in parameter.values
+    return is_plain_text(parameter.schema.get("items", parameter.schema), text)
+
+
+def is_plain_text(schema: Mapping[str, Any], text: str) -> bool:
+    """Whether a text is valid under any restriction. Nobody knows what a format allows that is not compared."""
+    type_ = value_type(schema)
+    if type_.kind is not ValueKind.TEXT:
+        return type_.comparable(text) is not None
+    return "format" not in schema and PLAIN_TEXT.fullmatch(text) is not None
+
+
+def typed(value: Any, parameter: Parameter) -> Any:
+    """Return a filter value as the type of its parameter, None if it is not of that type."""
+    wanted = parameter.schema.get("items", parameter.schema).get("type")
+    if wanted == "boolean":
+        return {"true": True, "false": False}.get(query_text(value))
+    try:
+        return int(value) if wanted == "integer" else float(value) if wanted == "number" else query_text(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def broken_bounds(schema: Mapping[str, Any], values: Sequence[Any]) -> list[str]:
@@ -103,13 +131,10 @@ def _part_of(value: str, other: Any) -> bool:
     return isinstance(other, str) and value != other and value in other
 
 
-def _times(moments: Iterable[int], offset_minutes: int = 0) -> Iterator[str]:
-    """Format times, except those outside the years 1 to 9999."""
-    for moment in moments:
-        with suppress(OverflowError):
-            yield format_instant(moment, offset_minutes)
+def sendable(values: Iterable[Any]) -> Iterator[Any]:
+    """Yield the values that fit into a URL: no objects, no lone surrogates, no long texts."""
+    return (each for each in values if isinstance(each, str | int | float) and _is_sendable(str(each)))
 
 
-def _hashable(values: Iterable[Any]) -> Iterator[Any]:
-    """Yield the values that fit into a URL."""
-    return (each for each in values if isinstance(each, str | int | float | bool) and len(str(each)) <= MAX_LENGTH)
+def _is_sendable(text: str) -> bool:
+    return len(text) <= MAX_LENGTH and not any("\ud800" <= character <= "\udfff" for character in text)

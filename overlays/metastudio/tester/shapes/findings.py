@@ -26,14 +26,17 @@ class PropertyFindings:
     property: Property
     exercised: int = 0
     evidence: list[Evidence] = field(default_factory=list[Evidence])
+    responses: dict[Evidence, HttpResponse] = field(default_factory=dict[Evidence, HttpResponse])
+    """The response of each evidence that has one."""
     observed: Counter[str] = field(default_factory=Counter[str])
     undecided: list[str] = field(default_factory=list[str])
     tester_failed: bool = False
 
-    def breach(self, expected: str, seen: str, *responses: HttpResponse) -> None:
+    def breach(self, expected: str, seen: str, response: HttpResponse) -> None:
         """Record a breach, up to the maximum that is reported."""
         if len(self.evidence) < MAX_SHOWN_BREACHES:
-            self.evidence.append(Evidence(expected, seen, tuple(each.command for each in responses)))
+            self.evidence.append(Evidence(expected, seen, (response.command,)))
+            self.responses[self.evidence[-1]] = response
 
     def result(self) -> PropertyResult:
         """Return the verdict."""

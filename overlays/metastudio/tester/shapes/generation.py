@@ -41,13 +41,12 @@ class GenerationSettings:
 
 @dataclass(frozen=True)
 class GeneratedCall:
-    """A generated request with its response, and the failed checks of schemathesis: title by name."""
+    """A generated request with its response."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     response: HttpResponse | None
-    failed_checks: Mapping[str, str]
     command: str
 
 

@@ -15,7 +15,8 @@ from enum import IntEnum
 from typing import Any
 
 from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
-from metastudio.tester.relations.sample_values import PLAIN_TEXT, broken_bounds
+from metastudio.tester.relations.filter_oracle import bounds_contradict
+from metastudio.tester.relations.sample_values import broken_bounds, is_plain_text
 from metastudio.tester.shapes.responses import LENIENT, source
 from metastudio.tester.values import parse_instant
 
@@ -52,7 +53,10 @@ class Assessment:
 
 
 def assess(
-    tested: OperationUnderTest, pairs: Iterable[tuple[str, str]], headers: Mapping[str, str] | None = None
+    tested: OperationUnderTest,
+    pairs: Iterable[tuple[str, str]],
+    headers: Mapping[str, str] | None = None,
+    longest: int | None = None,
 ) -> Assessment:
     """Assess a request.
 
@@ -60,6 +64,7 @@ def assess(
         tested: the operation.
         pairs: the decoded query.
         headers: headers that are parameters of the operation.
+        longest: the longest page that the server returns, if it is known.
     """
     given: dict[str, list[str]] = {}
     for name, text in pairs:
@@ -71,7 +76,7 @@ def assess(
         if at is None or is_open or any(map(_is_ambiguous, (name, *texts))):
             found.append(Assessment(Validity.UNSPECIFIED, name))
         else:
-            found.append(Assessment(_parameter(tested, at, name, texts), name, f"{at}/schema"))
+            found.append(Assessment(_parameter(tested, at, name, texts, longest), name, f"{at}/schema"))
     everything = list(given)
     for (where, name), at in tested.parameter_pointers.items():
         value = (headers or {}).get(name)
@@ -81,9 +86,9 @@ def assess(
             found.append(
                 Assessment(Validity.VALID if validity is Validity.VALID else Validity.UNSPECIFIED, name, f"{at}/schema")
             )
-    if sum(len(text) for texts in given.values() for text in texts) > _MAX_QUERY_LENGTH or _bounds_contradict(
-        tested, given
-    ):
+    firsts = {name: texts[0] for name, texts in given.items()}
+    is_too_long = sum(len(text) for texts in given.values() for text in texts) > _MAX_QUERY_LENGTH
+    if is_too_long or (tested.is_list and bounds_contradict(tested, firsts)):
         found.append(Assessment(Validity.UNSPECIFIED))
     return replace(max(found, key=lambda each: each.validity), given=tuple(everything))
 
@@ -93,7 +98,9 @@ def fits(tested: OperationUnderTest, name: str, text: str) -> bool:
     return _parameter(tested, tested.parameter_pointers["query", name], name, [text]) is Validity.VALID
 
 
-def _parameter(tested: OperationUnderTest, at: str, name: str, texts: list[str]) -> Validity:
+def _parameter(
+    tested: OperationUnderTest, at: str, name: str, texts: list[str], longest: int | None = None
+) -> Validity:
     resolver = tested.resolver
     schema, location = resolver.resolve(f"{at}/schema")
     if schema.get("type") == "array":
@@ -117,9 +124,9 @@ def _parameter(tested: OperationUnderTest, at: str, name: str, texts: list[str])
         return Validity.UNSPECIFIED
     rules = tested.operation.list_rules
     if rules and name in (rules.offset, rules.limit):
-        return _paging(
-            texts[0], 0 if name == rules.offset else 1, rules.max_limit if name == rules.limit else _MAX_VALID_OFFSET
-        )
+        if name == rules.offset:
+            return _paging(texts[0], 0, _MAX_VALID_OFFSET)
+        return _paging(texts[0], 1, rules.max_limit if longest is None else longest)
     return _scalar(resolver, location, texts[0])
 
 
@@ -174,7 +181,7 @@ def _text(schema: Mapping[str, Any], text: str) -> Validity:
     ]
     if any(source(schema, keyword) == "page" for keyword in broken) and text.strip():
         return Validity.INVALID
-    return Validity.VALID if not broken and PLAIN_TEXT.fullmatch(text) else Validity.UNSPECIFIED
+    return Validity.VALID if not broken and is_plain_text(schema, text) else Validity.UNSPECIFIED
 
 
 def _number(schema: Mapping[str, Any], wanted: str, text: str) -> Validity:
@@ -230,17 +237,6 @@ def _has_no_effect(tested: OperationUnderTest, name: str, given: Mapping[str, li
     """Whether a parameter has no effect without another one: a sort direction without a sort key."""
     order = tested.operation.list_rules.order if tested.operation.list_rules else None
     return order is not None and name == order.direction and order.parameter not in given
-
-
-def _bounds_contradict(tested: OperationUnderTest, given: Mapping[str, list[str]]) -> bool:
-    """Whether the bounds of one property exclude each other. A server may refuse them."""
-    rules = tested.operation.list_rules
-    bounds: dict[str, dict[str, list[int]]] = {}
-    for name, rule in (rules.filters if rules else {}).items():
-        moment = parse_instant(given[name][0]) if name in given else None
-        if moment is not None and rule.property and rule.op in ("ge", "gt", "le", "lt"):
-            bounds.setdefault(rule.property, {}).setdefault(rule.op[0], []).append(moment)
-    return any(max(each.get("g", [0])) > min(each.get("l", [0])) for each in bounds.values() if len(each) == 2)
 
 
 def _is_ambiguous(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Compares a response with the contract.
+"""Compares a response with the contract. The validator of its schemas is `OAS30Validator`.
 
 Restrictions that this contract chose itself (length, pattern, bound, format, null: `x-source: decision`) are observed
 but never a breach. Types and required properties always count, because the API reference and its examples show them.
@@ -9,20 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, cast
 
-from metastudio.contract.json_pointer import join
 from metastudio.tester.http_client import HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
-from metastudio.tester.values import parse_instant
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 LENIENT = (
-    "minLength", "maxLength", "pattern", "format", "enum", "minimum", "maximum", "minItems", "maxItems", "nullable",
+    "minLength", "maxLength", "pattern", "format", "enum", "minimum", "maximum", "multipleOf", "minItems", "maxItems",
+    "uniqueItems", "additionalProperties", "nullable",
 )  # fmt: skip
 """Keywords that are only observed if this contract chose them."""
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict,
-}  # fmt: skip
+MAX_SHOWN_RULE = 100
+"""Characters of a rule in a message."""
 _TRACE = re.compile(
     r"Traceback \(most recent call last\)|File \\?\"[^\"]+\\?\", line \d+|^\s*at [\w.$<>]+\([\w.]+:\d+\)|"
     r"\bat [\w$]+(?:\.[\w$<>]+)+\([\w]+\.(?:java|kt|scala|cs):\d+\)|goroutine \d+ \[|panic: |SQLSTATE|"
@@ -77,7 +79,7 @@ def faults(tested: OperationUnderTest, response: HttpResponse) -> Iterator[Respo
     if not response.is_json:
         yield ResponseFault("a body that is not JSON", body, not is_choice, "content")
         return
-    for fault in violations(tested.resolver, body, response.json):
+    for fault in _body_violations(tested.resolver, body, response):
         yield ResponseFault(fault.what, fault.pointer, fault.blamed and not is_choice, "body")
 
 
@@ -107,6 +109,14 @@ def _header(
             yield ResponseFault(fault.what, fault.pointer, fault.blamed and not lenient, "header")
 
 
+def _body_violations(resolver: SchemaResolver, pointer: str, response: HttpResponse) -> tuple[ResponseFault, ...]:
+    """Return the violations of a body. Most bodies of a run are equal to another one."""
+    key = pointer, sha256(response.body).digest()
+    if key not in resolver.judged:
+        resolver.judged[key] = tuple(violations(resolver, pointer, response.json))
+    return resolver.judged[key]
+
+
 def violations(resolver: SchemaResolver, pointer: str, value: Any, where: str = "body") -> Iterator[ResponseFault]:
     """Yield the violations of the schema at a pointer.
 
@@ -116,64 +126,41 @@ def violations(resolver: SchemaResolver, pointer: str, value: Any, where: str = 
         value: the value.
         where: name of the value in messages.
     """
-    schema, at = resolver.resolve(pointer)
-    if value is None and schema.get("nullable"):
-        return
-    for kind in ("anyOf", "oneOf"):
-        if kind in schema:
-            yield from _of_any(resolver, at, kind, schema, value, where)
-    for index in range(len(schema.get("allOf", []))):
-        yield from violations(resolver, f"{at}/allOf/{index}", value, where)
-    wanted = schema.get("type")
-    if wanted and not _is(wanted, value):
-        yield _fault(schema, at, "type", f"{where} is {_kind(value)}, not {wanted}")
-        return
-    yield from _scalar(schema, at, value, where)
-    if isinstance(value, list):
-        for keyword, wrong in (
-            ("minItems", len(value) < schema.get("minItems", 0)),
-            ("maxItems", len(value) > schema.get("maxItems", len(value))),
-        ):
-            if wrong:
-                yield _fault(schema, at, keyword, f"{where} has {len(value)} elements")
-        for index, element in enumerate(value if "items" in schema else []):
-            yield from violations(resolver, f"{at}/items", element, f"{where}/{index}")
-    if isinstance(value, dict):
-        for name in schema.get("required", []):
-            if name not in value:
-                yield _fault(schema, at, "required", f"{where} has no {name}")
-        for name in schema.get("properties", {}):
-            if name in value:
-                yield from violations(resolver, at + join(["properties", name]), value[name], f"{where}/{name}")
+    found = (_leaf(error) for error in resolver.validator(pointer).iter_errors(value))
+    yield from dict.fromkeys(_fault(resolver, pointer, error, where) for errors in found for error in errors)
 
 
-def _of_any(
-    resolver: SchemaResolver, at: str, kind: str, schema: Mapping[str, Any], value: Any, where: str
-) -> Iterator[ResponseFault]:
-    """The faults of the best matching branch, the last one on a tie."""
-    branches = [list(violations(resolver, f"{at}/{kind}/{n}", value, where)) for n in range(len(schema[kind]))]
-    yield from min(reversed(branches), key=lambda found: (sum(each.blamed for each in found), len(found)), default=[])
+def _leaf(error: ValidationError) -> list[ValidationError]:
+    """Return the errors of the best matching branch of an `anyOf` or `oneOf`, the last one on a tie, or the error."""
+    branches: dict[Any, list[ValidationError]] = {}
+    for each in error.context or ():
+        branches.setdefault(each.schema_path[0], []).extend(_leaf(each))
+    return min(
+        reversed(branches.values()), key=lambda found: (sum(map(_is_blamed, found)), len(found)), default=[error]
+    )
 
 
-def _scalar(schema: Mapping[str, Any], at: str, value: Any, where: str) -> Iterator[ResponseFault]:
-    if "enum" in schema and value not in schema["enum"]:
-        yield _fault(schema, at, "enum", f"{where} is not a listed value")
-    if isinstance(value, str):
-        if len(value) < schema.get("minLength", 0):
-            yield _fault(schema, at, "minLength", f"{where} is shorter than {schema['minLength']} characters")
-        if len(value) > schema.get("maxLength", len(value)):
-            yield _fault(schema, at, "maxLength", f"{where} is longer than {schema['maxLength']} characters")
-        if "pattern" in schema and not re.search(schema["pattern"], value):
-            yield _fault(schema, at, "pattern", f"{where} does not match {schema['pattern']}")
-        if schema.get("format") == "date-time" and parse_instant(value) is None:
-            yield _fault(schema, at, "format", f"{where} is not an RFC 3339 time")
-        if schema.get("format") == "uri" and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z", value):
-            yield _fault(schema, at, "format", f"{where} is not a URI")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if value < schema.get("minimum", value):
-            yield _fault(schema, at, "minimum", f"{where} is below {schema['minimum']}")
-        if value > schema.get("maximum", value):
-            yield _fault(schema, at, "maximum", f"{where} is above {schema['maximum']}")
+def _is_blamed(error: ValidationError) -> bool:
+    keyword, schema = str(error.validator), cast("Mapping[str, Any]", error.schema)
+    return keyword not in LENIENT or source(schema, keyword) == "page"
+
+
+def _fault(resolver: SchemaResolver, pointer: str, error: ValidationError, where: str) -> ResponseFault:
+    at = "".join([where, *(f"/{part}" for part in error.absolute_path)])
+    match error.validator:
+        case "type":
+            what = f"{at} is {_kind(error.instance)}, not {error.validator_value}"
+        case "required":
+            required, value = cast("list[str]", error.validator_value), cast("dict[str, Any]", error.instance)
+            missing = [name for name in required if name not in value]
+            what = f"{at} has no {', '.join(missing)}"
+        case "enum":
+            what = f"{at} is not a listed value"
+        case "format":
+            what = f"{at} is not a {error.validator_value}"
+        case keyword:  # no value of the server: it may be secret
+            what = f"{at} breaks {keyword}: {str(error.validator_value)[:MAX_SHOWN_RULE]}"
+    return ResponseFault(what, resolver.pointer_of(pointer, error.absolute_schema_path), _is_blamed(error), "body")
 
 
 def source(schema: Mapping[str, Any], keyword: str) -> str:
@@ -182,22 +169,6 @@ def source(schema: Mapping[str, Any], keyword: str) -> str:
     return str(said.get(keyword, "page")) if isinstance(said, dict) else str(said)
 
 
-def _fault(schema: Mapping[str, Any], at: str, keyword: str, what: str) -> ResponseFault:
-    blamed = keyword not in LENIENT or source(schema, keyword) == "page"
-    return ResponseFault(what, f"{at}/{keyword}", blamed, "body")
-
-
-def _is(wanted: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return wanted == "boolean"
-    if wanted == "integer" and isinstance(value, float):
-        return value.is_integer()
-    return isinstance(value, _TYPES.get(wanted, object))
-
-
 def _kind(value: Any) -> str:
-    return (
-        "null"
-        if value is None
-        else next((n for n in ("boolean", "integer", "number", "string", "array", "object") if _is(n, value)), "?")
-    )
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return names.get(type(value), "null")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from random import Random
-from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -35,8 +34,6 @@ from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.shapes.event_reader import EndlessResponseError, EventReader, InFlightRequest
 from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
 
-DISABLED_CHECKS = ("ignored_auth", "use_after_free", "ensure_resource_availability", "object_level_authorization")
-"""Checks that the authentication matrix replaces, or that do not apply to list operations."""
 AUTH_HEADERS = (AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN)
 UNSAFE_METHODS = ("put", "post", "delete", "patch", "trace")
 
@@ -185,7 +182,7 @@ def _config(settings: GenerationSettings) -> schemathesis.Config:
             "max-examples": settings.examples, "no-shrink": True, "database": "none", "with-security-parameters": False,
         },
         "phases": phases,
-        "checks": {name: {"enabled": False} for name in DISABLED_CHECKS},
+        "checks": {"enabled": False},  # they know neither `x-source` nor lists
     })  # fmt: skip
 
 
@@ -214,15 +211,10 @@ def _seeded(seed_queries: Sequence[Mapping[str, str]], seed: int) -> Callable[[A
 
 
 def _generated_calls(recorder: Any, settings: GenerationSettings, declared: frozenset[str]) -> Iterator[GeneratedCall]:
-    for case_id, interaction in recorder.interactions.items():
+    for interaction in recorder.interactions.values():
         request, received = interaction.request, interaction.response
         headers = {name: values[0] for name, values in request.headers.items()}
-        failed_checks = {
-            node.name: node.failure_info.failure.title
-            for node in recorder.checks.get(case_id, [])
-            if node.failure_info is not None
-        }
-        yield _generated_call(request.method, request.uri, headers, settings, declared, received, failed_checks)
+        yield _generated_call(request.method, request.uri, headers, settings, declared, received)
 
 
 def _generated_call(
@@ -232,7 +224,6 @@ def _generated_call(
     settings: GenerationSettings,
     declared: frozenset[str],
     received: Any = None,
-    failed_checks: Mapping[str, str] = MappingProxyType({}),
 ) -> GeneratedCall:
     own = [(name, value) for name, value in headers.items() if name.lower() in declared]
     command = curl.command(method, url, settings.caller, headers=own, generated=True)
@@ -242,4 +233,4 @@ def _generated_call(
         response = HttpResponse(
             method, url, received.status_code, httpx.Headers(pairs), received.content or b"", received.elapsed, command
         )
-    return GeneratedCall(method, url, headers, response, failed_checks, command)
+    return GeneratedCall(method, url, headers, response, command)

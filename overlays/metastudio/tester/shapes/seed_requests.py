@@ -8,7 +8,7 @@ from typing import Any
 
 from metastudio.contract.operation import Parameter
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations.filter_assertions import must_accept
+from metastudio.tester.relations import sample_values
 from metastudio.tester.relations.list_client import ListClient, Snapshot, raw_values
 from metastudio.tester.shapes import request_validity
 from metastudio.tester.shapes.request_validity import Validity
@@ -89,8 +89,8 @@ def seed_queries(client: ListClient | None, snapshot: Snapshot | None, seed: int
         item, query = random.choice(items), dict[str, Any]()
         stated = [r for r in rules.filters.values() if r.op in ("eq", "ge", "le") and item.values[r.property or ""]]
         for rule in random.sample(stated, min(len(stated), random.choice((1, 1, 2)))):
-            value = next(raw_values(item, rule.property or ""))
-            if must_accept(client, rule.parameter, value):
+            value = next(sample_values.sendable(raw_values(item, rule.property or "")), None)
+            if value is not None and sample_values.must_accept(parameters[rule.parameter], [value]):
                 query[rule.parameter] = [value] if parameters[rule.parameter].is_array else value
         if rules.order and random.random() < 0.6:
             query[rules.order.parameter] = random.choice(list(rules.order.keys))

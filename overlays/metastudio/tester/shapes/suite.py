@@ -7,17 +7,17 @@ contract. Rules that this contract chose itself are observed but never a breach.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
-from metastudio.contract.operation import Parameter
 from metastudio.http.url import query_pairs
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations.filter_oracle import matches
+from metastudio.tester.relations import sample_values
+from metastudio.tester.relations.filter_oracle import matcher
 from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
 from metastudio.tester.relations.orders import in_order
 from metastudio.tester.shapes import request_validity, responses
@@ -25,7 +25,11 @@ from metastudio.tester.shapes.findings import PropertyFindings, properties
 from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
 from metastudio.tester.shapes.request_validity import Assessment, Validity
 from metastudio.tester.shapes.seed_requests import seed_queries, seed_requests
+from metastudio.tester.shapes.shrinking import MAX_CUT_SINGLY, Pairs, shrink
 from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult, judgement_failed
+
+MAX_SHRINKING_REQUESTS = 200
+"""Maximum number of requests that are sent to shrink the requests of all breaches."""
 
 
 class ShapesSuite:
@@ -57,7 +61,8 @@ class ShapesSuite:
         self.refused: set[str] = set()
         """Parameters of open effect of which the server refused a plain value. Other requests omit them, because a
         refusal hides what the server does with the other parameters."""
-        self._findings = {each.id: PropertyFindings(each) for each in properties(tested)}
+        self._findings = _no_findings(tested)
+        self._shrinking_requests = 0
 
     def run(self, settings: GenerationSettings, count: Callable[[], None]) -> Iterator[None]:
         """Send all requests and yield after each response.
@@ -74,7 +79,7 @@ class ShapesSuite:
             except NoResponseError as error:
                 self._findings["answer"].evidence.append(Evidence("a response", str(error), (error.command,)))
                 continue
-            self.judge(response, {}, {})
+            self.judge(response, {})
             if 400 <= response.status < 500:
                 self.refused |= {name for name, text in query if self._may_be_left_out(name, text)}
             yield
@@ -86,6 +91,36 @@ class ShapesSuite:
                 with self._undecided_on_error("answer"):
                     self._judge_generated(each)
             yield
+
+        self._shrink()
+
+    def _shrink(self) -> None:
+        for id_, findings in self._findings.items():
+            smaller = (self._smallest(id_, each, findings.responses.get(each)) for each in findings.evidence)
+            findings.evidence = list(dict.fromkeys(smaller))
+
+    def _smallest(self, id_: str, evidence: Evidence, response: HttpResponse | None) -> Evidence:
+        """Return the evidence of the smallest request found that breaks a property in the same way."""
+        query = query_pairs(urlsplit(response.url).query) if response is not None else []
+        is_small = not query or (len(query) == 1 and len(query[0][1]) <= MAX_CUT_SINGLY)
+        if response is None or response.method != "GET" or is_small:
+            return evidence
+        found, path = [evidence], response.url.partition("?")[0].removeprefix(self.http.base_url)
+
+        def fails(tried: Pairs) -> bool:
+            self._shrinking_requests += 1
+            if self._shrinking_requests > MAX_SHRINKING_REQUESTS:
+                return False
+            suite = copy(self)
+            suite.exercised, suite._findings = Counter(), _no_findings(self.tested)
+            suite.judge(self.http.send(path, tried), {})
+            same = [each for each in suite._findings[id_].evidence if each.expected == evidence.expected]
+            found.extend(same[:1])
+            return bool(same)
+
+        with suppress(CannotRunError, NoResponseError, TimeLimitError):
+            shrink(query, fails)
+        return found[-1]
 
     def _may_be_left_out(self, name: str, refused: str) -> bool:
         is_open = name in self.tested.unstated and not self.tested.operation.parameters[name].required
@@ -110,21 +145,20 @@ class ShapesSuite:
                 answer.undecided.append(seen)
         return [each.result() for each in self._findings.values()]
 
-    def judge(self, response: HttpResponse, failed_checks: Mapping[str, str], sent: Mapping[str, str]) -> None:
+    def judge(self, response: HttpResponse, sent: Mapping[str, str]) -> None:
         """Judge a response.
 
         Args:
             response: the response.
-            failed_checks: failed checks of schemathesis: title by name.
             sent: headers of the request.
         """
         self._count(response)
         with self._undecided_on_error("body"):
-            self._judge_response(response, failed_checks)
+            self._judge_response(response)
         if response.method == self.tested.operation.method == "GET":
             query = query_pairs(urlsplit(response.url).query)
             with self._undecided_on_error("input"):
-                assessment = request_validity.assess(self.tested, query, _parameters(self.tested, sent))
+                assessment = self._assess(query, _parameters(self.tested, sent))
                 self._judge_acceptance(response, assessment)
             if response.status in self.tested.operation.success and self.client is not None:
                 with self._undecided_on_error("word"):
@@ -143,7 +177,7 @@ class ShapesSuite:
             if reason not in findings.undecided:
                 findings.undecided.append(reason)
 
-    def _judge_response(self, response: HttpResponse, failed_checks: Mapping[str, str]) -> None:
+    def _judge_response(self, response: HttpResponse) -> None:
         found = list(responses.faults(self.tested, response))
         if response.method != self.tested.operation.method:
             # Other methods are not part of this operation, so only failures and leaks count.
@@ -163,15 +197,14 @@ class ShapesSuite:
                 findings.breach(f"a response that matches {location}", fault.what, response)
             else:
                 findings.observed[f"{fault.what}: a choice of this contract, not in the API reference"] += 1
-        self._add_schemathesis_findings(response, failed_checks, bool(found))
 
     def _judge_generated(self, each: GeneratedCall) -> None:
         if each.response is not None and each.response.status < 500:
-            self.judge(each.response, each.failed_checks, each.headers)
+            self.judge(each.response, each.headers)
             return
         response = self._resend(each)
         if response is not None:
-            self.judge(response, {}, each.headers)  # the checks of schemathesis belong to the first response
+            self.judge(response, each.headers)
 
     def _resend(self, each: GeneratedCall) -> HttpResponse | None:
         """Retry a failed request unchanged, to tell a fault from a transient error."""
@@ -240,9 +273,11 @@ class ShapesSuite:
             if rule is None or rule.op == "unstated" or not self._is_valid(name, text):
                 continue
             parameter = self.tested.operation.parameters[name]
-            values = [_typed(each, parameter) for each in (text.split(",") if parameter.is_array else [text])]
+            texts = text.split(",") if parameter.is_array else [text]
+            values = [sample_values.typed(each, parameter) for each in texts]
+            matches = matcher(rule, client.value_type(rule.property or ""), values)
             for item in page.items:
-                fine = matches(rule, client.schema(rule.property or ""), item, values) is not False
+                fine = matches(item) is not False
                 absent = not item.values[rule.property or ""] and client.assumed_defaults.get(name) == text
                 if not fine and not absent:
                     return f"only items that match {name}", f"item {item.identity}, which does not"
@@ -253,26 +288,18 @@ class ShapesSuite:
         if order and given.get(order.parameter) in order.keys:
             direction = given.get(order.direction or "", order.asc if order.default == "asc" else order.desc)
             if direction in (order.asc, order.desc):
-                fine, seen = in_order(order, given[order.parameter], direction, page.items)
+                key = given[order.parameter]
+                fine, seen = in_order(order, key, direction, page.items, client.value_type(order.keys[key]))
                 if not fine:
                     return f"{direction} order", seen
         return None
 
     def _is_valid(self, name: str, text: str) -> bool:
-        return request_validity.assess(self.tested, [(name, text)]).validity is Validity.VALID
+        return self._assess([(name, text)]).validity is Validity.VALID
 
-    def _add_schemathesis_findings(
-        self, response: HttpResponse, failed_checks: Mapping[str, str], explained: bool
-    ) -> None:
-        """Record findings of schemathesis on the response. Skip its findings on requests, which ignore x-source."""
-        for check, title in failed_checks.items():
-            if check in ("response_schema_conformance", "content_type_conformance", "response_headers_conformance"):
-                if not explained:
-                    self._findings["body"].breach(
-                        "a response that matches the contract", f"{title} ({check})", response
-                    )
-            elif check in ("unsupported_method", "allow_header_conformance"):
-                self._findings["input"].observed[f"{response.method}: {title}"] += 1
+    def _assess(self, query: Sequence[tuple[str, str]], headers: Mapping[str, str] | None = None) -> Assessment:
+        longest = self.client.page_length if self.client and self.snapshot else None
+        return request_validity.assess(self.tested, query, headers, longest)
 
     def _count(self, response: HttpResponse) -> None:
         self.exercised["answers"] += 1
@@ -287,11 +314,8 @@ class ShapesSuite:
                 self.exercised["successes with items"] += 1
 
 
-def _typed(text: str, parameter: Parameter) -> Any:
-    kind = parameter.schema.get("items", parameter.schema).get("type")
-    if kind == "boolean":
-        return text == "true"
-    return int(text) if kind == "integer" else float(text) if kind == "number" else text
+def _no_findings(tested: OperationUnderTest) -> dict[str, PropertyFindings]:
+    return {each.id: PropertyFindings(each) for each in properties(tested)}
 
 
 def _parameters(tested: OperationUnderTest, headers: Mapping[str, str]) -> dict[str, str]:

@@ -1,19 +1,19 @@
-"""`metastudio curl`: sign a GET request for any service of Huawei Cloud, and send, print or explain it."""
+"""`metastudio whoami` and `metastudio curl`: which credentials are used, and any GET request signed with them."""
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 from metastudio_client.contract import OPERATIONS
 
-from metastudio.cli.columns import printable
-from metastudio.cli.connection import connection_options, current
-from metastudio.cli.exits import CommandError, ExitCode
-from metastudio.cli.sections import Command, Option
-from metastudio.cli.terminal import Terminal
+from metastudio.cli.options import Command, ConnectionOptions, Option, connection_options, current
+from metastudio.cli.output import escaped
+from metastudio.cli.running import CommandError, ExitCode, styled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +24,77 @@ if TYPE_CHECKING:
 
 PROJECT = "{project_id}"
 _RESERVED_HEADERS = frozenset({"authorization", "x-auth-token", "x-security-token", "x-sdk-date", "host"})
+
+
+def whoami_command() -> click.Command:
+    """Return the command."""
+    return Command(
+        "whoami",
+        callback=_whoami,
+        params=[*connection_options()],
+        help="Show region, server, credentials and project, and where each was found. One request checks whether the "
+        "server accepts them. Secrets are not shown.",
+        notes={"Examples": "metastudio whoami\nmetastudio whoami --region cn-east-3"},
+    )
+
+
+def _whoami() -> None:
+    from metastudio.cli.lists import ListPages
+
+    connection = current()
+
+    def show(name: str, value: str, source: str | None = None) -> None:
+        origin = styled(f"  from {escaped(source)}", dim=True) if source else ""
+        click.echo(f"{styled(f'{name:<13}', bold=True)}{escaped(value)}{origin}")
+
+    responses: list[httpx.Response] = []
+    with connection.studio(event_hooks={"response": [responses.append]}) as studio:
+        for name, value, source in _found(connection, studio.config):
+            show(name, value, source)
+        operation = next(each for each in OPERATIONS.values() if each.list_rules)
+        pages = ListPages(studio, operation, {}, limit=1)
+        try:
+            list(pages)
+        finally:
+            if responses:
+                request = responses[-1].request
+                if key := re.search(r"Access=(\w{1,4})", request.headers.get("Authorization", "")):
+                    show("access key", f"{key[1]}***")
+                below = request.url.path.removeprefix(studio.config.base_url.path.rstrip("/"))
+                match = operation.path_pattern.match(below)
+                if studio.config.project_id is None and match:
+                    show("project", match.groupdict().get("project_id", ""), "IAM")
+                show("clock", _clock(responses[-1]))
+        count = "" if pages.total is None else f", {pages.total:,} {operation.tag.replace('_', ' ')}"
+        show("accepted", f"yes{count}")
+
+
+def _found(connection: ConnectionOptions, config: Config) -> Iterator[tuple[str, str, str | None]]:
+    """Yield name, value and source of each setting."""
+    given = connection.given
+    yield "region", config.region, "--region" if "region" in given else config.region_source
+    url_source = "--base-url" if "base_url" in given else config.base_url_source
+    yield "server", str(config.base_url), url_source
+    yield "credentials", "a token" if "Token" in type(config.auth).__name__ else "an access key", config.auth_source
+    if config.project_id is not None:
+        source = "--project-id" if "project_id" in given else config.project_source
+        yield "project", config.project_id, source
+
+
+def _clock(response: httpx.Response) -> str:
+    from email.utils import parsedate_to_datetime
+
+    try:
+        server_time = parsedate_to_datetime(response.headers.get("Date", ""))
+    except (ValueError, OverflowError):
+        return "unknown: the response has no valid date"
+    ahead = (
+        datetime.now(UTC) - (server_time if server_time.tzinfo else server_time.replace(tzinfo=UTC))
+    ).total_seconds()
+    if abs(ahead) < 3:  # Date has whole seconds, and the response took some time
+        return "agrees with the server's"
+    amount = f"{abs(ahead):.0f} s" if abs(ahead) < 120 else f"{abs(ahead) / 60:.0f} min"
+    return f"{amount} {'ahead of' if ahead > 0 else 'behind'} the server's"
 
 
 def curl_command() -> click.Command:
@@ -170,8 +241,8 @@ def _send(config: Config, request: httpx.Request, *, include: bool, timeout: flo
 
 def _show(text: str) -> None:
     """Show a response on a terminal, which it must not control."""
-    lines = (printable(line.expandtabs()) for line in text.splitlines())
-    Terminal(sys.stdout).write("".join(f"{line}\n" for line in lines))
+    for line in text.splitlines():
+        click.echo(escaped(line.expandtabs()))
 
 
 def _print(signed: httpx.Request) -> None:
@@ -194,9 +265,9 @@ def _print(signed: httpx.Request) -> None:
             parts.append(f'-H "{name}: ${variable}"')
         else:
             parts.append(f"-H {shlex.quote(f'{name}: {value.decode()}')}")
-    Terminal(sys.stdout).write(" \\\n  ".join(parts) + "\n")
+    click.echo(" \\\n  ".join(parts))
     for variable in variables:
-        Terminal(sys.stderr).write(f"The command reads the token from the environment variable {variable}.\n")
+        click.echo(f"The command reads the token from the environment variable {variable}.", err=True)
 
 
 def _explain(signed: httpx.Request) -> None:
@@ -211,6 +282,5 @@ def _explain(signed: httpx.Request) -> None:
     path, _, query = signed.url.raw_path.decode("ascii").partition("?")
     canonical = signature.canonical_request(signed.method, path, query, headers)
     text = signature.string_to_sign(headers["x-sdk-date"], canonical)
-    terminal = Terminal(sys.stdout)
     for title, body in (("canonical request", mask_canonical_request(canonical)), ("string to sign", text)):
-        terminal.write(f"{terminal.style(f'--- {title}', bold=True)}\n{body}\n")
+        click.echo(f"{styled(f'--- {title}', bold=True)}\n{body}")

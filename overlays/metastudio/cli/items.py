@@ -1,0 +1,189 @@
+"""A command for each operation that is no list, such as `metastudio jobs show` and `metastudio jobs delete`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from metastudio_client.contract import OPERATIONS
+
+from metastudio.cli.options import (
+    FILTER_PREFIX,
+    MEMBER_PREFIX,
+    Command,
+    Option,
+    choices,
+    connection_options,
+    current,
+    given_arguments,
+    in_path,
+    member_options,
+    parameter_options,
+    value_type,
+)
+from metastudio.cli.output import escaped, to_json, to_yaml
+from metastudio.cli.running import CommandError, ExitCode, describe_error, report_error
+from metastudio.contract.arguments import BODY, check_arguments
+from metastudio.contract.naming import method_name, python_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from metastudio.contract.operation import Operation, Parameter
+
+ARGUMENT_PREFIX = "argument_"
+"""Prefix of path parameters among a command's arguments."""
+
+
+def item_command(name: str, operation: Operation) -> click.Command:
+    """Return the command of an operation. Deleting takes several IDs and asks first."""
+    own = [
+        *([_body_option(operation)] if operation.body else []),
+        *([Option(["--yes"], is_flag=True, help="Do not ask.")] if operation.kind == "delete" else []),
+        Option(["--output", "-o"], type=click.Choice(["table", "json", "yaml"]), help="Format of the response."),
+    ]
+    params: list[click.Parameter] = [*parameter_options(operation, own, required=True)]
+    params += [*member_options(operation, [*own, *params]), *own]
+    path = in_path(operation)
+    return Command(
+        name,
+        callback=partial(_call, operation),
+        params=[
+            *(_argument(each, several=operation.kind == "delete" and each is path[-1]) for each in path),
+            *params,
+            *connection_options(params),
+        ],
+        help=f"{operation.summary.rstrip('.')}.\n\n{operation.description}",
+        short_help=f"{operation.summary.rstrip('.')}.",
+    )
+
+
+def _body_option(operation: Operation) -> Option:
+    with_option = {each.name for each in member_options(operation, [])}
+    members = operation.body.members if operation.body else {}
+    others = [name for name, each in members.items() if MEMBER_PREFIX + each.python_name not in with_option]
+    text = "File with the body as JSON, - for standard input. Options for members override it."
+    return Option(
+        ["--body"], metavar="FILE", help=text + (f" Members that have none: {', '.join(others)}." * bool(others))
+    )
+
+
+def _argument(parameter: Parameter, *, several: bool) -> click.Argument:
+    kind = value_type(parameter)
+    name = parameter.python_name.upper() + "..." * several
+    metavar = choices(parameter).replace("TEXT", name) if isinstance(kind, click.Choice) else name
+    return click.Argument(
+        [ARGUMENT_PREFIX + parameter.python_name], type=kind, nargs=-1 if several else 1, required=True, metavar=metavar
+    )
+
+
+def _call(operation: Operation, /, output: str | None, yes: bool = False, **given: Any) -> None:
+    arguments = given_arguments(operation.parameters.values(), FILTER_PREFIX, given)
+    path = given_arguments(in_path(operation), ARGUMENT_PREFIX, given)
+    if operation.body:
+        arguments[BODY] = _body(operation, given)
+    calls = [{**arguments, **each} for each in _each_item(path)]
+    try:
+        for call in calls:  # all, before the first one is sent
+            check_arguments(operation, call, optional=("project_id",))
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(str(error), click.get_current_context()) from None
+    identities = [str(each[operation.item_parameter or ""]) for each in calls if operation.item_parameter in each]
+    if operation.kind == "delete" and not yes:
+        _confirm(operation, identities)
+    _send(operation, calls, output)
+
+
+def _each_item(path: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the path arguments of each request. Several values of the last one are several requests."""
+    several = next((name for name, value in path.items() if isinstance(value, tuple)), None)
+    return [{**path, several: value} for value in dict.fromkeys(path[several])] if several else [dict(path)]
+
+
+def _body(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the body from a file and the options for its members, None if there is neither."""
+    assert operation.body is not None
+    members = operation.body.members
+    values = given_arguments(members.values(), MEMBER_PREFIX, given)
+    named = {name: values[each.python_name] for name, each in members.items() if each.python_name in values}
+    if given[BODY] is not None:
+        return {**_read_body(given[BODY]), **named}
+    if not named and operation.body.required:
+        raise click.UsageError(
+            "the request needs a body: give --body FILE, or options for its members", click.get_current_context()
+        )
+    return named or None
+
+
+def _read_body(source: str) -> dict[str, Any]:
+    name = "standard input" if source == "-" else escaped(source)
+    try:
+        body = json.loads(sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes())
+    except OSError as error:
+        raise CommandError(f"cannot read {name}: {error.strerror}", code=ExitCode.USAGE) from None
+    except RecursionError:
+        raise CommandError(f"{name} is nested too deeply", code=ExitCode.USAGE) from None
+    except ValueError as error:  # also UnicodeDecodeError
+        raise CommandError(f"{name} is not JSON: {error}", code=ExitCode.USAGE) from None
+    if not isinstance(body, dict):
+        raise CommandError(f"{name} must hold a JSON object, not {_JSON_NAMES[type(body)]}", code=ExitCode.USAGE)
+    return body
+
+
+_JSON_NAMES = {
+    list: "an array",
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
+
+
+def _confirm(operation: Operation, identities: Sequence[str]) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError("this needs confirmation, and standard input is no terminal", "add --yes", ExitCode.USAGE)
+    shown = ", ".join(map(escaped, identities))
+    if not click.confirm(f"{operation.summary.rstrip('.')}: {shown}. Continue?", err=True):
+        raise CommandError("not confirmed; nothing was sent")
+
+
+def _send(operation: Operation, calls: Sequence[Mapping[str, Any]], output: str | None) -> None:
+    """Send the requests in turn. A missing item is reported and the rest goes on; another error ends the command."""
+    from metastudio import errors
+
+    code = ExitCode.OK
+    with current().studio() as studio:
+        resource = getattr(studio, python_name(operation.tag))
+        method = getattr(resource, method_name(operation.id, operation.tag))
+        for call in calls:
+            identity = call.get(operation.item_parameter or "", "")
+            try:
+                result = method(**call)
+            except errors.NotFoundError as error:
+                if not identity:
+                    raise
+                code = ExitCode.NOT_FOUND
+                # Without the hint about the region, because the item is what is missing.
+                report_error(CommandError(describe_error(error).message, code=code), identity if len(calls) > 1 else "")
+            else:
+                _print(operation, identity, result, output)
+    click.get_current_context().exit(code)
+
+
+def _print(operation: Operation, identity: str, result: Any, output: str | None) -> None:
+    result = result.to_dict() if hasattr(result, "to_dict") else result
+    if result is None:
+        if sys.stderr.isatty():
+            click.echo(f"{operation.summary.rstrip('.')}{': ' if identity else ''}{escaped(identity)}: done", err=True)
+    elif (output or ("table" if sys.stdout.isatty() else "json")) == "table" and isinstance(result, dict):
+        from metastudio.cli.views import console, properties_view, write_view
+
+        fields = OPERATIONS[operation.list_id].fields if operation.list_id else {}
+        write_view(console(sys.stdout), properties_view(operation, fields, result))
+    else:
+        click.echo(to_yaml(result) if output == "yaml" else to_json(result, indent=2), nl=output != "yaml")

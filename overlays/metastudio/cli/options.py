@@ -1,0 +1,409 @@
+"""Commands and their options: sections of the help, the connection, options from the contract, times and durations.
+
+Connection options may precede or follow the command's name. There are no options for credentials, because other users
+could read them in the process list or the shell history.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from textwrap import dedent, wrap
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+
+    from metastudio import MetaStudio
+    from metastudio.contract.operation import Filter, Operation, Parameter
+
+CONNECTION = "Connection"
+"""Section of the connection options; it comes last."""
+CLIENT_PARAMETERS = frozenset({"project_id"})
+"""Path parameters that the client fills in from its configuration."""
+FILTER_PREFIX, MEMBER_PREFIX = "filter_", "member_"
+"""Prefixes of parameters and members of a body among a command's arguments, so that they cannot clash with its own."""
+
+_END_OF_DAY_OPS = frozenset({"le", "gt"})  # comparisons for which a date means the end of its day
+_UNITS = {
+    **dict.fromkeys(("s", "sec", "second"), 1),
+    **dict.fromkeys(("m", "min", "minute"), 60),
+    **dict.fromkeys(("h", "hour"), 3600),
+    **dict.fromkeys(("d", "day"), 24 * 3600),
+    **dict.fromkeys(("w", "week"), 7 * 24 * 3600),
+}
+_AMOUNT = re.compile(r"(\d+)\s*([a-z]+)\s*", re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_LAST_SECOND = time(23, 59, 59)
+_TIME_FORMS = "use 2023-12-01T08:00:00Z or an offset such as +08:00, a date such as 2023-12-01, or a duration: 2d ago"
+
+
+class Option(click.Option):
+    """An option that belongs to a section of the help."""
+
+    def __init__(self, *arguments: Any, section: str = "Options", **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.section = section
+
+
+class Command(click.Command):
+    """A command with sections of options. `notes` maps a heading to text that is shown at the end, line by line."""
+
+    def __init__(self, *arguments: Any, notes: Mapping[str, str] | None = None, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.notes = notes or {}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options by section, in the order of each section's first option."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
+        for name in sorted(sections, key=CONNECTION.__eq__):
+            with formatter.section(name):
+                formatter.write_dl(sections[name], col_max=max(12, min(28, formatter.width // 3)))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the notes. A line that is too long is wrapped and indented further."""
+        for heading, text in self.notes.items():
+            with formatter.section(heading):
+                margin = " " * formatter.current_indent
+                for line in dedent(text).strip().splitlines():
+                    lines = wrap(line, formatter.width, initial_indent=margin, subsequent_indent=margin + "    ")
+                    formatter.write("".join(f"{part}\n" for part in lines))
+
+
+class Group(Command, click.Group):
+    """A command with subcommands."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the subcommands before the options."""
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
+
+
+@dataclass
+class ConnectionOptions:
+    """The given connection options. `given` has them as keyword arguments of `MetaStudio`."""
+
+    given: dict[str, Any] = field(default_factory=dict[str, Any])
+    debug: bool = False
+
+    @contextmanager
+    def studio(self, **more: Any) -> Generator[MetaStudio]:
+        """Open the client. It is not closed after Ctrl-C, because that would wait for pending requests."""
+        from metastudio import MetaStudio
+
+        studio = MetaStudio(**self.given, **more)
+        try:
+            yield studio
+        except Exception:  # not KeyboardInterrupt, see above
+            studio.close()
+            raise
+        studio.close()
+
+
+def current() -> ConnectionOptions:
+    """Return the connection options of the running command."""
+    return click.get_current_context().ensure_object(ConnectionOptions)
+
+
+def connection_options(own: Sequence[click.Parameter] = ()) -> list[Option]:
+    """Return the connection options, except those whose name one of the command's `own` options has."""
+    taken = {flag for option in own for flag in option.opts}
+    return [option for option in _options() if not taken.intersection(option.opts)]
+
+
+def _options() -> list[Option]:
+    return [
+        _option("--region", metavar="NAME", help="Region, such as cn-north-4."),
+        _option("--project-id", metavar="ID", help="Project ID."),
+        _option("--base-url", metavar="URL", help="URL of the server; by default that of the region."),
+        _option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help="Time limit of each step of a request, such as connecting.",
+        ),
+        _option("--max-retries", type=click.IntRange(min=0), metavar="N", help="Retries after a transient failure."),
+        _option("--allow-http", is_flag=True, help="Allow sending credentials over plain HTTP to another machine."),
+        _option("--debug", is_flag=True, callback=_debug, help="Show a traceback with an error."),
+    ]
+
+
+def _option(
+    name: str, *, callback: Callable[[click.Context, click.Parameter, Any], None] | None = None, **settings: Any
+) -> Option:
+    return Option([name], section=CONNECTION, expose_value=False, callback=callback or _store, **settings)
+
+
+def _store(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if parameter.name and value is not None and value is not False:
+        context.ensure_object(ConnectionOptions).given[parameter.name] = value
+
+
+def _debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(ConnectionOptions).debug = True
+
+
+def parameter_options(
+    operation: Operation, own: Sequence[click.Parameter] = (), *, required: bool = False
+) -> list[Option]:
+    """Return an option for each parameter of an operation, except those for paging.
+
+    Args:
+        operation: The operation. The path parameters of its items are arguments, not options.
+        own: The command's own options. A parameter with the same name gets the option `--filter-NAME`.
+        required: Whether click insists on required parameters. A group's own options are optional before a subcommand,
+            so there the client checks them.
+    """
+    rules = operation.list_rules
+    left_out = {rules.offset, rules.limit} | CLIENT_PARAMETERS if rules else {each.name for each in in_path(operation)}
+    filters = rules.filters if rules else {}
+    options = _options_of(
+        [each for each in operation.parameters.values() if each.name not in left_out | CLIENT_PARAMETERS],
+        FILTER_PREFIX, own, filters, section="Filters" if rules else "Parameters",
+    )  # fmt: skip
+    for option in options if required else ():
+        option.required = operation.by_python_name[(option.name or "").removeprefix(FILTER_PREFIX)].required
+    return options
+
+
+def member_options(operation: Operation, own: Sequence[click.Parameter]) -> list[Option]:
+    """Return an option for each member of the body that is a scalar or a list of scalars."""
+    members = operation.body.members.values() if operation.body else ()
+    scalars = [each for each in members if _is_scalar(each.schema.get("items", each.schema))]
+    return _options_of(scalars, MEMBER_PREFIX, own, {}, section="Members of the body")
+
+
+def in_path(operation: Operation) -> list[Parameter]:
+    """Return the path parameters that a caller gives, in the order of the path."""
+    named = re.findall(r"\{(\w+)\}", operation.path)
+    return [operation.parameters[name] for name in named if name not in CLIENT_PARAMETERS]
+
+
+def given_arguments(parameters: Iterable[Parameter], prefix: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of parameters by Python name, from the arguments of a command."""
+    values = {each.python_name: given.get(prefix + each.python_name) for each in parameters}
+    return {name: value for name, value in values.items() if value not in (None, [])}
+
+
+def _options_of(
+    parameters: Sequence[Parameter],
+    prefix: str,
+    own: Sequence[click.Parameter],
+    rules: Mapping[str, Filter],
+    *,
+    section: str,
+) -> list[Option]:
+    taken = {flag for option in own for flag in option.opts} | {"--help"}
+    return [_parameter_option(each, rules.get(each.name), prefix, taken, section) for each in parameters]
+
+
+def _is_scalar(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") not in ("object", "array") and not {"properties", "allOf"} & schema.keys()
+
+
+def _parameter_option(
+    parameter: Parameter, rule: Filter | None, prefix: str, taken: Collection[str], section: str
+) -> Option:
+    flag = "--" + parameter.python_name.strip("_").replace("_", "-").removeprefix("x-")
+    if flag in taken:
+        flag = flag.replace("--", f"--{prefix.replace('_', '-')}", 1)
+    text = parameter.description
+    settings: dict[str, Any] = {"type": value_type(parameter, rule)}
+    if settings["type"] is click.BOOL:
+        flag += flag.replace("--", "/--no-", 1)
+        settings = {"default": None}
+    elif isinstance(settings["type"], (type(click.INT), type(click.FLOAT))):
+        settings["metavar"] = "N"
+    elif isinstance(settings["type"], click.Choice):
+        settings["metavar"] = choices(parameter)
+    if parameter.is_array:
+        settings |= {"multiple": True, "callback": flatten}
+        text += f" Repeatable{', or comma-separated' if parameter.joined else ''}."
+    if parameter.values and not settings.get("metavar", "").startswith("["):
+        text += f" Known values: {', '.join(parameter.values)}."
+    if parameter.required:
+        text += " Required."
+    return Option([flag, prefix + parameter.python_name], help=text.strip(), section=section, **settings)
+
+
+def value_type(parameter: Parameter, rule: Filter | None = None) -> click.ParamType[Any]:
+    """Return the type of one value of a parameter."""
+    schema = parameter.schema.get("items", parameter.schema)
+    kind, lowest = schema.get("type"), schema.get("minimum")
+    if kind == "boolean":
+        return click.BOOL
+    if schema.get("format") == "date-time":
+        return TimeType(end_of_day=rule is not None and rule.op in _END_OF_DAY_OPS)
+    if kind in ("integer", "number"):
+        if lowest is None:
+            return click.INT if kind == "integer" else click.FLOAT
+        return (click.IntRange if kind == "integer" else click.FloatRange)(min=lowest)
+    if parameter.closed and not parameter.is_array:
+        return click.Choice(parameter.values, case_sensitive=False)
+    return ValuesType(parameter.values, closed=parameter.closed, split=parameter.is_array and parameter.joined)
+
+
+def choices(parameter: Parameter) -> str:
+    """Return the values of a parameter as help shows them, or TEXT where that is long."""
+    shown = f"[{'|'.join(parameter.values)}]"
+    return shown if len(shown) <= 30 else "TEXT"
+
+
+def flatten(_context: click.Context, _parameter: click.Parameter, value: Any) -> list[Any]:
+    """Join the lists of a repeated option into one list."""
+    return [part for parts in value for part in (parts if isinstance(parts, list) else [parts])]
+
+
+class TimeType(click.ParamType[datetime]):
+    """A time in one of the forms of `parse_time`."""
+
+    name = "time"
+
+    def __init__(self, *, end_of_day: bool) -> None:
+        self._end_of_day = end_of_day
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Parse the time."""
+        try:
+            return parse_time(value, now=datetime.now(UTC), end_of_day=self._end_of_day)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class DurationType(click.ParamType[float]):
+    """A duration in one of the forms of `parse_duration`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse the duration."""
+        try:
+            return parse_duration(value).total_seconds()
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class ValuesType(click.ParamType[Any]):
+    """A text, or a comma-separated list of texts.
+
+    Known values are completed, accepted in any case, and suggested instead of a similar unknown value.
+
+    Args:
+        known: The known values.
+        closed: Whether only known values are accepted.
+        split: Whether the text is a comma-separated list.
+        nested: Whether a known value may be followed by a dot and more.
+    """
+
+    name = "text"
+
+    def __init__(
+        self, known: Sequence[str], *, closed: bool = False, split: bool = False, nested: bool = False
+    ) -> None:
+        self._known = {value.casefold(): value for value in known}
+        self._closed = closed
+        self._split = split
+        self._nested = nested
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse the value or the list of values."""
+        if not self._split:
+            return self._convert_one(value, param, ctx)
+        return [self._convert_one(part.strip(), param, ctx) for part in value.split(",")]
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+        """Complete the value, or the last value of a list."""
+        before, comma, last = incomplete.rpartition(",") if self._split else ("", "", incomplete)
+        given = {part.strip().casefold() for part in before.split(",")}
+        return [
+            CompletionItem(f"{before}{comma}{value}")
+            for folded, value in self._known.items()
+            if folded.startswith(last.casefold()) and folded not in given
+        ]
+
+    def _convert_one(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value:
+            self.fail("a value must not be empty; omit the option instead", param, ctx)
+        first, dot, rest = value.partition(".") if self._nested else (value, "", "")
+        known = self._known.get(first.casefold())
+        if known or not self._known:
+            return known + dot + rest if known else value
+        close = difflib.get_close_matches(value.casefold(), self._known, 1)
+        suggestion = f"; did you mean {self._known[close[0]]}?" if close else ""
+        if self._closed:
+            known = ", ".join(self._known.values())
+            self.fail(f"{value!a} is not known{suggestion or '.'} Known values: {known}", param, ctx)
+        if suggestion and not (ctx and ctx.resilient_parsing):
+            click.echo(f"Warning: {value!a} is not a known value{suggestion}", err=True)
+        return value
+
+
+def parse_time(text: str, *, now: datetime, end_of_day: bool = False) -> datetime:
+    """Parse a time.
+
+    Args:
+        text: An RFC 3339 time, a date in the local time zone, or a duration with `ago`: `2d ago` is 48 hours before
+            `now`.
+        now: The current time.
+        end_of_day: Whether a date means the last second of its day instead of the first.
+
+    Raises:
+        ValueError: The text is not a valid time. The message says what is.
+    """
+    text = text.strip()
+    try:
+        if _RFC3339.fullmatch(text):
+            return datetime.fromisoformat(text.upper())
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            day = datetime.fromisoformat(text)
+            return datetime.combine(day, _LAST_SECOND if end_of_day else time()).astimezone()
+        if text.lower().endswith("ago"):
+            return now - parse_duration(text[:-3])
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!a} is not a valid time: {_TIME_FORMS}") from None
+    raise ValueError(f"{text!a} is not a valid time: {_TIME_FORMS}")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Parse a duration: seconds, or amounts with units such as `1h30m`, `2 days` or `1w`.
+
+    Raises:
+        ValueError: The text is not a valid duration. The message says what is.
+    """
+    text = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+        return timedelta(seconds=float(text))
+    seconds, place = 0, 0
+    while match := _AMOUNT.match(text, place):
+        unit = match[2] if len(match[2]) < 3 else match[2].removesuffix("s")
+        if unit not in _UNITS:
+            break
+        seconds, place = seconds + int(match[1]) * _UNITS[unit], match.end()
+    if not text or place < len(text):
+        raise ValueError(
+            f"{text!a} is not a valid duration: use seconds, or amounts with s, m, h, d or w, such as 1h30m"
+        )
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        raise ValueError(f"{text!a} is too long a duration") from None
+
+
+def parse_instant(text: object) -> datetime | None:
+    """Parse a time in a response. Returns None if it is not a time with a time zone."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+        return moment.astimezone() if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
