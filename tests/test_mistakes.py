@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cli_runs import run
 from fault_server import unused_port
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, connect, errors
 from metastudio.auth import chain
@@ -128,3 +129,12 @@ def test_a_readable_credentials_file_is_mentioned_once(tmp_path: Path, caplog: p
     assert [record.message for record in caplog.records] == [
         f"other users of this machine can read {file}; run chmod 600 on it"
     ]
+
+
+def test_whoami_does_not_refer_to_itself(tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    file.write_text("[global]\n")
+    file.chmod(0o600)
+    done = run("whoami", env={"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(file)})
+    assert "has no section [basic]" in done.err
+    assert "metastudio whoami" not in done.err

@@ -121,7 +121,7 @@ def _credentials_hint() -> str:
     from metastudio.auth.chain import ACCESS_KEY, SECRET_KEY
     from metastudio.config import TOKEN
 
-    return f"set {ACCESS_KEY} and {SECRET_KEY}, or {TOKEN}; metastudio whoami shows which credentials are found"
+    return f"set {ACCESS_KEY} and {SECRET_KEY}, or {TOKEN}"
 
 
 def _text(message: str, code: int, hint: str | None = None) -> ErrorText:

@@ -65,11 +65,8 @@ def sandbox_command() -> click.Command:
         "With a command, runs it with these variables and ends with it.",
         notes={
             "Examples": """
-                metastudio sandbox --port 8080 > sandbox.env &
-                . ./sandbox.env
-                metastudio jobs
-
                 metastudio sandbox -- metastudio jobs
+                metastudio sandbox --progress 5s -- $SHELL
             """
         },
     )
