@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PROJECT_ID = "HUAWEICLOUD_SDK_PROJECT_ID"
 REGION = "METASTUDIO_REGION"
+_DEFAULT_REGION = "cn-north-4"  # for IAM, where the URL of the contract has no region
 BASE_URL = "METASTUDIO_BASE_URL"
 TOKEN = "METASTUDIO_TOKEN"  # noqa: S105 - the name of a variable
 REGION_ENDPOINT = "HUAWEICLOUD_SDK_REGION_METASTUDIO_{region}"
@@ -92,7 +93,7 @@ def resolve(
     region_name, region_source = _first(
         (region or None, "argument region"),
         _variable(environ, REGION),
-        (SERVER.variables["region"], "the contract's default"),
+        (SERVER.variables.get("region", _DEFAULT_REGION), "the contract's default"),
     )
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", region_name):
         raise ConfigurationError(f"region {region_name!a} ({region_source}) is malformed; write it like cn-north-4")
@@ -102,7 +103,7 @@ def resolve(
         (base_url or None, "argument base_url"),
         (None, "") if region else _variable(environ, BASE_URL),
         (endpoint or None, f"environment ({endpoint_variable})"),
-        (SERVER.template.format(region=region_name), "region"),
+        (SERVER.template.format_map({**SERVER.variables, "region": region_name}), "region"),
     )
     url = require_https(url, name=f"base URL ({url_source})", allow_http=allow_http)
 
