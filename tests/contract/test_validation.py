@@ -149,6 +149,18 @@ BROKEN = {
     "unknown op": ("op: le}", "op: before}", "op is one of eq, ne, ge", "op: before"),
     "unknown key of x-list": ("        total: /count", "        totals: /count", "totals", "x-list:"),
     "misspelt extension": ("      x-list:", "      x-lists:", "did you mean 'x-list'?", "x-lists:"),
+    "unknown collation": (
+        "          description: ID of the task.\n",
+        "          description: ID of the task.\n          x-collation: codepoints\n",
+        "x-collation is codepoint or case-insensitive",
+        "x-collation: codepoints",
+    ),
+    "malformed time zone": (
+        "          description: ID of the task.\n",
+        "          description: ID of the task.\n          x-time-zone: UTC\n",
+        "x-time-zone is Z or an offset in quotes",
+        "x-time-zone: UTC",
+    ),
     "unknown source": (
         "op: eq, x-source: decision}",
         "op: eq, x-source: guess}",

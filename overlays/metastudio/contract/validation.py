@@ -34,7 +34,8 @@ from metastudio.contract.document import Document
 from metastudio.contract.json_pointer import join
 
 _VOCABULARY: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
-_EXTENSIONS = ("x-list", "x-item", "x-states", "x-cli", "x-source", "x-enum-varnames", "x-enum-descriptions")
+_VOCABULARIES = ("x-list", "x-item", "x-states", "x-cli", "x-source", "x-collation", "x-time-zone")
+_EXTENSIONS = (*_VOCABULARIES, "x-enum-varnames", "x-enum-descriptions")
 _JSON_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _NOT_SCHEMAS = ("/properties", "/default", "/enum", "/x-enum-descriptions")
 """Ends of the pointers of mappings in which `type` may be a name."""
@@ -86,7 +87,7 @@ def _check_extensions(document: Document) -> None:
                 close = difflib.get_close_matches(key, _EXTENSIONS, 1, 0.7)
                 if close:
                     raise document.error(f"{pointer}/{key}", f"unknown extension {key!r}; did you mean {close[0]!r}?")
-        for key in ("x-list", "x-item", "x-states", "x-cli", "x-source"):
+        for key in _VOCABULARIES:
             if key in node:
                 _check_vocabulary(document, f"{pointer}/{key}", node[key], key)
         if isinstance(node.get("x-source"), dict):
