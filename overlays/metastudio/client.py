@@ -101,11 +101,11 @@ class _ClientBase:
         self._start(arguments)
 
     def _start(self, arguments: dict[str, Any]) -> None:
-        """Make the session from its keyword arguments, and the engine."""
+        """Make the session from its keyword arguments, and the engine. Each of the two clients has its own."""
         raise NotImplementedError
 
     def _with_settings(self, settings: CallSettings) -> Self:
-        """Return a copy that calls with other settings on the same connections."""
+        """Return a copy with other settings on the same connections. Each of the two clients has its own."""
         raise NotImplementedError
 
     def with_options(

@@ -53,7 +53,7 @@ class PageTable:
     __slots__ = ()
 
     def _items(self) -> list[Any]:
-        """Return the items of the page."""
+        """Return the items of the page. Each kind of page has its own."""
         raise NotImplementedError
 
     def __len__(self) -> int:

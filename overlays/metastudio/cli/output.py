@@ -100,7 +100,7 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
 
 
 def to_local(value: Any, time_format: str | None = "date-time") -> str:
-    """Convert a time in a response to local time, to the minute. What is no such time is returned as text."""
+    """Convert a time in a response to local time, to the minute. Any other value becomes text."""
     moment = to_instant(value, time_format)
     return moment.replace(tzinfo=None).isoformat(" ", "minutes") if moment else to_text(value)
 
