@@ -143,7 +143,7 @@ def _options() -> list[Option]:
         _option(
             "--timeout",
             type=DurationType(),
-            help="Time limit of each step of a request, such as connecting: 10, 1m30s.",
+            help="Time limit of each step of a request, such as 10 (seconds) or 1m30s.",
         ),
         _option("--max-retries", type=click.IntRange(min=0), metavar="N", help="Retries after a transient failure."),
         _option("--allow-http", is_flag=True, help="Allow sending credentials over plain HTTP to another machine."),
