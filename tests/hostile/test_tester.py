@@ -166,13 +166,14 @@ def test_an_unexpected_error_is_exit_code_2_with_a_report(tmp_path: Path) -> Non
         "import metastudio.tester.runner as runner, sys\n"
         "def broken(*_): raise ZeroDivisionError('of the tester')\n"
         "runner._meaning = broken\n"
-        "from metastudio.tester.command import contract_test\n"
-        "contract_test(prog_name='x')\n"
+        "from metastudio.cli import main\n"
+        "sys.exit(main())\n"
     )
     with serve(listing(job())) as server:
         done = run(
-            server.url, "--only", "identity", *FILES, env=KEYS, cwd=tmp_path, command=(sys.executable, "-c", program)
-        )
+            "contract-test", server.url, "--only", "identity", *FILES,
+            env=KEYS, cwd=tmp_path, command=(sys.executable, "-c", program),
+        )  # fmt: skip
     assert done.code == 2
     assert "Traceback" not in done.err
     assert "unexpected ZeroDivisionError: of the tester" in done.out
