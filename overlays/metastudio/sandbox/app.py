@@ -100,12 +100,12 @@ class SandboxApp(Starlette):
         numbered = re.sub(r"\{[^/]+?\}", lambda _: f"{{p{next(numbers)}}}", path)
         return Route(numbered, self._endpoint(services, names), middleware=middleware)
 
-    def _endpoint(self, services: Mapping[str, Service], names: list[str] | None = None) -> Endpoint:
+    def _endpoint(self, services: Mapping[str, Service], names: list[str] | None = None) -> ServiceEndpoint:
         unknown = Service(self.registry, self._overrides)
-        return Endpoint(services, names or [], unknown, self._settings, self._overrides)
+        return ServiceEndpoint(services, names or [], unknown, self._settings, self._overrides)
 
 
-class Endpoint:
+class ServiceEndpoint:
     """The endpoint of a path: an ASGI application, because Starlette limits the methods of functions.
 
     Args:
