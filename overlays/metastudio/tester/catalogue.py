@@ -16,7 +16,7 @@ from metastudio.tester.http_client import HttpClient
 from metastudio.tester.matrix import AuthMatrix
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.options import RunOptions
-from metastudio.tester.relations import relations
+from metastudio.tester.relations import relations, writes
 from metastudio.tester.target import path_values
 from metastudio.tester.verdicts import Property, Suite
 
@@ -54,8 +54,15 @@ def properties(
 ) -> Iterator[Property]:
     """Yield the selected properties of an operation; `auth` includes the authentication matrix."""
     yield from (each for each in _by_contract(tested) if options.selects(each))
+    yield from write_properties(options, tested)
     if auth:
         yield from auth_properties(options, tested, http)
+
+
+def write_properties(options: RunOptions, tested: OperationUnderTest) -> list[Property]:
+    """Return the selected properties of the operations that change items of a list; none without `writes`."""
+    found = writes.properties(tested) if options.writes and tested.is_list else ()
+    return [each for each in found if options.selects(each)]
 
 
 def check_selection(options: RunOptions, chosen: Sequence[OperationUnderTest], http: HttpClient) -> None:

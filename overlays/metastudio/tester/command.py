@@ -81,8 +81,10 @@ def contract_test(**given: Any) -> None:
             _fail(str(error))
         write_error = _write_reports(report, files, verbose=given["verbose"])
         sys.exit(report.exit_code or write_error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         click.echo("interrupted; no report was written", err=True)
+        for note in getattr(error, "__notes__", ()):  # items that could not be deleted
+            click.echo(printable(note), err=True)
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - exit code 1 means a breach, so no other error may end in it
         name = error.name if isinstance(error, ModuleNotFoundError) else None

@@ -19,11 +19,13 @@ from metastudio.tester.catalogue import (
     list_property,
     properties,
     start_property,
+    write_properties,
 )
 from metastudio.tester.http_client import (
     TIME_LIMIT_REACHED,
     CannotRunError,
     HttpClient,
+    HttpResponse,
     NoResponseError,
     RateLimiter,
     TimeLimitError,
@@ -36,6 +38,7 @@ from metastudio.tester.redaction import Redactor
 from metastudio.tester.relations import ListClient, judge, relations
 from metastudio.tester.relations.list_client import ListItem, Snapshot, UnexpectedResponseError
 from metastudio.tester.relations.narrowing import Part, part_for, parts
+from metastudio.tester.relations.writes import LifeCycle
 from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.target import base_url, client_for, path_values, token_header
 from metastudio.tester.values import ValueKind, query_text
@@ -72,6 +75,8 @@ class _RunState:
     seen: bool = False
     located: dict[str, tuple[RunOptions, str]] = field(default_factory=dict[str, tuple[RunOptions, str]])
     """For each operation, the options with the IDs in its path, and why there is no item to take them from."""
+    life_cycles: dict[str, LifeCycle] = field(default_factory=dict[str, LifeCycle])
+    """For each list, the items that this run created."""
 
     def skip(self, properties: Iterable[Property], reason: str) -> None:
         self.results += [PropertyResult(each, Verdict.NOT_EXERCISED, note=reason) for each in properties]
@@ -123,14 +128,18 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         skipped = len(everything) - len(chosen)
         if skipped:
             state.notes.append(f"{skipped} operations that may change data were skipped; --writes also tests them")
-        for check in (_operation, _matrix):
-            for tested in chosen:
-                if state.failure is None:
-                    _run_check(state, tested, check)
+        try:
+            _run_checks(state, chosen)
+        except BaseException as error:
+            for note in _clean_up(state):
+                error.add_note(note)
+            raise
+        state.notes += _clean_up(state)
         if state.failure is not None and state.results:
             for tested in chosen:
                 known = state.located.get(tested.name, (options, ""))[0]
-                state.skip_rest(properties(known, tested, http), "the run ended early")
+                reads = tested.operation.method == "GET"
+                state.skip_rest(properties(known, tested, http, auth=reads), "the run ended early")
     for count, what in (
         (len(traffic.transient_errors), "a server error"),
         (len(traffic.missing_responses), "no response"),
@@ -177,6 +186,22 @@ def prove(target: Any, *, progress: Progress = lambda _what, _sent: None, **opti
     return run(RunOptions(**where, **options), progress)
 
 
+def _run_checks(state: _RunState, chosen: Sequence[OperationUnderTest]) -> None:
+    """Run the checks that change nothing, then those that may change data."""
+    reading = [each for each in chosen if each.operation.method == "GET"]
+    writing = [each for each in chosen if each.operation.method != "GET"]
+    steps = [(_operation, reading), (_matrix, reading), (_changes, reading), (_operation, writing)]
+    for check, operations in steps:
+        for tested in operations:
+            if state.failure is None:
+                _run_check(state, tested, check)
+
+
+def _clean_up(state: _RunState) -> list[str]:
+    """Delete the items that this run created. Return notes on those that cannot be deleted."""
+    return [note for each in state.life_cycles.values() for note in each.clean_up()]
+
+
 def _run_check(
     state: _RunState, tested: OperationUnderTest, check: Callable[[_RunState, OperationUnderTest], None]
 ) -> None:
@@ -197,7 +222,8 @@ def _run_check(
 def _operation(state: _RunState, tested: OperationUnderTest) -> None:
     state.http.suite = "start"
     options, missing = _located(state, tested)
-    wanted = [start_property(tested), *properties(options, tested, state.http)]
+    reads = tested.operation.method == "GET"
+    wanted = [start_property(tested), *properties(options, tested, state.http, auth=reads)]
     wanted += [list_property(tested)] if tested.is_list else []
     if len(state.operations) > 1 and not any(options.selects(each) for each in wanted):
         return
@@ -211,7 +237,7 @@ def _operation(state: _RunState, tested: OperationUnderTest) -> None:
     is_example = {"project_id", *options.path_values} < values.keys()
     first = preflight(tested, state.http, path, query, list_client, state.notes, is_example=is_example)
     state.results.append(first)
-    if first.verdict is not Verdict.PASS and tested.operation.method == "GET":
+    if first.verdict is not Verdict.PASS and reads:
         state.seen = state.seen or first.verdict is Verdict.BREACH
         reason = first.note or "the first response broke the contract"
         state.skip(properties(options, tested, state.http), reason)
@@ -220,9 +246,9 @@ def _operation(state: _RunState, tested: OperationUnderTest) -> None:
     try:
         snapshot = _meaning(state, list_client) if list_client else None
         if list_client is None:
-            state.notes.append(
-                f"{tested.name} has no x-list in the contract: only shapes and authentication are tested"
-            )
+            if tested.operation.list_id is None:
+                reason = "has items without identity" if tested.operation.list_rules else "has no x-list in the contract"
+                state.notes.append(f"{tested.name} {reason}: only shapes and authentication are tested")
             state.seen = True
         _shapes(state, tested, path, values, list_client, snapshot)
     except TimeLimitError:
@@ -233,18 +259,59 @@ def _operation(state: _RunState, tested: OperationUnderTest) -> None:
 def _located(state: _RunState, tested: OperationUnderTest) -> tuple[RunOptions, str]:
     """Return the options with an ID of a list for each path parameter, and why there is none.
 
-    Only for operations that change nothing. Parameters without a list keep their example in the contract.
+    An operation that may change data gets the ID of an item that this run created. Parameters without a list keep
+    their example in the contract.
     """
     if tested.name not in state.located:
         values, missing = dict(state.options.path_values), ""
-        for where, name in tested.parameter_pointers if tested.operation.method == "GET" else ():
+        for where, name in tested.parameter_pointers:
             source = _list_of_ids(state, tested, name) if where == "path" and name not in values else None
-            if source is not None:
+            if source is not None and tested.operation.method != "GET" and name == tested.operation.item_parameter:
+                values[name], missing = _life_cycle(state, source).new_item()
+                missing = f"{missing}; or give --path {name}=ID of an item that may be changed" if missing else ""
+            elif source is not None:
                 item = _first_item(state, source)
                 values[name] = "none" if item is None else query_text(json.loads(item.identity))
                 missing = f"{source.name} has no item" if item is None else missing
         state.located[tested.name] = replace(state.options, path_values=values), missing
     return state.located[tested.name]
+
+
+def _list_client(state: _RunState, tested: OperationUnderTest) -> ListClient:
+    values = path_values(_located(state, tested)[0], tested)
+    return ListClient(tested, state.http, tested.path_with(values), values, dict(shapes.required_query(tested)))
+
+
+def _life_cycle(state: _RunState, tested: OperationUnderTest) -> LifeCycle:
+    """Return the items that this run created in a list."""
+    if tested.name not in state.life_cycles:
+        client = _list_client(state, tested)
+
+        def address(each: OperationUnderTest, identity: str) -> tuple[str, list[tuple[str, str]]]:
+            known = {**client.path_values, each.operation.item_parameter or "": identity}
+            return each.path_with(path_values(replace(state.options, path_values=known), each)), shapes.required_query(
+                each
+            )
+
+        state.life_cycles[tested.name] = LifeCycle(client, address)
+    return state.life_cycles[tested.name]
+
+
+def _changes(state: _RunState, tested: OperationUnderTest) -> None:
+    """Create, change and delete an item of a list."""
+    done = {each.property.key for each in state.results}
+    wanted = [each for each in write_properties(state.options, tested) if each.key not in done]
+    missing = _located(state, tested)[1] if wanted else ""
+    if missing or not wanted:
+        state.skip(wanted, missing)
+        return
+    state.http.suite = Suite.MEANING
+    state.report_progress(f"meaning: items of {tested.name}")
+    try:
+        state.results += _life_cycle(state, tested).run(wanted)
+    except TimeLimitError:
+        state.skip_rest(wanted, TIME_LIMIT_REACHED)
+        raise
 
 
 def _list_of_ids(state: _RunState, tested: OperationUnderTest, parameter: str) -> OperationUnderTest | None:
@@ -255,11 +322,10 @@ def _list_of_ids(state: _RunState, tested: OperationUnderTest, parameter: str) -
 
 
 def _first_item(state: _RunState, source: OperationUnderTest) -> ListItem | None:
-    options, missing = _located(state, source)
-    values = path_values(options, source)
-    client = ListClient(source, state.http, source.path_with(values), values, dict(shapes.required_query(source)))
+    if _located(state, source)[1]:
+        return None
     try:
-        return None if missing else next(iter(client.fetch_page({source.rules.limit: "1"}).items), None)
+        return next(iter(_list_client(state, source).fetch_page({source.rules.limit: "1"}).items), None)
     except UnexpectedResponseError:
         return None
 
@@ -323,11 +389,13 @@ def _shapes(
         return
     state.http.suite = Suite.SHAPES
     options, sent = state.options, state.http.traffic.sent
+    in_path = [name for where, name in tested.parameter_pointers if where == "path"]
+    names_item = any(_list_of_ids(state, tested, name) for name in in_path)
     settings = GenerationSettings(
         state.http.base_url, state.http.caller, values, options.max_examples, options.seed, options.timeout,
-        options.writes, lambda: state.http.stopwatch.is_over, options.verify, options.app,
+        options.writes and not names_item, lambda: state.http.stopwatch.is_over, options.verify, options.app,
     )  # fmt: skip
-    suite = ShapesSuite(tested, state.http, path, list_client, snapshot)
+    suite = ShapesSuite(tested, state.http, path, list_client, snapshot, _received(state, tested))
     state.report_progress("shapes")
     try:
         for _ in suite.run(settings, lambda: sent.update([str(Suite.SHAPES)])):
@@ -335,8 +403,18 @@ def _shapes(
     finally:
         state.results += [each for each in suite.results() if state.options.selects(each.property)]
     state.exercised.update({f"generated {what}": count for what, count in suite.exercised.items()})
+    if suite.exercised["successes"] and tested.operation.method != "GET" and tested.operation.list_id is None:
+        state.notes.append(f"{tested.name} succeeded {suite.exercised['successes']} times; its effects were not undone")
     if suite.problems and not any(each.verdict is Verdict.BREACH for each in state.results):
         state.failure = f"schemathesis could not test {tested.name}: {'; '.join(dict.fromkeys(suite.problems))}"
+
+
+def _received(state: _RunState, tested: OperationUnderTest) -> Callable[[HttpResponse], None]:
+    """Return what to do with each response: remember the items that it created."""
+    source = next((each for each in state.operations if each.name == tested.operation.list_id and each.is_list), None)
+    if tested.operation.kind == "create" and source is not None:
+        return _life_cycle(state, source).record
+    return lambda _response: None
 
 
 def _matrix(state: _RunState, tested: OperationUnderTest) -> None:
@@ -347,12 +425,9 @@ def _matrix(state: _RunState, tested: OperationUnderTest) -> None:
     if options.only and not any(options.selects(each) for each in auth_properties(options, tested, state.http)):
         return
     start = next((each for each in state.results if each.property.key == start_property(tested).key), None)
-    if missing or start is None or (start.verdict is not Verdict.PASS and tested.operation.method == "GET"):
+    if missing or start is None or start.verdict is not Verdict.PASS:
         return
     host = urlsplit(state.http.base_url).hostname or ""
-    if tested.operation.method != "GET":
-        state.notes.append(f"{tested.name}: authentication is tested for GET only, not for {tested.operation.method}")
-        return
     if matrix.needs_no_credentials(tested):
         state.notes.append(f"{tested.name} needs no authentication by the contract, so none was tested")
         return
