@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,24 +43,23 @@ Address = Callable[[OperationUnderTest, str], tuple[str, Sequence[tuple[str, str
 """Returns path and query of an operation for the ID of an item."""
 
 
-def write_operations(tested: OperationUnderTest) -> list[OperationUnderTest]:
-    """Return the operations that create, change and delete items of a list, in the order in which they are tested."""
-    found = [each for each in tested.item_operations if each.operation.kind in _ORDER]
-    return sorted(found, key=lambda each: _ORDER.index(each.operation.kind))
+def order_of_life(tested: OperationUnderTest) -> int:
+    """Return the position of an operation in the life of an item, in which operations are tested."""
+    kind = tested.operation.kind
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 
-def properties(tested: OperationUnderTest) -> Iterator[Property]:
-    """Yield the properties of the operations that change items of a list."""
-    for each in write_operations(tested):
-        kind = each.operation.kind
-        if each.operation.body is not None:
-            yield _property(each, "refused", f"{each.name} refuses wrong bodies with a declared status 4xx.")
-        if kind in _EFFECTS:
-            yield _property(each, "listed", _EFFECTS[kind].format(each.name, "the list"))
-            if tested.show is not None:
-                yield _property(each, "shown", _EFFECTS[kind].format(each.name, tested.show.name))
-        if kind == "delete" and each.response(404) is not None:
-            yield _property(each, "again", f"{each.name} answers 404 to a second delete of an item.")
+def properties(tested: OperationUnderTest, its_list: OperationUnderTest) -> Iterator[Property]:
+    """Yield the properties of an operation that changes items of a list; none of another one."""
+    kind, name = tested.operation.kind, tested.name
+    if kind in _ORDER and tested.operation.body is not None:
+        yield _property(tested, "refused", f"{name} refuses wrong bodies with a declared status 4xx.")
+    if kind in _EFFECTS:
+        yield _property(tested, "listed", _EFFECTS[kind].format(name, "the list"))
+        if its_list.show is not None:
+            yield _property(tested, "shown", _EFFECTS[kind].format(name, its_list.show.name))
+    if kind == "delete" and tested.response(404) is not None:
+        yield _property(tested, "again", f"{name} answers 404 to a second delete of an item.")
 
 
 def _property(tested: OperationUnderTest, step: str, sentence: str) -> Property:
@@ -105,34 +104,29 @@ class LifeCycle:
         self._http = client.http
         self._address = address
         self._identity = client.rules.identity or ""
-        self._operations = write_operations(client.tested)
+        self._operations = client.tested.item_operations
         self._writes: dict[str, Write] = {}
         self._left: dict[str, None] = {}
         """IDs of the items that the tester created and has not deleted, in order."""
         self._without_id = 0
 
-    def run(self, wanted: Collection[Property]) -> Iterator[PropertyResult]:
-        """Test properties, in the order of an item's life."""
-        for property_ in wanted:
-            tested = next(each for each in self._operations if each.name == property_.operation)
-            check = RelationCheck()
-            try:
-                self._verify(tested, property_.id.rpartition(".")[2], check)
-            except UnexpectedResponseError as error:
-                check.skip(f"the list is unreadable: {error.what}")
-            except NoResponseError as error:
-                if error.slow:
-                    yield result_of(property_, check, Verdict.UNDECIDED, str(error))
-                    continue
-                check.holds(False, "a response", str(error), error)
-            except (CannotRunError, TimeLimitError):
-                raise
-            except Exception as error:  # noqa: BLE001 - a hostile response may break any comparison
-                note = judgement_failed(error)
-                yield PropertyResult(property_, Verdict.UNDECIDED, note=note, tester_failed=True)
-                continue
-            verdict = Verdict.PASS if check.exercised else Verdict.NOT_EXERCISED
-            yield result_of(property_, check, Verdict.BREACH if check.violations else verdict)
+    def judge(self, tested: OperationUnderTest, property_: Property) -> PropertyResult:
+        """Test a property of an operation. Earlier steps of an item's life are taken if they were not."""
+        check = RelationCheck()
+        try:
+            self._verify(tested, property_.id.rpartition(".")[2], check)
+        except UnexpectedResponseError as error:
+            check.skip(f"the list is unreadable: {error.what}")
+        except NoResponseError as error:
+            if error.slow:
+                return result_of(property_, check, Verdict.UNDECIDED, str(error))
+            check.holds(False, "a response", str(error), error)
+        except (CannotRunError, TimeLimitError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a hostile response may break any comparison
+            return PropertyResult(property_, Verdict.UNDECIDED, note=judgement_failed(error), tester_failed=True)
+        verdict = Verdict.PASS if check.exercised else Verdict.NOT_EXERCISED
+        return result_of(property_, check, Verdict.BREACH if check.violations else verdict)
 
     def new_item(self) -> tuple[str, str]:
         """Create an item for other tests. Return its ID, and why there is none."""
