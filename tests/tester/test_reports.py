@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -206,6 +207,15 @@ def test_command_contains_variables_for_credentials(
     caller: Caller, headers: list[tuple[str, str]], command: str
 ) -> None:
     assert curl.command("GET", "http://h/p", caller, headers=headers) == command
+
+
+def test_command_contains_the_body_that_is_signed_and_sent() -> None:
+    caller, headers = Caller("p", Credentials("AAAA", "SSSS")), [("Content-Type", "application/json")]
+    command = curl.command("POST", "http://h/p", caller, headers=headers, body=b'{"a": "it\'s"}')
+    signer, _, sender = command.partition(" | ")
+    data = '{"a": "it\'s"}'
+    assert shlex.split(signer)[3:] == ["--method", "POST", "--body", data, "http://h/p"]
+    assert shlex.split(sender)[-4:] == ["--data-binary", data, "-K", "-"]
 
 
 def test_command_with_a_token() -> None:

@@ -37,6 +37,7 @@ def command(
     caller: Caller,
     *,
     headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
     case: str | None = None,
     generated: bool = False,
 ) -> str:
@@ -47,14 +48,18 @@ def command(
         url: URL with the query.
         caller: whose credentials the request carries.
         headers: further headers.
+        body: the body, which the tester made.
         case: name of the forged signature; None for a valid one.
         generated: whether the headers are generated, and so contain no personal data to mask.
     """
     verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
     shown = [part for header in headers for part in ("-H", shlex.quote(_header(*header, generated)))]
+    data = shlex.quote(body.decode("utf-8", "replace"))
+    shown += ["--data-binary", data] if body else []
     if caller.keys is not None:
         options = [*caller.signer_options, *(["--case", case] if case else [])]
         options += ["--method", method] if method != "GET" else []
+        options += ["--body", data] if body else []
         signer = " ".join([SIGNER, *options, shlex.quote(_masked(url))])
         return " ".join([signer, "|", "curl -sS -i", *verb, *shown, "-K -"])
     if caller.token is not None:
