@@ -104,7 +104,7 @@ class RunOptions:
         )
 
         def named(patterns: tuple[str, ...]) -> bool:
-            return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+            return any(name == each or fnmatchcase(name, each) for name in names for each in patterns)
 
         return (not self.only or named(self.only)) and not named(self.skip)
 
