@@ -337,5 +337,5 @@ def test_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_response() -> None:
     with serve(FakeMetadataService()) as server:
         address = server.url
-    with pytest.raises(CredentialsError, match=r"no response \(ConnectionRefusedError\)"):
+    with pytest.raises(CredentialsError, match=r"no response \(ConnectError\)"):
         InstanceMetadata(address)()

@@ -264,6 +264,18 @@ def async_client(url: str) -> None:
     asyncio.run(main())
 
 
+def through_a_proxy(url: str) -> None:
+    options: Any = {"timeout": TIMEOUT, "max_retries": 0, "max_response_size": 4 * 2**20, "allow_http": True}
+    credentials = Credentials(KEY, SECRET, TOKEN)
+    with (
+        MetaStudio(
+            base_url="http://service.test", proxy=url, credentials=credentials, project_id="p", **options
+        ) as studio,
+        expected(),
+    ):
+        studio.training_jobs.list(state=["TRAINING"])
+
+
 def login(url: str) -> None:
     auth = IamTokenAuth("user", PASSWORD, "account", region="cn-north-4", iam_endpoint=url)
     with MetaStudio(base_url=url, auth=auth, timeout=TIMEOUT, max_retries=0) as studio, expected():
@@ -325,8 +337,7 @@ def contract_tester(url: str) -> None:
         check_text(text)
 
 
-SESSIONS = (client, async_client, login)
-"""Targets whose requests go through a session, so that httpx logs no reason phrase of a server."""
+TARGETS = (client, async_client, through_a_proxy, login, instance_metadata, command, curl, contract_tester)
 
 
 @contextlib.contextmanager
@@ -372,7 +383,7 @@ def attack(target: Callable[[str], None], script: Script) -> None:
         return response.send(connection, server.heads[-1])
 
     log = CheckedLog()
-    loggers = {"metastudio": logging.DEBUG} | ({"httpx": logging.INFO} if target in SESSIONS else {})
+    loggers = {"metastudio": logging.DEBUG, "httpx": logging.INFO}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with FaultServer([fault]) as server, quick():
         started = time.monotonic()
@@ -392,18 +403,7 @@ def attack(target: Callable[[str], None], script: Script) -> None:
 
 
 @pytest.mark.parametrize("examples", [4, pytest.param(300, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
-    "target",
-    [
-        client,
-        async_client,
-        login,
-        instance_metadata,
-        command,
-        curl,
-        contract_tester,
-    ],
-)
+@pytest.mark.parametrize("target", TARGETS)
 def test_whatever_a_server_sends(target: Callable[[str], None], examples: int) -> None:
     @settings(
         max_examples=examples,
@@ -419,7 +419,7 @@ def test_whatever_a_server_sends(target: Callable[[str], None], examples: int) -
     check()
 
 
-@pytest.mark.parametrize("target", SESSIONS)
+@pytest.mark.parametrize("target", [client, async_client, through_a_proxy, login, curl])
 @pytest.mark.parametrize("phrase", [ATTACK, "ECHO"])
 def test_httpx_logs_no_reason_phrase_of_a_server(target: Callable[[str], None], phrase: str) -> None:
     attack(target, (HostileResponse(status=f"HTTP/1.1 403 {phrase}", body="error"),))

@@ -270,7 +270,7 @@ class TestMetadataService:
 
     def test_a_silent_service(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(metadata, "TIMEOUT", 0.1)
-        with FaultServer([stall()]) as server, pytest.raises(CredentialsError, match=r"no response \(TimeoutError\)"):
+        with FaultServer([stall()]) as server, pytest.raises(CredentialsError, match=r"no response \(ReadTimeout\)"):
             InstanceMetadata(server.url)()
 
 

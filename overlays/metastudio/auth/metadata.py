@@ -6,17 +6,18 @@ The protocol is that of the vendor's SDK: get a metadata token if the service is
 
 from __future__ import annotations
 
-import http.client
-import socket
-import time
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+
+import httpx
 
 from metastudio.auth.clock import parse_time
 from metastudio.auth.credentials import Credentials, require_visible_ascii
 from metastudio.errors import CredentialsError
 from metastudio.http import untrusted_json
+from metastudio.http.deadline import deadline, limit_connections
+from metastudio.http.proxies import plain_client
+from metastudio.http.response import ResponseBody
 
 ADDRESS = "http://169.254.169.254"
 TIMEOUT = 3.0
@@ -57,10 +58,10 @@ class InstanceMetadata:
         """Return the credentials, or what is wrong: tools that report errors show the local variables of a raiser."""
         token_status = 200 if self._token else self._get_token()
         status, body = self._get_credentials()
-        if status == http.client.UNAUTHORIZED and _NO_AGENCY not in body:
+        if status == httpx.codes.UNAUTHORIZED and _NO_AGENCY not in body:
             token_status = self._get_token()
             status, body = self._get_credentials()
-        if status == http.client.OK:
+        if status == httpx.codes.OK:
             return _parse(body)
         if _NO_AGENCY in body:
             return "this machine has no agency; configure a cloud service agency for it"
@@ -71,7 +72,7 @@ class InstanceMetadata:
         # because the second request fails if a token is needed.
         status, body = self._request("PUT", _TOKEN_PATH, {"X-Metadata-Token-Ttl-Seconds": str(_TOKEN_TTL)})
         self._token = None
-        if status == http.client.OK:
+        if status == httpx.codes.OK:
             with suppress(CredentialsError):
                 self._token = require_visible_ascii("metadata token", body.decode("latin-1").strip())
         return status
@@ -80,21 +81,15 @@ class InstanceMetadata:
         return self._request("GET", _CREDENTIALS_PATH, {"X-Metadata-Token": self._token} if self._token else {})
 
     def _request(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(urlsplit(self._address).netloc, timeout=TIMEOUT)
-        deadline = time.monotonic() + TIMEOUT
+        hooks: dict[str, Any] = {"request": [limit_connections], "response": [_limit_body]}
         try:
-            connection.connect()
-            connection.sock = _DeadlineSocket(connection.sock, deadline)
-            connection.request(method, path, headers=headers)
-            with connection.getresponse() as response:
-                body = response.read(untrusted_json.LIMIT + 1)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            with deadline(TIMEOUT), plain_client(trust_env=False, timeout=TIMEOUT, event_hooks=hooks) as client:
+                response = client.request(method, self._address + path, headers=headers)
+        except httpx.DecodingError:
+            raise self._error("the response is longer than 64 KB, or cannot be decoded") from None
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             raise self._error(f"no response ({type(error).__name__})") from None
-        finally:
-            connection.close()
-        if len(body) > untrusted_json.LIMIT:
-            raise self._error("the response is longer than 64 KB")
-        return response.status, body
+        return response.status_code, response.content
 
     def _error(self, problem: str) -> CredentialsError:
         return CredentialsError(f"instance metadata at {self._address}: {problem}")
@@ -103,20 +98,8 @@ class InstanceMetadata:
         return f"{type(self).__name__}({self._address!r})"
 
 
-class _DeadlineSocket(socket.socket):
-    """A connected socket that times out at a deadline, however slowly the other side drips."""
-
-    def __init__(self, connected: socket.socket, deadline: float) -> None:
-        super().__init__(connected.family, connected.type, connected.proto, connected.detach())
-        self._deadline = deadline
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """Receive data."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self.settimeout(left)
-        return super().recv_into(buffer, nbytes, flags)
+def _limit_body(response: httpx.Response) -> None:
+    response.stream = ResponseBody(response, untrusted_json.LIMIT)
 
 
 def _first(fields: Any, *names: str) -> str | None:

@@ -285,13 +285,7 @@ def _for_httpcore(request: httpx.Request) -> httpcore.Request:
 
 
 def _response(received: httpcore.Response, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
-    """Return the response of httpcore as one of httpx.
-
-    The reason phrase is left out: it may be anything, such as an echoed token, and httpx logs it. httpx shows the
-    standard phrase of the status instead.
-    """
-    extensions = {name: value for name, value in received.extensions.items() if name != "reason_phrase"}
-    return httpx.Response(received.status, headers=received.headers, stream=body, extensions=extensions)
+    return httpx.Response(received.status, headers=received.headers, stream=body, extensions=received.extensions)
 
 
 def _for_httpx(error: BaseException) -> BaseException:

@@ -1,6 +1,7 @@
 """The logger `metastudio`: one line per call at INFO, attempts and signed texts at DEBUG.
 
-`METASTUDIO_LOG=debug` or `info` shows it on stderr without a line of code. The loggers of httpx are left alone.
+`METASTUDIO_LOG=debug` or `info` shows it on stderr without a line of code. The loggers of httpx keep their levels and
+handlers; one filter keeps what a server writes out of them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ import logging
 import os
 import sys
 import threading
+from typing import cast
+
+import httpx
 
 from metastudio.errors import ConfigurationError
 from metastudio.redaction import printable
@@ -49,3 +53,15 @@ def follow_environment() -> None:
             handler = StderrHandler()
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
             logger.addHandler(handler)
+
+
+def keep_reason_phrases_out() -> None:
+    """Make httpx log the standard reason phrase of each status. The server's own may be anything, such as a token."""
+    logging.getLogger("httpx").addFilter(_with_standard_phrase)  # adds it once
+
+
+def _with_standard_phrase(record: logging.LogRecord) -> bool:
+    if isinstance(record.args, tuple) and record.msg.startswith("HTTP Request"):
+        *before, status, _ = record.args
+        record.args = (*before, status, httpx.codes.get_reason_phrase(cast("int", status)))
+    return True

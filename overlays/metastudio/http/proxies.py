@@ -13,6 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from metastudio.errors import ConfigurationError
+from metastudio.http import logs
 from metastudio.http.tls import ssl_context
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -79,6 +80,7 @@ def plain_client(*, verify: bool | str = True, **options: Any) -> httpx.Client:
     Raises:
         ConfigurationError: A proxy of the environment or a certificate file cannot be used.
     """
+    logs.keep_reason_phrases_out()
     try:
         return httpx.Client(verify=ssl_context(verify), mounts=DIRECT_MOUNTS, **options)
     except (httpx.InvalidURL, ImportError, ValueError):  # the messages may quote a password

@@ -97,6 +97,7 @@ class _SessionBase:
         **options: Unpack[SessionOptions],
     ) -> None:
         logs.follow_environment()
+        logs.keep_reason_phrases_out()
         proxy = partial(proxy_of, given=options.get("proxy"), trust_env=_trusts_environment(options))
         self._rules = ExchangeRules(retry or RetryPolicy(), clock, random, getpid(), proxy)
         self._operations = operations

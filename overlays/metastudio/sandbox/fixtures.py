@@ -11,26 +11,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openapi_schema_validator import OAS30Validator
 
 from metastudio.contract.compiler import known_values
 from metastudio.contract.document import ContractError
-from metastudio.contract.json_pointer import join, split
+from metastudio.contract.json_pointer import join, set_at, split, values_at
 from metastudio.sandbox.listing import (
     EPOCHS,
     PROJECT,
     Listing,
-    ServedOperation,
     is_time,
     object_properties,
-    set_at,
-    values_at,
 )
+
+if TYPE_CHECKING:
+    from metastudio.sandbox.store import Store
 
 OTHER_ITEMS = 23
 """Number of items of each project but the main one, so that a leak between projects is visible."""
+SHARE = 0.3
+"""Share of the moving tasks that move in each step of `advance`."""
 _START, _SPAN_SECONDS = datetime(2023, 9, 10, tzinfo=UTC), 90 * 24 * 3600
 _TEXTS = ("alpha", "alpha 2", "Alpha", "alphabet", "数字人", "数字", "été ☀", "50% + more", "a/b?c=d&e", "x; y")
 _FORMATS: Mapping[str, Callable[[Random], str]] = {
@@ -66,17 +68,6 @@ def generate_items(
         yield from (generator.item() for _ in range((OTHER_ITEMS if number else count) - len(examples)))
 
 
-def envelope(served: ServedOperation) -> Any:
-    """Return the contract's example of a success, or a generated one if there is no example. A list is left empty."""
-    if served.example is not None:
-        body = deepcopy(served.example)
-    else:
-        body = ItemGenerator(None, Random(0)).value(served.body_schema or {})  # noqa: S311 - not used for secrets
-    if isinstance(served, Listing):
-        set_at(body, served.rules.items, [])
-    return body
-
-
 class ItemGenerator:
     """Generates items of a list. The schema is compiled once into a function that generates an item.
 
@@ -109,7 +100,7 @@ class ItemGenerator:
         self._compared = {each.property for each in listing.rules.filters.values()} if listing else set[str | None]()
         order = listing.rules.order if listing else None
         self._sort_keys = [*order.keys.values()] if order else []
-        self._known: dict[str, tuple[Any, ...]] = {}
+        self._known: dict[str, Sequence[Any]] = {}
         if listing:
             self._known = {listing.rules.scope[name]: each for name, each in listing.scope_values.items() if each}
             self._generate_item = self._compile(listing.item_schema, "")
@@ -261,6 +252,21 @@ def recent(items: Sequence[dict[str, Any]], listing: Listing, now: float) -> lis
         for (number, name), time in times.items():
             items[number][name] = stamp(time + timedelta(days=days), schemas[name])
     return list(items)
+
+
+def advance(listing: Listing, store: Store, random: Random) -> None:
+    """Move some of the tasks of a list by one state: to the next one in which a task goes on or succeeds."""
+    states, pointer = listing.operation.states, listing.operation.state_property
+    going = [name for name, each in states.items() if not each.at_rest and each.phase != "failed"]
+    goals = [name for name, each in states.items() if name in going or each.ended == "success"]
+    order = list(states)
+    for position, item in store.positions() if pointer else ():
+        for state in values_at(item, pointer or ""):
+            moves = state in states and not states[state].at_rest
+            later = [each for each in goals if order.index(each) > order.index(state)] if moves else []
+            if later and random.random() < SHARE:
+                set_at(item, pointer or "", later[0])
+                store.replace_at(position, item)
 
 
 def stamp(time: datetime, schema: Mapping[str, Any]) -> str | int:

@@ -13,9 +13,9 @@ from urllib.parse import unquote_to_bytes
 from jsonschema import FormatChecker
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
+from metastudio.contract.instants import parse_instant
 from metastudio.contract.operation import Parameter
 from metastudio.sandbox.http import RefusedError
-from metastudio.sandbox.instants import instant
 
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _INTEGER = re.compile(r"-?[0-9]{1,400}")
@@ -25,7 +25,7 @@ _SCALARS = ("boolean", "integer", "number", "string")
 _FORMATS = FormatChecker(())
 _FORMATS.checkers = {
     **oas30_format_checker.checkers,
-    "date-time": (lambda value: not isinstance(value, str) or instant(value) is not None, ()),
+    "date-time": (lambda value: not isinstance(value, str) or parse_instant(value) is not None, ()),
 }
 
 

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from metastudio.auth.credentials import Credentials
 from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError
 from metastudio.tester.caller import Caller
-from metastudio.tester.verdicts import Property
 
 
 @dataclass(frozen=True)
@@ -93,21 +91,6 @@ class RunOptions:
         if (self.other_keys or self.other_token) and not self.other_project_id:
             raise ConfigurationError("the second caller needs its own project: set other_project_id")
 
-    def selects(self, property_: Property) -> bool:
-        """Whether `only` and `skip` select a property."""
-        names = (
-            str(property_.suite),
-            property_.id,
-            f"{property_.suite}/{property_.id}",
-            property_.key,
-            property_.operation,
-        )
-
-        def named(patterns: tuple[str, ...]) -> bool:
-            return any(name == each or fnmatchcase(name, each) for name in names for each in patterns)
-
-        return (not self.only or named(self.only)) and not named(self.skip)
-
     def caller(self, token_header: str) -> Caller:
         """Return the caller.
 
@@ -129,17 +112,24 @@ class RunOptions:
 
 
 def credentials_from_environment(
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] = os.environ, profile: str | None = None
 ) -> tuple[Credentials | None, str | None, str | None]:
     """Return the key pair, token and project ID from the environment or the vendor's credentials file.
 
+    Args:
+        environ: environment variables.
+        profile: section of the credentials file; its keys and project precede the environment.
+
     Raises:
+        ConfigurationError: there is no such profile.
         CredentialsError: they are incomplete or unreadable.
     """
-    source = chain.from_environment(environ) or chain.from_file(environ)
+    source = chain.from_settings(environ, profile=profile)
     keys = source.provide() if source else None
-    project = environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or (source.project_id if source else None)
-    return keys, environ.get("METASTUDIO_TOKEN") or None, project
+    projects = environ.get("HUAWEICLOUD_SDK_PROJECT_ID"), source.project_id if source else None
+    project = (projects[1] or projects[0]) if profile else (projects[0] or projects[1])
+    token = None if profile and keys else environ.get("METASTUDIO_TOKEN")  # it may be that of another account
+    return keys, token or None, project
 
 
 def other_credentials_from_environment(
