@@ -179,7 +179,7 @@ class Dialect:
     joined: Sequence[str] = ()
     """Filters whose values are joined by a comma."""
     ignored: Sequence[str] = ()
-    """Parameters without an effect."""
+    """Filters whose invalid values are ignored."""
     limit, offset, largest, default = "limit", "offset", 20, 10
     nulls = "last"
     ranked = False
@@ -245,6 +245,8 @@ class Dialect:
             if name in query:
                 test, texts = self.fault.filters.get(name, default), self.values(name, query[name])
                 if default in ("exists", "absent"):
+                    if name in self.ignored and texts[0] not in ("true", "false"):
+                        continue
                     _is_true(texts)
                 elif property_ in _READ:
                     for text in texts:
@@ -339,6 +341,7 @@ class Drf(Dialect):
         "created__gte": ("created", "ge"),
     }  # fmt: skip
     joined, nulls, after_the_end, limit = ("id__in",), "low", "refused", "page_size"
+    ignored = ("author__isnull",)
     sort, sortable, ties = "ordering", ("created", "words", "id"), False
 
     def keys(self, query: Query) -> list[tuple[str, bool]]:

@@ -115,8 +115,9 @@ def _seen(rule: Filter, client: ListClient, snapshot: Snapshot, check: RelationC
         given = [[True], [False]] if "{}" in (rule.template or "{}") else [[True]]
     elif rule.op in ("substring", "prefix"):
         found = [v for v in sample_values.seen_values(rule, snapshot) if isinstance(v, str)]
-        given = [[part] for v in found for part in (v, v[: max(1, len(v) // 2)])]
-        given += [[v[1:-1]] for v in found if len(v) > 2] if rule.op == "substring" else []
+        parts = [part for v in found for part in (v, v[: max(1, len(v) // 2)].strip())]
+        parts += [v[1:-1].strip() for v in found if rule.op == "substring"]  # a server may trim the blanks at the ends
+        given = [[part] for part in parts if part]
     else:
         given = [[each] for each in sample_values.seen_values(rule, snapshot)]
     if not given:

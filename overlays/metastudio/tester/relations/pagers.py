@@ -30,7 +30,8 @@ class Pager:
 
     def positions(self, count: int, size: int) -> tuple[int, ...]:
         """Return positions in a list of `count` items where pages start: at its start, in its middle and at its end."""
-        return tuple(sorted({0, 1, 2, count // 2, max(0, count - size), max(0, count - 1)}))
+        marks = {0, 1, 2, count // 2, max(0, count - size), count - 1}
+        return tuple(sorted(each for each in marks if 0 <= each < max(count, 1)))
 
     def following(self, response: HttpResponse, end: int, size: int) -> Query | str | None:
         """Return the query or the link of the page after a response, which ends at `end`. None: it is the last."""
@@ -46,7 +47,9 @@ class NumberPager(Pager):
         return None if position % size else {self._rules.offset: str(number), self._rules.limit: str(size)}
 
     def positions(self, count: int, size: int) -> tuple[int, ...]:  # noqa: D102 - as in Pager
-        return tuple(sorted({each // size * size for each in (0, size, count // 2, count - 1) if 0 <= each < count}))
+        return tuple(
+            sorted({each // size * size for each in (0, size, count // 2, count - 1) if 0 <= each < max(count, 1)})
+        )
 
 
 class CursorPager(Pager):
