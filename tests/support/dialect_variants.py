@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -40,6 +40,8 @@ class DialectVariant:
         fault: the replaced parts.
         items: the articles.
         undetectable: why the fault cannot be detected; empty if it can.
+        group: the kind of fault.
+        aims: the properties that are tested first, because they are about what is wrong.
     """
 
     dialect: type[Dialect]
@@ -47,6 +49,8 @@ class DialectVariant:
     fault: Fault = field(default_factory=Fault)
     items: Sequence[Article] = field(default_factory=lambda: articles(47))
     undetectable: str = ""
+    group: str = ""
+    aims: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,6 +61,14 @@ class DialectVariant:
         """Test the variant in this process."""
         app = self.dialect(self.items, self.fault)
         return prove(app, **{"spec": app.spec, "project_id": "p", "max_examples": 10, "only": only, **options})
+
+    def finding_suite(self) -> str | None:
+        """Return the suite that finds the fault, or None."""
+        for only in (self.aims, ("meaning",), ("shapes",)):
+            found = self.proven(*only).breaches if only else ()
+            if found:
+                return str(found[0].property.suite)
+        return None
 
 
 def rules_of(dialect: type[Dialect]) -> ListRules:
@@ -69,13 +81,23 @@ def rules_of(dialect: type[Dialect]) -> ListRules:
 def faulty_dialects() -> list[DialectVariant]:
     """Return the faulty variants of all dialects."""
     found = [
-        DialectVariant(dialect, what, fault)
+        DialectVariant(dialect, what, fault, group=group, aims=_aims(group, what))
         for dialect in DIALECTS
-        for part in (_filters, _pages, _totals, _orders, _invalid, _items)
+        for group, part in PARTS.items()
         for what, fault in part(dialect, rules_of(dialect))
     ]
     assert len({each.name for each in found}) == len(found)
     return [replace(each, undetectable=UNDETECTABLE.get(each.name, "")) for each in found]
+
+
+def _aims(part: str, what: str) -> tuple[str, ...]:
+    """Return the properties that are about a fault."""
+    name = what.partition(" ")[0]
+    if part == "filters":
+        return ("filters.*",) if name == "filters" else (f"filter.{name.replace('[', '[[]')}*",)
+    if part == "pages and totals":
+        return ("total",) if "total" in what else ("page.*",)
+    return {"order": ("order.*",), "invalid values": ("invalid.*",)}.get(part, ())
 
 
 UNDETECTABLE: dict[str, str] = {}
@@ -311,6 +333,16 @@ def _items(dialect: type[Dialect], rules: ListRules) -> Faults:
 def _failing(every: int) -> Callable[[int, dict[str, str], Any], tuple[int, dict[str, str], Any]]:
     count = iter(range(1, 10**9))
     return lambda *answer: answer if next(count) % every else (500, {}, {"message": "failed"})
+
+
+PARTS: Mapping[str, Callable[[type[Dialect], ListRules], Iterable[tuple[str, Fault]]]] = {
+    "filters": _filters,
+    "pages and totals": lambda dialect, rules: (*_pages(dialect, rules), *_totals(dialect, rules)),
+    "order": _orders,
+    "invalid values": _invalid,
+    "items and bodies": _items,
+}
+"""The faults by group."""
 
 
 # --- conforming servers ----------------------------------------------------------------------------------------------
