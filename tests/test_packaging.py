@@ -11,7 +11,8 @@ from pathlib import Path
 import metastudio
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = SETTINGS["project"]
 
 
 def test_the_package_is_also_a_program() -> None:
@@ -47,3 +48,15 @@ def test_metadata_has_what_a_package_page_shows() -> None:
     assert all(url.startswith("https://") for url in PROJECT["urls"].values())
     kinds = {each.split(" :: ")[0] for each in PROJECT["classifiers"]}
     assert {"Development Status", "Operating System", "Programming Language", "Topic", "Typing"} <= kinds
+
+
+def test_a_package_page_has_no_link_into_the_repository() -> None:
+    """A page of a package index has no other files of the repository, and there is no public address of it yet."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    relative = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+    assert all((ROOT / link).exists() for link in relative.findall(text))
+    for each in SETTINGS["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(each["pattern"], each["replacement"], text)
+    assert not relative.findall(text)
+    assert "One contract, `openapi.yaml`, gives" in text
+    assert "](" not in text.partition("## Install")[0]
