@@ -163,9 +163,10 @@ def test_reports_are_written_whatever_the_server_sends(tmp_path: Path) -> None:
 
 def test_an_unexpected_error_is_exit_code_2_with_a_report(tmp_path: Path) -> None:
     program = (
-        "import metastudio.tester.runner as runner, sys\n"
-        "def broken(*_): raise ZeroDivisionError('of the tester')\n"
-        "runner._meaning = broken\n"
+        "import sys\n"
+        "from metastudio.tester.operation_run import OperationRun\n"
+        "def broken(*_, **__): raise ZeroDivisionError('of the tester')\n"
+        "OperationRun.whole_list = broken\n"
         "from metastudio.cli import main\n"
         "sys.exit(main())\n"
     )

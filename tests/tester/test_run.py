@@ -315,7 +315,8 @@ def test_invalid_options(invalid: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "only"), [("relations.pages.total", "total"), ("matrix.faults", "auth/none"), ("runner._shapes", "leak")]
+    ("place", "only"),
+    [("relations.pages.total", "total"), ("matrix.faults", "auth/none"), ("operation_run.ShapesSuite.run", "leak")],
 )
 def test_error_of_the_tester_is_exit_code_2(monkeypatch: pytest.MonkeyPatch, place: str, only: str) -> None:
     """Even if there are breaches: those of a tester that fails are not reliable."""

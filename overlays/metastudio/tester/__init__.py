@@ -11,9 +11,10 @@ lists every property that is tested and everything that the API reference leaves
 Reading order:
 
 1. `verdicts`: properties, verdicts, evidence and the report. `options`: the settings of a run.
-2. `runner`: one run from start to end. It sends a first request (`preflight`), then runs three suites:
-   `relations` (suite `meaning`: metamorphic relations between list responses), `shapes` (statuses, headers and bodies
-   of seed requests and of requests that schemathesis generates) and `matrix` (suite `auth`: valid and forged
+2. `plan`: the selected checks of each operation, made once from contract and options. `runner` walks it;
+   `operation_run` holds what the checks of an operation share. After a first request (`preflight`) there are three
+   suites: `relations` (suite `meaning`: metamorphic relations between list responses), `shapes` (statuses, headers and
+   bodies of seed requests and of requests that schemathesis generates) and `matrix` (suite `auth`: valid and forged
    credentials).
 3. What the suites share: `operation_under_test` (an operation with its schemas), `http_client` (requests, retries,
    rate limit), `caller` (credentials and signing), `values` (comparing values), `schema_validator`.

@@ -7,13 +7,11 @@ three are sent in a row, and a valid signature that is refused ends the matrix.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from metastudio.http.url import canonical_query
-from metastudio.tester.caller import Caller
-from metastudio.tester.cases import AuthCase, AuthCases
+from metastudio.tester.cases import AuthCase
 from metastudio.tester.http_client import (
-    TIME_LIMIT_REACHED,
     CannotRunError,
     HttpClient,
     HttpResponse,
@@ -22,7 +20,7 @@ from metastudio.tester.http_client import (
 )
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.shapes.responses import faults
-from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Suite, Verdict, judgement_failed
+from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Verdict, judgement_failed
 
 REFUSAL_STATUSES = (400, 401, 403, 404)
 """Statuses of a refusal. The service answers 400 to an invalid token (docs/service-notes.md#refused-tokens)."""
@@ -42,8 +40,6 @@ class AuthMatrix:
         http: the client.
         path_for: returns the path for a project ID.
         query: a valid query.
-        other: a second caller, for the tenant isolation check.
-        expired_token: a token that is no longer valid.
     """
 
     def __init__(
@@ -52,41 +48,29 @@ class AuthMatrix:
         http: HttpClient,
         path_for: Callable[[str], str],
         query: Sequence[tuple[str, str]],
-        *,
-        other: Caller | None = None,
-        expired_token: str | None = None,
     ) -> None:
         self.tested = tested
         self.http = http
         self.query = query
-        self.cases = AuthCases(tested, http.caller, path_for, bool(query), other, expired_token)
         self._path_for = path_for
         self._in_a_row = 0
+        self._stopped = ""
 
-    def run(self) -> Iterator[PropertyResult]:
-        """Yield the verdict on each case."""
-        stopped = ""
-        for case in self.cases:
-            if stopped or case.impossible:
-                yield PropertyResult(self._property(case), Verdict.NOT_EXERCISED, note=stopped or case.impossible)
-                continue
+    def judge(self, property_: Property, case: AuthCase) -> PropertyResult:
+        """Return the verdict on a case. After a valid signature was refused, no further request is sent."""
+        if not self._stopped:
             try:
-                yield self._judge(case)
-            except (KeyRefusedError, TimeLimitError) as error:
-                stopped = str(error) or TIME_LIMIT_REACHED
-                yield PropertyResult(self._property(case), Verdict.NOT_EXERCISED, note=stopped)
-            except (CannotRunError, NoResponseError):
+                return self._judge(property_, case)
+            except KeyRefusedError as error:
+                self._stopped = str(error)
+            except (CannotRunError, NoResponseError, TimeLimitError):
                 raise
             except Exception as error:  # noqa: BLE001 - a hostile response may break any judgement
                 note = judgement_failed(error)
-                yield PropertyResult(self._property(case), Verdict.UNDECIDED, note=note, tester_failed=True)
+                return PropertyResult(property_, Verdict.UNDECIDED, note=note, tester_failed=True)
+        return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self._stopped)
 
-    def properties(self) -> Iterator[Property]:
-        """Yield the property of each case."""
-        yield from (self._property(case) for case in self.cases)
-
-    def _judge(self, case: AuthCase) -> PropertyResult:
-        property_ = self._property(case)
+    def _judge(self, property_: Property, case: AuthCase) -> PropertyResult:
         try:
             response = self._send(case)
         except NoResponseError as error:
@@ -109,12 +93,13 @@ class AuthMatrix:
 
     def _send(self, case: AuthCase) -> HttpResponse:
         """Send the request of a case. Retry once after a server error, but limit forgeries in a row."""
-        url, query = f"{self.http.base_url}{case.path}", case.query or self.query
+        path, query = self._path_for(case.project), case.query or self.query
+        url = f"{self.http.base_url}{path}"
         tampering = case.tampering(case.caller, _with(url, query)) if callable(case.tampering) else case.tampering
 
         def send(*, retry: bool) -> HttpResponse:
             return self.http.send(
-                case.path, query, caller=case.caller, tampering=tampering, case=case.forgery, headers=case.headers,
+                path, query, caller=case.caller, tampering=tampering, case=case.forgery, headers=case.headers,
                 retry=retry,
             )  # fmt: skip
 
@@ -142,9 +127,6 @@ class AuthMatrix:
                 f"a valid signature was refused with status {response.status}; the authentication matrix stops"
             )
         self._in_a_row = 0
-
-    def _property(self, case: AuthCase) -> Property:
-        return Property(self.tested.name, Suite.AUTH, case.id, case.sentence, self.tested.security_location)
 
 
 def needs_no_credentials(tested: OperationUnderTest) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
@@ -171,6 +171,14 @@ class OperationUnderTest:
         """Location of the security requirements."""
         own = self.document.at(f"{self.pointer}/security")
         return self.location_at(f"{self.pointer}/security" if own is not None else "/security")
+
+
+def token_header(chosen: Sequence[OperationUnderTest]) -> str:
+    """Return the name of the token header in the contract."""
+    return next(
+        (requirement[0] for tested in chosen for requirement in tested.security_requirements if len(requirement) == 1),
+        "X-Auth-Token",
+    )
 
 
 def operations_under_test(spec: Path | None = None) -> tuple[OperationUnderTest, ...]:

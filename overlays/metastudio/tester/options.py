@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from metastudio.auth.credentials import Credentials
 from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError
 from metastudio.tester.caller import Caller
-from metastudio.tester.verdicts import Property
 
 
 @dataclass(frozen=True)
@@ -92,21 +90,6 @@ class RunOptions:
             raise ConfigurationError(f"max_examples must be at least 1, not {self.max_examples}")
         if (self.other_keys or self.other_token) and not self.other_project_id:
             raise ConfigurationError("the second caller needs its own project: set other_project_id")
-
-    def selects(self, property_: Property) -> bool:
-        """Whether `only` and `skip` select a property."""
-        names = (
-            str(property_.suite),
-            property_.id,
-            f"{property_.suite}/{property_.id}",
-            property_.key,
-            property_.operation,
-        )
-
-        def named(patterns: tuple[str, ...]) -> bool:
-            return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
-
-        return (not self.only or named(self.only)) and not named(self.skip)
 
     def caller(self, token_header: str) -> Caller:
         """Return the caller.

@@ -7,11 +7,10 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from metastudio import redaction
-from metastudio.tester.catalogue import start_property
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.list_client import ListClient, UnexpectedResponseError
-from metastudio.tester.verdicts import Evidence, PropertyResult, Verdict
+from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Verdict
 
 _ABOUT_CREDENTIALS = re.compile(r"token|auth|credential|signature|tenant|\bak\b|access key", re.IGNORECASE)
 _MAX_CLOCK_SKEW = 300
@@ -19,6 +18,7 @@ _MAX_CLOCK_SKEW = 300
 
 
 def preflight(
+    property_: Property,
     tested: OperationUnderTest,
     http: HttpClient,
     path: str,
@@ -31,7 +31,8 @@ def preflight(
     """Send one plain request.
 
     Args:
-        tested: the operation.
+        property_: the property `start`.
+        tested: the operation, a GET.
         http: the client.
         path: path of the operation, parameters filled in.
         query: the required query parameters.
@@ -40,16 +41,11 @@ def preflight(
         is_example: whether the path contains an example of the contract, which this server need not have.
 
     Returns:
-        The verdict on the property `start`.
+        The verdict.
 
     Raises:
         CannotRunError: the server is unreachable or refuses the credentials.
     """
-    property_ = start_property(tested)
-    if tested.operation.method != "GET":
-        return PropertyResult(
-            property_, Verdict.NOT_EXERCISED, note=f"only schemathesis sends {tested.operation.method}"
-        )
     try:
         response = http.send(path, query)
         if response.status in (401, 403) and _correct_clock(response, http):

@@ -79,6 +79,11 @@ def valid_query(tested: OperationUnderTest) -> Pairs:
     )
 
 
+def probing_query(tested: OperationUnderTest) -> Pairs:
+    """Return a valid query that has a short response."""
+    return [(tested.rules.limit, "1")] if tested.is_list else valid_query(tested)
+
+
 def seed_queries(client: ListClient | None, snapshot: Snapshot | None, seed: int) -> Iterator[Mapping[str, Any]]:
     """Yield queries that match items: one or two filters with values of an item, sometimes with order and page."""
     if client is None or snapshot is None or not snapshot.items:

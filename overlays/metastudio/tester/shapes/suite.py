@@ -126,8 +126,12 @@ class ShapesSuite:
         is_open = name in self.tested.unstated and not self.tested.operation.parameters[name].required
         return is_open and request_validity.fits(self.tested, name, refused)
 
-    def results(self) -> list[PropertyResult]:
-        """Return the verdicts."""
+    def result(self, id_: str) -> PropertyResult:
+        """Return the verdict on a property."""
+        return self._findings[id_].result()
+
+    def finish(self) -> None:
+        """Judge the server errors and missing responses that did not recur."""
         failure = self._findings["failure"]
         errors = self.http.traffic.transient_errors
         if len(errors) >= MAX_SHOWN_BREACHES:
@@ -143,7 +147,6 @@ class ShapesSuite:
                 answer.evidence.append(Evidence("a response each time", seen, commands))
             else:
                 answer.undecided.append(seen)
-        return [each.result() for each in self._findings.values()]
 
     def judge(self, response: HttpResponse, sent: Mapping[str, str]) -> None:
         """Judge a response.

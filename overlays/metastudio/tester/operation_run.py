@@ -1,0 +1,250 @@
+"""The state of a run, and of each operation in it: what its checks have read and share."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from metastudio.errors import ConfigurationError
+from metastudio.tester import shapes
+from metastudio.tester.cases import AuthCase
+from metastudio.tester.http_client import TIME_LIMIT_REACHED, HttpClient, TimeLimitError
+from metastudio.tester.matrix import AuthMatrix
+from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.options import RunOptions
+from metastudio.tester.preflight import preflight
+from metastudio.tester.relations import ListClient, judge
+from metastudio.tester.relations.judge import Relation
+from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponseError
+from metastudio.tester.relations.narrowing import Part, part_for, parts
+from metastudio.tester.shapes import GenerationSettings, ShapesSuite
+from metastudio.tester.values import ValueKind, query_text
+from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Suite, Verdict
+
+Progress = Callable[[str, int], None]
+"""Called with the current step and the number of requests sent so far."""
+
+
+@dataclass
+class RunState:
+    """What all operations of a run share.
+
+    Args:
+        options: settings of the run.
+        http: the client.
+        progress: called with each step.
+        notes: remarks about the run.
+        exercised: counts of the data that the run saw, by name.
+        operations: the runs of all operations.
+        seen: whether a response contained an item, or there is no list.
+    """
+
+    options: RunOptions
+    http: HttpClient
+    progress: Progress
+    notes: list[str]
+    exercised: Counter[str] = field(default_factory=Counter[str])
+    operations: list[OperationRun] = field(default_factory=list["OperationRun"])
+    seen: bool = False
+
+    def begin(self, suite: str, what: str) -> None:
+        """Count the requests that follow for a suite, and report progress."""
+        self.http.suite = suite
+        self.progress(what, sum(self.http.traffic.sent.values()))
+
+
+class OperationRun:
+    """One operation during a run. Each method judges one kind of check; what checks share is read once.
+
+    Attributes:
+        blocked: why no check of the operation can be exercised, "" if all can.
+        has_example_path: whether the path contains an example of the contract, which a server need not have.
+        problem: why schemathesis could not test the operation, "" if it could.
+        interruption: the exception that ended suite `shapes` early, None if there was none.
+    """
+
+    def __init__(self, state: RunState, tested: OperationUnderTest) -> None:
+        self.state = state
+        self.tested = tested
+        self.blocked = ""
+        self.problem = ""
+        self.interruption: Exception | None = None
+        self.has_example_path = False
+        self._snapshot: Snapshot | None = None
+        self._parts: list[Part] | None = None
+        self._shapes: ShapesSuite | None = None
+
+    @cached_property
+    def path_values(self) -> dict[str, str]:
+        """A value for each path parameter: from the options, the ID of an item of a list, or the contract's example.
+
+        Raises:
+            ConfigurationError: a parameter has none.
+        """
+        found: dict[str, str] = {}
+        given = {"project_id": self.state.options.project_id, **self.state.options.path_values}
+        for (where, name), at in self.tested.parameter_pointers.items():
+            if where != "path":
+                continue
+            value, source = given.get(name), self._list_of_ids(name)
+            if not value and source is not None:
+                value = source.first_identity or "none"
+                self.blocked = self.blocked or ("" if source.first_identity else f"{source.tested.name} has no item")
+            elif not value:
+                value = (self.tested.document.at(at) or {}).get("example")
+                self.has_example_path = True
+            if value is None:
+                raise ConfigurationError(f"no value for path parameter {name}: give --path {name}=VALUE")
+            found[name] = str(value)
+        return found
+
+    def _list_of_ids(self, parameter: str) -> OperationRun | None:
+        """Return the list whose items a path parameter identifies. An operation that writes takes its IDs from none."""
+        operation, before = self.tested.operation, self.tested.operation.path.partition(f"/{{{parameter}}}")[0]
+        names = (operation.list_id if operation.item_parameter == parameter else None, before)
+        lists = (each for each in self.state.operations if each.tested.is_list and operation.method == "GET")
+        return next((x for x in lists if x.tested.name == names[0] or x.tested.operation.path == names[1]), None)
+
+    @cached_property
+    def first_identity(self) -> str | None:
+        """The identity of the first item of the list, None if it has none."""
+        try:
+            page = self.list_client.fetch_page({self.tested.rules.limit: "1"})
+        except UnexpectedResponseError:
+            return None
+        return query_text(json.loads(page.items[0].identity)) if page.items and not self.blocked else None
+
+    @cached_property
+    def path(self) -> str:
+        """The path with its parameters filled in."""
+        return self.tested.path_with(self.path_values)
+
+    @cached_property
+    def list_client(self) -> ListClient:
+        """The client of the list. Only for list operations."""
+        query = dict(shapes.required_query(self.tested))
+        return ListClient(self.tested, self.state.http, self.path, self.path_values, query)
+
+    def start(self, property_: Property) -> PropertyResult:
+        """Send the first request, which shows whether the operation can be tested."""
+        state, tested, path = self.state, self.tested, self.path
+        if self.blocked:
+            return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.blocked)
+        state.begin("start", "first request")
+        query, client = shapes.required_query(tested), self.list_client if tested.is_list else None
+        first = preflight(
+            property_, tested, state.http, path, query, client, state.notes, is_example=self.has_example_path
+        )
+        if first.verdict is not Verdict.PASS:
+            self.blocked = first.note or "the first response broke the contract"
+        elif client is None:
+            state.notes.append(
+                f"{tested.name} has no x-list in the contract: only shapes and authentication are tested"
+            )
+        state.seen = state.seen or first.verdict is Verdict.BREACH or (not self.blocked and client is None)
+        return first
+
+    def whole_list(self, property_: Property) -> PropertyResult:
+        """Read the whole list."""
+        state, client = self.state, self.list_client
+        state.begin(Suite.MEANING, "meaning: reading the list")
+        try:
+            snapshot = client.snapshot()
+            snapshot = self._frozen(snapshot) if state.options.freeze else snapshot
+        except UnexpectedResponseError as error:
+            evidence = Evidence("a page of the list", error.what, (error.response.command,))
+            return PropertyResult(property_, Verdict.BREACH, 1, evidence=(evidence,))
+        self._snapshot, state.seen = snapshot, state.seen or bool(snapshot.items)
+        state.exercised["items in the list"] += len(snapshot.items)
+        for pointer in client.pointers:
+            values = {repr(value) for item in snapshot.items.values() for value in item.values[pointer]}
+            state.exercised[f"different {pointer} in the list"] += len(values)
+        return PropertyResult(property_, Verdict.PASS, 1)
+
+    def _frozen(self, snapshot: Snapshot) -> Snapshot:
+        """Restrict the list to the items that exist now, with a filter on their times."""
+        client = self.list_client
+        for name, rule in client.rules.filters.items():
+            type_ = client.value_type(rule.property) if rule.property else None
+            if rule.property and rule.op == "le" and type_ and type_.kind is ValueKind.INSTANT:
+                times = [v for item in snapshot.items.values() for v in item.values[rule.property] if v is not None]
+                latest = type_.written(max(times)) if times else None
+                if latest is not None:
+                    client.fixed_query = {**client.fixed_query, name: latest}
+                    return client.snapshot()
+        self.state.notes.append(
+            "--freeze has no effect: the contract has no `le` filter on a time, or no item has such a time"
+        )
+        return snapshot
+
+    def relation(self, relation: Relation) -> PropertyResult:
+        """Check a relation of the list."""
+        if self._snapshot is None:
+            return PropertyResult(relation.property, Verdict.NOT_EXERCISED, note="the list is unreadable")
+        part = part_for(relation, (self.list_client, self._snapshot), self._narrowed(self._snapshot))
+        self.state.begin(Suite.MEANING, f"meaning: {relation.property.id}")
+        return judge(relation, *part)
+
+    def _narrowed(self, snapshot: Snapshot) -> list[Part]:
+        """Return parts of a list that is too long to be read whole."""
+        if self._parts is None:
+            self._parts = []
+            if not snapshot.complete:
+                self.state.begin(Suite.MEANING, "meaning: narrowing the list")
+                self._parts = parts(self.list_client, snapshot)
+                by = [f"{name}={value}" for client, _ in self._parts for name, value in client.fixed_query.items()]
+                how = (
+                    f"it was narrowed by {' or '.join(by)}"
+                    if by
+                    else "no filter narrows it, so comparisons were skipped"
+                )
+                self.state.notes.append(f"the list has more than {len(snapshot.items)} items: {how}")
+        return self._parts
+
+    def shape(self, property_: Property) -> PropertyResult:
+        """Return the verdict of suite `shapes` on a property. The first call sends the requests of all."""
+        if self._shapes is None:
+            client = self.list_client if self.tested.is_list else None
+            suite = ShapesSuite(self.tested, self.state.http, self.path, client, self._snapshot)
+            self._shapes = suite
+            try:
+                self._run_shapes(suite)
+            except Exception as error:  # noqa: BLE001 - the runner handles it after the verdicts found so far
+                self.interruption = error
+        found = self._shapes.result(property_.id)
+        is_late = isinstance(self.interruption, TimeLimitError) and found.verdict is Verdict.NOT_EXERCISED
+        return replace(found, note=found.note or TIME_LIMIT_REACHED) if is_late else found
+
+    def finish(self) -> None:
+        """Count what the checks have read."""
+        if self._snapshot is not None:
+            self.state.exercised["pages with items"] += sum(bool(page.items) for page in self.list_client.pages)
+
+    def _run_shapes(self, suite: ShapesSuite) -> None:
+        options, http = self.state.options, self.state.http
+        settings = GenerationSettings(
+            http.base_url, http.caller, self.path_values, options.max_examples, options.seed, options.timeout,
+            options.writes, lambda: http.stopwatch.is_over, options.verify, options.app,
+        )  # fmt: skip
+        self.state.begin(Suite.SHAPES, "shapes")
+        for _ in suite.run(settings, lambda: http.traffic.sent.update([str(Suite.SHAPES)])):
+            self.state.begin(Suite.SHAPES, "shapes")
+        suite.finish()
+        self.state.exercised.update({f"generated {what}": count for what, count in suite.exercised.items()})
+        if suite.problems:
+            self.problem = f"schemathesis could not test {self.tested.name}: {'; '.join(dict.fromkeys(suite.problems))}"
+
+    def auth(self, property_: Property, case: AuthCase) -> PropertyResult:
+        """Send a request of the authentication matrix."""
+        self.state.begin(Suite.AUTH, f"auth: {property_.id}")
+        return self._matrix.judge(property_, case)
+
+    @cached_property
+    def _matrix(self) -> AuthMatrix:
+        def path_for(project: str) -> str:
+            return self.tested.path_with({**self.path_values, "project_id": project})
+
+        return AuthMatrix(self.tested, self.state.http, path_for, shapes.probing_query(self.tested))

@@ -1,0 +1,172 @@
+"""The plan of a run: the selected checks of each operation, made once from contract and options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import partial
+from urllib.parse import urlsplit
+
+from metastudio.errors import ConfigurationError
+from metastudio.tester import matrix, shapes
+from metastudio.tester.caller import Caller
+from metastudio.tester.cases import auth_cases
+from metastudio.tester.operation_run import OperationRun
+from metastudio.tester.operation_under_test import OperationUnderTest, operations_under_test, token_header
+from metastudio.tester.options import RunOptions
+from metastudio.tester.relations import relations
+from metastudio.tester.verdicts import Property, PropertyResult, Suite
+
+START, LIST = "start", "list"
+"""The properties without which no other can be tested."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A property together with the function that judges it.
+
+    Args:
+        property: the property.
+        judge: tests it.
+        impossible: why these options do not allow it; empty if they do.
+        is_silent: whether the property is not selected and only other checks need it, so that a pass is not reported.
+    """
+
+    property: Property
+    judge: Callable[[OperationRun], PropertyResult]
+    impossible: str = ""
+    is_silent: bool = False
+
+
+@dataclass(frozen=True)
+class OperationPlan:
+    """The checks of one operation, in the order in which they run. Those of suite `auth` run after all others."""
+
+    tested: OperationUnderTest
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The operations of a run, the caller, a second caller or None, and remarks about what is left out."""
+
+    operations: tuple[OperationPlan, ...]
+    caller: Caller
+    other: Caller | None
+    notes: tuple[str, ...]
+
+    @property
+    def has_shapes(self) -> bool:
+        """Whether the run needs schemathesis."""
+        return any(
+            check.property.suite is Suite.SHAPES and check.property.id != START
+            for each in self.operations
+            for check in each.checks
+        )
+
+
+def make_plan(options: RunOptions) -> Plan:
+    """Return the plan of a run.
+
+    Raises:
+        ConfigurationError: the options are invalid, or `only` and `skip` name or leave nothing.
+        ContractError: the contract is unreadable or invalid.
+    """
+    everything, notes = operations_under_test(options.spec), list[str]()
+    chosen = [each for each in everything if each.operation.method == "GET" or options.writes]
+    if not chosen:
+        raise ConfigurationError("the contract has no GET operation; --writes also tests the other operations")
+    if len(everything) > len(chosen):
+        left = len(everything) - len(chosen)
+        notes.append(f"{left} operations that may change data were skipped; --writes also tests them")
+    auth_notes: list[str] = []
+    caller = options.caller(token_header(chosen))
+    other = options.other_caller(caller)
+    all_checks = {
+        tested.name: [
+            *_prerequisites(tested),
+            *_checks(tested),
+            *_auth_checks(options, tested, caller, other, auth_notes),
+        ]
+        for tested in chosen
+    }
+    _check_patterns(options, [each.property for checks in all_checks.values() for each in checks])
+    plans = [OperationPlan(each, tuple(_selected(options, all_checks[each.name]))) for each in chosen]
+    if not any(plan.checks for plan in plans):
+        raise ConfigurationError("--only and --skip select no property of this contract")
+    example = Property("", Suite.AUTH, "*", "", chosen[0].security_location)
+    if _selects(options.only, options.skip, example):
+        notes += dict.fromkeys(auth_notes)
+    return Plan(tuple(plans), caller, other, tuple(notes))
+
+
+def _prerequisites(tested: OperationUnderTest) -> Iterator[Check]:
+    """Yield the checks without which there are no others."""
+    if tested.operation.method == "GET":
+        sentence = "A plain request gets a success response that the contract declares."
+        start = Property(tested.name, Suite.SHAPES, START, sentence, tested.location("/responses"))
+        yield Check(start, partial(OperationRun.start, property_=start))
+    if tested.is_list:
+        sentence = "The complete list can be read page by page."
+        whole = Property(tested.name, Suite.MEANING, LIST, sentence, tested.location("/x-list/page"))
+        yield Check(whole, partial(OperationRun.whole_list, property_=whole))
+
+
+def _checks(tested: OperationUnderTest) -> Iterator[Check]:
+    for relation in relations(tested) if tested.is_list else ():
+        yield Check(relation.property, partial(OperationRun.relation, relation=relation))
+    for property_ in shapes.properties(tested):
+        yield Check(property_, partial(OperationRun.shape, property_=property_))
+
+
+def _auth_checks(
+    options: RunOptions, tested: OperationUnderTest, caller: Caller, other: Caller | None, notes: list[str]
+) -> Iterator[Check]:
+    if tested.operation.method != "GET":
+        notes.append(f"{tested.name}: authentication is tested for GET only, not for {tested.operation.method}")
+        return
+    if matrix.needs_no_credentials(tested):
+        notes.append(f"{tested.name} needs no authentication by the contract, so none was tested")
+        return
+    is_vendor = matrix.is_vendor_host(tested, urlsplit(options.url or "").hostname or "")
+    forges = not is_vendor if options.forge is None else options.forge
+    if not forges:
+        notes.append("forged credentials were not sent; --forge sends them (invalid signatures may lock a key)")
+    for case in auth_cases(tested, caller, other, options.expired_token, shapes.probing_query(tested)):
+        property_ = Property(tested.name, Suite.AUTH, case.id, case.sentence, tested.security_location)
+        impossible = case.impossible if forges else "needs forged credentials (--forge)"
+        yield Check(property_, partial(OperationRun.auth, property_=property_, case=case), impossible)
+
+
+def _selected(options: RunOptions, checks: list[Check]) -> Iterator[Check]:
+    """Yield the selected checks, after those that they need."""
+    chosen = {each.property.key for each in checks if _selects(options.only, options.skip, each.property)}
+    for each in checks if chosen else ():
+        if each.property.key in chosen:
+            yield each
+        elif each.property.id in (START, LIST):
+            yield replace(each, is_silent=each.property.id == LIST)
+
+
+def _selects(only: Iterable[str], skip: Iterable[str], property_: Property) -> bool:
+    return (not only or _named(only, property_)) and not _named(skip, property_)
+
+
+def _named(patterns: Iterable[str], property_: Property) -> bool:
+    suite, id_ = str(property_.suite), property_.id
+    names = (suite, id_, f"{suite}/{id_}", property_.key, property_.operation)
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+
+def _check_patterns(options: RunOptions, every: list[Property]) -> None:
+    """Raise ConfigurationError for a pattern that matches no property."""
+    names = [name for each in every for name in (str(each.suite), each.id, f"{each.suite}/{each.id}")]
+    for option, patterns in (("only", options.only), ("skip", options.skip)):
+        for pattern in patterns:
+            is_suite = any(fnmatchcase(suite, pattern) for suite in Suite)  # a suite may be empty for this contract
+            if not is_suite and not any(_named((pattern,), each) for each in every):
+                alike = get_close_matches(pattern, names, 1)
+                hint = f"did you mean {alike[0]}?" if alike else f"suites are {', '.join(Suite)}"
+                raise ConfigurationError(f"--{option} {pattern} matches no suite or property; {hint}")
