@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import subprocess
 import sys
@@ -60,3 +61,11 @@ def test_a_package_page_has_no_link_into_the_repository() -> None:
     assert not relative.findall(text)
     assert "One contract, `openapi.yaml`, gives" in text
     assert "](" not in text.partition("## Install")[0]
+
+
+def test_the_api_reference_names_what_exists() -> None:
+    """`scripts/docs` takes minutes; a name that has moved fails here first."""
+    names = re.findall(r"\bmetastudio(?:\.\w+)+", (ROOT / "scripts" / "docs").read_text(encoding="utf-8"))
+    assert len(names) > 15
+    for name in names:
+        pkgutil.resolve_name(name)
