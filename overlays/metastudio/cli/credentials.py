@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from datetime import UTC, datetime
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,15 +82,12 @@ def _found(connection: ConnectionOptions, config: Config) -> Iterator[tuple[str,
 
 
 def _clock(response: httpx.Response) -> str:
-    from email.utils import parsedate_to_datetime
+    from metastudio.http.retry import http_date
 
-    try:
-        server_time = parsedate_to_datetime(response.headers.get("Date", ""))
-    except (ValueError, OverflowError):
+    server_time = http_date(response.headers.get("Date", ""))
+    if server_time is None:
         return "unknown: the response has no valid date"
-    ahead = (
-        datetime.now(UTC) - (server_time if server_time.tzinfo else server_time.replace(tzinfo=UTC))
-    ).total_seconds()
+    ahead = time.time() - server_time
     if abs(ahead) < 3:  # Date has whole seconds, and the response took some time
         return "agrees with the server's"
     amount = f"{abs(ahead):.0f} s" if abs(ahead) < 120 else f"{abs(ahead) / 60:.0f} min"
