@@ -249,21 +249,15 @@ def _print(signed: httpx.Request) -> None:
     """
     from metastudio.auth.chain import SECURITY_TOKEN
     from metastudio.config import TOKEN
+    from metastudio.http.curl import curl_command
 
     left_out = {"x-auth-token": TOKEN, "x-security-token": SECURITY_TOKEN}
-    parts = [f"curl --globoff {shlex.quote(str(signed.url))}"]
-    variables: list[str] = []
-    for raw_name, value in signed.headers.raw:
-        name = raw_name.decode("ascii")
-        if name.lower() == "host":
-            continue
-        if variable := left_out.get(name.lower()):
-            variables.append(variable)
-            parts.append(f'-H "{name}: ${variable}"')
-        else:
-            parts.append(f"-H {shlex.quote(f'{name}: {value.decode()}')}")
-    click.echo(" \\\n  ".join(parts))
-    for variable in variables:
+    headers = [(name.decode("ascii"), value.decode()) for name, value in signed.headers.raw if name.lower() != b"host"]
+    variables = [(name, left_out[name.lower()]) for name, _ in headers if name.lower() in left_out]
+    shown = [(name, value) for name, value in headers if name.lower() not in left_out]
+    read = [(name, f"${variable}") for name, variable in variables]
+    click.echo(" \\\n  ".join(curl_command(["--globoff"], shlex.quote(str(signed.url)), shown, read)))
+    for _, variable in variables:
         click.echo(f"The command reads the token from the environment variable {variable}.", err=True)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from metastudio import redaction
+from metastudio.http.curl import curl_command
 from metastudio.http.url import canonical_query, query_pairs
 from metastudio.tester.caller import Caller
 
@@ -50,22 +51,19 @@ def command(
         case: name of the forged signature; None for a valid one.
         generated: whether the headers are generated, and so contain no personal data to mask.
     """
-    verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
-    shown = [part for header in headers for part in ("-H", shlex.quote(_header(*header, generated)))]
+    options = ["-sS", "-i", *([] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method])]
+    shown = [(name, value if generated else _shown(name, value)) for name, value in headers]
     if caller.keys is not None:
-        options = [*caller.signer_options, *(["--case", case] if case else [])]
-        options += ["--method", method] if method != "GET" else []
-        signer = " ".join([SIGNER, *options, shlex.quote(_masked(url))])
-        return " ".join([signer, "|", "curl -sS -i", *verb, *shown, "-K -"])
-    if caller.token is not None:
-        shown.append(f'-H "{caller.token_header}: {caller.shown_token}"')
-    return " ".join(["curl -sS -i", *verb, *shown, shlex.quote(_masked(url))])
+        signing = [*caller.signer_options, *(["--case", case] if case else [])]
+        signing += ["--method", method] if method != "GET" else []
+        return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command([*options, "-K", "-"], "", shown)])
+    token = [(caller.token_header, caller.shown_token)] if caller.token is not None else []
+    return " ".join(curl_command(options, _quoted(url), shown, token))
 
 
-def _header(name: str, value: str, generated: bool) -> str:
-    if not value:
-        return f"{name};"  # the form in which curl sends an empty header
-    return f"{name}: {value if generated else _shown(name, value)}"
+def _quoted(url: str) -> str:
+    """The URL as a shell word."""
+    return shlex.quote(_masked(url))
 
 
 def _masked(url: str) -> str:
