@@ -279,14 +279,14 @@ def test_commands_of_a_report_reproduce_the_breach() -> None:
 @pytest.mark.parametrize(
     ("caller", "headers", "command"),
     [
-        (Caller("p", token="t"), [], 'curl -sS -i -H "X-Auth-Token: $METASTUDIO_TOKEN" http://h/p'),
-        (Caller("p"), [("X-Auth-Token", "")], "curl -sS -i -H 'X-Auth-Token;' http://h/p"),
-        (Caller("p", token="t", shown_token="a\\$b"), [], 'curl -sS -i -H "X-Auth-Token: a\\$b" http://h/p'),
+        (Caller("p", token="t"), [], 'curl -sS -i http://h/p -H "X-Auth-Token: $METASTUDIO_TOKEN"'),
+        (Caller("p"), [("X-Auth-Token", "")], "curl -sS -i http://h/p -H 'X-Auth-Token;'"),
+        (Caller("p", token="t", shown_token="a\\$b"), [], 'curl -sS -i http://h/p -H "X-Auth-Token: a\\$b"'),
         (
             Caller("p", Credentials("AAAA", "SSSS")).with_project_header("q"), [],
             "python -m metastudio.tester.sign --project q http://h/p | curl -sS -i -K -",
         ),
-        (Caller("p"), [("X-Name", "it's")], """curl -sS -i -H 'X-Name: it'"'"'s' http://h/p"""),
+        (Caller("p"), [("X-Name", "it's")], """curl -sS -i http://h/p -H 'X-Name: it'"'"'s'"""),
     ],
 )  # fmt: skip
 def test_command_contains_variables_for_credentials(
