@@ -86,4 +86,4 @@ def _masked(url: str) -> str:
 
 
 def _shown(name: str, value: str) -> str:
-    return redaction.MASK if redaction.is_sensitive(name) else redaction.mask(value)
+    return redaction.MASK if value and redaction.is_sensitive(name) else redaction.mask(value)
