@@ -15,6 +15,7 @@ from metastudio import redaction
 from metastudio.http.url import canonical_query, query_pairs
 from metastudio.tester.caller import Caller
 
+IN_PROCESS_URL, BASE_URL = "http://testserver", "METASTUDIO_BASE_URL"
 SIGNER = "python -m metastudio.tester.sign"
 _KEYS = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_PROJECT_ID")
 _OTHER_KEYS = ("METASTUDIO_OTHER_AK", "METASTUDIO_OTHER_SK", "METASTUDIO_OTHER_PROJECT_ID")
@@ -37,6 +38,7 @@ def command(
     caller: Caller,
     *,
     headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
     case: str | None = None,
     generated: bool = False,
 ) -> str:
@@ -47,19 +49,31 @@ def command(
         url: URL with the query.
         caller: whose credentials the request carries.
         headers: further headers.
+        body: the body, which the tester made.
         case: name of the forged signature; None for a valid one.
         generated: whether the headers are generated, and so contain no personal data to mask.
     """
     verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
     shown = [part for header in headers for part in ("-H", shlex.quote(_header(*header, generated)))]
+    data = shlex.quote(body.decode("utf-8", "replace"))
+    shown += ["--data-binary", data] if body else []
     if caller.keys is not None:
         options = [*caller.signer_options, *(["--case", case] if case else [])]
         options += ["--method", method] if method != "GET" else []
-        signer = " ".join([SIGNER, *options, shlex.quote(_masked(url))])
+        options += ["--body", data] if body else []
+        signer = " ".join([SIGNER, *options, _quoted(url)])
         return " ".join([signer, "|", "curl -sS -i", *verb, *shown, "-K -"])
     if caller.token is not None:
         shown.append(f'-H "{caller.token_header}: {caller.shown_token}"')
-    return " ".join(["curl -sS -i", *verb, *shown, shlex.quote(_masked(url))])
+    return " ".join(["curl -sS -i", *verb, *shown, _quoted(url)])
+
+
+def _quoted(url: str) -> str:
+    """The URL as a shell word; for an application in this process with a variable, so that it can be served."""
+    shown = _masked(url)
+    if not shown.startswith(f"{IN_PROCESS_URL}/"):
+        return shlex.quote(shown)
+    return f'"${BASE_URL}"{shlex.quote(shown.removeprefix(IN_PROCESS_URL))}'
 
 
 def _header(name: str, value: str, generated: bool) -> str:
