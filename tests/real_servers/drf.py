@@ -90,7 +90,7 @@ class Pages(pagination.PageNumberPagination):
 class Ordering(filters.OrderingFilter):
     def get_ordering(self, request, queryset, view):
         found = super().get_ordering(request, queryset, view)
-        return [each.lstrip("-") for each in found] if BUG == "sign ignored" else found
+        return [each.lstrip("-") for each in found or ()] if BUG == "sign ignored" else found
 
     def filter_queryset(self, request, queryset, view):
         # Ties are in the order of the database without this. It is the advice of Django's documentation on pagination.

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 CONTRACTS = Path(__file__).parents[2] / "docs" / "your-api"
 STATUSES = ("draft", "review", "published")
 TITLES = ("alpha", "Alpha", "alphabet", "beta", "beta_one", "betaXone", "100%", "100 percent", "gamma", "xalphax")
+TAGS = (["art"], ["art", "artist"], ["artist", "news"], [], ["News"], ["art", "artist", "news"])
 Article = dict[str, Any]
 Query = dict[str, list[str]]
 Test = Callable[[Any, list[str]], bool]
@@ -34,7 +35,7 @@ def articles(count: int) -> list[Article]:
             "created": (start + timedelta(hours=n * 7919 % 97)).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "words": None if n % 7 == 3 else n * 37 % 23,
             "status": STATUSES[n * 5 % 3],
-            "tags": ([["a"], ["a", "b"], ["b", "c"], [], ["C"], ["a", "b", "c"]])[n % 6],
+            "tags": TAGS[n % 6],
             "author": None if n % 5 == 0 else ("ann", "Bob", "bob", "cy")[n % 4],
         }
         for n in sorted(range(count), key=lambda n: n * 31 % 53)

@@ -85,4 +85,4 @@ def test_released_server_is_blamed_for_its_true_faults_only(name: str, tmp_path:
 def test_seeded_bug_is_found(name: str, bug: str, property_: str, tmp_path: Path) -> None:
     with serving_released(name, tmp_path, bug) as url:
         report = prove(url, spec=CONTRACTS / f"{name}.yaml", project_id="p", only=(property_,))
-    assert [each.property.id for each in report.breaches] == [property_]
+    assert [each.property.id for each in report.breaches] == [property_], "\n".join(map(describe, report.results))
