@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 CONTRACTS = Path(__file__).parents[2] / "docs" / "your-api"
 STATUSES = ("draft", "review", "published")
 TITLES = ("alpha", "Alpha", "alphabet", "beta", "beta_one", "betaXone", "100%", "100 percent", "gamma", "xalphax")
-TAGS = (["art"], ["art", "artist"], ["artist", "news"], [], ["News"], ["art", "artist", "news"])
+TAGS: Sequence[list[str]] = (["art"], ["art", "artist"], ["artist", "news"], [], ["News"], ["art", "artist", "news"])
 Article = dict[str, Any]
 Query = dict[str, list[str]]
 Test = Callable[[Any, list[str]], bool]
