@@ -18,8 +18,8 @@ from openapi_schema_validator import OAS30Validator
 from metastudio.contract.compiler import known_values
 from metastudio.contract.document import ContractError
 from metastudio.contract.json_pointer import join, set_at, split, values_at
+from metastudio.contract.operation import EPOCHS
 from metastudio.sandbox.listing import (
-    EPOCHS,
     PROJECT,
     Listing,
     is_time,
