@@ -48,7 +48,7 @@ and a server that accepts old signatures:
 from metastudio.sandbox.accounts import MAIN, OTHER, Account, KeyPair
 from metastudio.sandbox.app import SandboxApp, create_app
 from metastudio.sandbox.overrides import CONFORMING, Overrides
-from metastudio.sandbox.server import PortTakenError, Sandbox, run, run_with, serve
+from metastudio.sandbox.server import PortTakenError, Sandbox, run, serve
 from metastudio.sandbox.settings import FAULT_KINDS, Fault, SandboxSettings
 from metastudio.sandbox.store import DataFileError
 
@@ -68,6 +68,5 @@ __all__ = [
     "SandboxSettings",
     "create_app",
     "run",
-    "run_with",
     "serve",
 ]

@@ -6,13 +6,13 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from email.utils import formatdate
+from functools import partial
 from itertools import count
 from random import Random
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,15 +23,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from metastudio.sandbox.accounts import AccountRegistry
 from metastudio.sandbox.docs import docs_routes
 from metastudio.sandbox.faults import FAULT_REASONS, FaultMiddleware, faulty_response
-from metastudio.sandbox.fixtures import advance, generate_items, recent
+from metastudio.sandbox.fixtures import advance, generate_items
 from metastudio.sandbox.http import MAX_BODY_BYTES, RefusedError, SandboxRequest, SandboxResponse
 from metastudio.sandbox.iam import ProjectService, TokenService
-from metastudio.sandbox.listing import Listing, ServedOperation, read_contract
+from metastudio.sandbox.listing import ServedOperation, read_contract
 from metastudio.sandbox.overrides import CONFORMING, Overrides
 from metastudio.sandbox.service import ItemService, OperationService, Service
 from metastudio.sandbox.settings import SandboxSettings
 from metastudio.sandbox.store import Store
 
+PARAMETER = r"\{([^/]+?)\}"
+"""Matches a parameter in a path."""
 log = logging.getLogger("metastudio.sandbox")
 
 
@@ -41,10 +43,13 @@ class SandboxApp(Starlette):
     def __init__(self, settings: SandboxSettings, overrides: Overrides) -> None:
         contract = read_contract(settings.spec)
         self.registry = AccountRegistry(settings.accounts, settings.now)
-        self._settings = settings
-        self._overrides = overrides
+        self.settings = settings
+        self.overrides = overrides
         self._listings = {each.operation.id: each for each in contract.listings}
-        self.stores = {each.operation.id: self._store(each) for each in contract.listings}
+        self.stores = {
+            name: Store(each, partial(generate_items, each, settings), settings.data)
+            for name, each in self._listings.items()
+        }
         services: dict[str, dict[str, Service]] = {}
         for served in contract.operations:
             methods = overrides.methods(served.operation)
@@ -57,7 +62,7 @@ class SandboxApp(Starlette):
                 self._route("/v3/auth/tokens", {"POST": TokenService(self.registry, overrides)}),
                 self._route("/v3/projects", dict.fromkeys(("GET", "HEAD"), ProjectService(self.registry, overrides))),
                 *docs_routes(contract.document, settings.accounts[0].token),
-                Route("/{path:path}", self._endpoint({})),
+                Route("/{path:path}", ServiceEndpoint(self, {})),
             ],
             middleware=[Middleware(RequestMiddleware)],
             lifespan=_lifespan,
@@ -71,64 +76,40 @@ class SandboxApp(Starlette):
 
     async def advance(self) -> None:
         """Move tasks through their states, one step at a time, until cancelled."""
-        random = Random(self._settings.seed)  # noqa: S311 - not used for secrets
-        while self._settings.progress is not None:
-            await asyncio.sleep(self._settings.progress)
+        random = Random(self.settings.seed)  # noqa: S311 - not used for secrets
+        while self.settings.progress is not None:
+            await asyncio.sleep(self.settings.progress)
             for listing in self._listings.values():
                 advance(listing, self.stores[listing.operation.id], random)
-
-    def _store(self, listing: Listing) -> Store:
-        settings = self._settings
-
-        def items() -> list[dict[str, Any]]:
-            projects = [account.project_id for account in settings.accounts]
-            generated = list(generate_items(listing, projects, settings.jobs, settings.seed, settings.newer))
-            return recent(generated, listing, settings.now()) if settings.recent else generated
-
-        return Store(listing, items, settings.data)
 
     def _service(self, served: ServedOperation) -> Service:
         list_id = served.operation.list_id or served.operation.id
         if list_id not in self.stores:
-            return OperationService(served, self.registry, self._overrides)
+            return OperationService(served, self.registry, self.overrides)
         listing, store = self._listings[list_id], self.stores[list_id]
-        return ItemService(served, listing, store, self.registry, self._overrides)
+        return ItemService(served, listing, store, self.registry, self.overrides)
 
     def _route(self, path: str, services: Mapping[str, Service], middleware: list[Middleware] | None = None) -> Route:
         # Starlette allows fewer characters in the name of a parameter than OpenAPI, so they are numbered.
-        names, numbers = re.findall(r"\{([^/]+?)\}", path), count()
-        numbered = re.sub(r"\{[^/]+?\}", lambda _: f"{{p{next(numbers)}}}", path)
-        return Route(numbered, self._endpoint(services, names), middleware=middleware)
-
-    def _endpoint(self, services: Mapping[str, Service], names: list[str] | None = None) -> ServiceEndpoint:
-        unknown = Service(self.registry, self._overrides)
-        return ServiceEndpoint(services, names or [], unknown, self._settings, self._overrides)
+        numbers = count()
+        numbered = re.sub(PARAMETER, lambda _: f"{{p{next(numbers)}}}", path)
+        return Route(numbered, ServiceEndpoint(self, services, re.findall(PARAMETER, path)), middleware=middleware)
 
 
 class ServiceEndpoint:
     """The endpoint of a path: an ASGI application, because Starlette limits the methods of functions.
 
     Args:
-        services: What responds to each method.
+        app: The application.
+        services: What responds to each method. Without any, the path is unknown.
         names: Names of the path parameters.
-        unknown: Responds to all methods if there are no services.
-        settings: Settings of the sandbox.
-        overrides: The functions that decide.
     """
 
-    def __init__(
-        self,
-        services: Mapping[str, Service],
-        names: list[str],
-        unknown: Service,
-        settings: SandboxSettings,
-        overrides: Overrides,
-    ) -> None:
+    def __init__(self, app: SandboxApp, services: Mapping[str, Service], names: Sequence[str] = ()) -> None:
+        self._app = app
         self._services = services
         self._names = names
-        self._default = next(iter(services.values()), unknown)
-        self._settings = settings
-        self._overrides = overrides
+        self._default = next(iter(services.values()), Service(app.registry, app.overrides))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -144,10 +125,10 @@ class ServiceEndpoint:
             response = service.refuse(RefusedError("failure"), state["request_id"])
         common = {
             "Content-Type": "application/json",
-            "Date": formatdate(self._settings.now(), usegmt=True),
+            "Date": formatdate(self._app.settings.now(), usegmt=True),
             "X-Request-Id": state["request_id"],
         }
-        response = self._overrides.finish(replace(response, headers={**common, **response.headers}), request)
+        response = self._app.overrides.finish(replace(response, headers={**common, **response.headers}), request)
         await Response(response.content(), response.status, response.headers)(scope, receive, send)
 
     def _response(

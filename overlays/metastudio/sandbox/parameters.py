@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl
 
 from jsonschema import FormatChecker
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
@@ -29,20 +29,14 @@ _FORMATS.checkers = {
 }
 
 
-def decode(text: bytes) -> str:
-    """Decode percent-encoded UTF-8. Raises RefusedError if it is malformed."""
-    if _BROKEN_PERCENT.search(text):
-        raise RefusedError("bad_request", reason="broken percent-encoding")
-    try:
-        return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
-        raise RefusedError("bad_request", reason="the URL is not UTF-8") from None
-
-
 def split_query(query: bytes) -> list[tuple[str, str]]:
     """Return the names and values of a query string, in order. A plus sign is a space. Raises RefusedError."""
-    pairs = [pair.partition(b"=") for pair in query.replace(b"+", b" ").split(b"&") if pair]
-    return [(decode(name), decode(value)) for name, _, value in pairs]
+    if _BROKEN_PERCENT.search(query):
+        raise RefusedError("bad_request", reason="broken percent-encoding")
+    try:
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise RefusedError("bad_request", reason="the URL is not UTF-8") from None
 
 
 def choose(parameter: Parameter, texts: Sequence[str]) -> str | list[str]:

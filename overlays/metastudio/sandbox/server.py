@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -108,15 +108,18 @@ def serve(*, port: int = 0, overrides: Overrides = CONFORMING, **settings: Any) 
     return Sandbox(SandboxSettings(**settings), port=port, overrides=overrides)
 
 
-def run_with(command: Sequence[str], settings: SandboxSettings | None = None, *, port: int = 0) -> int:
-    """Serve while a command runs, with the environment variables for the client, and return its exit code.
+def run(settings: SandboxSettings | None = None, *, port: int = 0, command: Sequence[str] = ()) -> int:
+    """Serve in the foreground until SIGINT or SIGTERM, or while a command runs.
 
-    Ctrl-C reaches the command; the sandbox ends with it.
+    Prints the environment variables for the client as `export` lines once it listens. A command gets them, and Ctrl-C.
 
     Args:
-        command: The program and its arguments.
         settings: Settings of the sandbox; the defaults if None.
         port: Port to listen on; 0 selects a free one.
+        command: The program to run and its arguments; none if empty.
+
+    Returns:
+        The exit code of the command, or 0.
 
     Raises:
         OSError: The program cannot be started.
@@ -125,36 +128,23 @@ def run_with(command: Sequence[str], settings: SandboxSettings | None = None, *,
         PortTakenError: The port cannot be listened on.
     """
     with Sandbox(settings, port=port) as sandbox:
+        if not command:
+            stopped = threading.Event()
+            _on_signals(lambda _number, _frame: stopped.set())
+            for name, value in sandbox.environment.items():
+                print(f"export {name}={shlex.quote(value)}", flush=True)
+            print(f"Serving {sandbox.url}; press Ctrl-C to stop.", file=sys.stderr, flush=True)
+            stopped.wait()
+            return 0
         process = subprocess.Popen(list(command), env={**os.environ, **sandbox.environment})  # noqa: S603
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda sent, _frame: process.send_signal(sent) if sent != signal.SIGINT else None)
+        _on_signals(lambda number, _frame: process.send_signal(number) if number != signal.SIGINT else None)
         code = process.wait()
         return code if code >= 0 else 128 - code
 
 
-def run(settings: SandboxSettings | None = None, *, port: int = 0) -> None:
-    """Serve in the foreground until SIGINT or SIGTERM.
-
-    Prints the environment variables for the client as `export` lines once it listens.
-
-    Args:
-        settings: Settings of the sandbox; the defaults if None.
-        port: Port to listen on; 0 selects a free one.
-
-    Raises:
-        ContractError: The contract cannot be read or is invalid.
-        DataFileError: The file for the items cannot be used.
-        PortTakenError: The port cannot be listened on.
-    """
-    stopped = threading.Event()
+def _on_signals(handler: Callable[[int, object], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stopped.set())
-    with Sandbox(settings, port=port) as sandbox:
-        for name, value in sandbox.environment.items():
-            print(f"export {name}={shlex.quote(value)}")
-        sys.stdout.flush()
-        print(f"Serving {sandbox.url}; press Ctrl-C to stop.", file=sys.stderr, flush=True)
-        stopped.wait()
+        signal.signal(number, handler)
 
 
 class _HttpProtocol(H11Protocol):

@@ -15,6 +15,7 @@ from metastudio import redaction
 from metastudio.http.url import canonical_query, query_pairs
 from metastudio.tester.caller import Caller
 
+IN_PROCESS_URL, BASE_URL = "http://testserver", "METASTUDIO_BASE_URL"
 SIGNER = "python -m metastudio.tester.sign"
 _KEYS = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_PROJECT_ID")
 _OTHER_KEYS = ("METASTUDIO_OTHER_AK", "METASTUDIO_OTHER_SK", "METASTUDIO_OTHER_PROJECT_ID")
@@ -60,11 +61,19 @@ def command(
         options = [*caller.signer_options, *(["--case", case] if case else [])]
         options += ["--method", method] if method != "GET" else []
         options += ["--body", data] if body else []
-        signer = " ".join([SIGNER, *options, shlex.quote(_masked(url))])
+        signer = " ".join([SIGNER, *options, _quoted(url)])
         return " ".join([signer, "|", "curl -sS -i", *verb, *shown, "-K -"])
     if caller.token is not None:
         shown.append(f'-H "{caller.token_header}: {caller.shown_token}"')
-    return " ".join(["curl -sS -i", *verb, *shown, shlex.quote(_masked(url))])
+    return " ".join(["curl -sS -i", *verb, *shown, _quoted(url)])
+
+
+def _quoted(url: str) -> str:
+    """The URL as a shell word; for an application in this process with a variable, so that it can be served."""
+    shown = _masked(url)
+    if not shown.startswith(f"{IN_PROCESS_URL}/"):
+        return shlex.quote(shown)
+    return f'"${BASE_URL}"{shlex.quote(shown.removeprefix(IN_PROCESS_URL))}'
 
 
 def _header(name: str, value: str, generated: bool) -> str:

@@ -12,6 +12,7 @@ import httpx
 
 from metastudio.errors import ConfigurationError, CredentialsError
 from metastudio.http.proxies import plain_client
+from metastudio.tester.curl import IN_PROCESS_URL
 from metastudio.tester.http_client import (
     CONTENT_ENCODINGS,
     TIME_LIMIT_REACHED,
@@ -59,9 +60,9 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         import_module("metastudio.tester.shapes.schemathesis_driver")  # fails early if it is not installed
     target, base_url, transport = options.url, options.url, None
     if options.app is not None:
-        from metastudio.tester.inprocess import BASE_URL, InProcessTransport, served  # imports schemathesis
+        from metastudio.tester.inprocess import InProcessTransport, served  # imports schemathesis
 
-        target, base_url = f"application in this process ({type(options.app).__name__})", BASE_URL
+        target, base_url = f"application in this process ({type(options.app).__name__})", IN_PROCESS_URL
         options = replace(options, app=served(options.app))
         options.app.exceptions.clear()
         transport = InProcessTransport(options.app)
@@ -159,6 +160,8 @@ class _Walk:
             except Exception as error:  # noqa: BLE001 - the report is written whatever a hostile server causes
                 self._stop(error)
                 result = PropertyResult(check.property, Verdict.NOT_EXERCISED, note=self._stopped)
+            if result.verdict is Verdict.NOT_EXERCISED and not result.note:
+                result = replace(result, note="no response allowed a comparison")
             if not (check.is_silent and result.verdict in (Verdict.PASS, Verdict.NOT_EXERCISED)):
                 self.results.append(result)
         if operation.interruption is not None and not self._stopped:

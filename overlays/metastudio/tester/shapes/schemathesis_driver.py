@@ -7,13 +7,17 @@ match nothing.
 
 from __future__ import annotations
 
+import atexit
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import cache
 from random import Random
 from typing import Any
 
 import httpx
 import requests
 import schemathesis
+from hypothesis.configuration import set_hypothesis_home_dir
 from requests.auth import AuthBase
 from schemathesis.engine import events, from_schema
 from schemathesis.generation.case import Case
@@ -127,6 +131,7 @@ def generate(
         Requests with their responses, problems of schemathesis, and None while there is neither.
     """
     exclude_loopback()
+    set_hypothesis_home_dir(_hypothesis_home())
     whole = schemathesis.openapi.from_dict(tested.document.data, config=_config(settings))
     schema = whole.include(operation_id=tested.name)
     if settings.app is not None:
@@ -166,6 +171,14 @@ def generate(
         request = in_flight.request
         yield _generated_call(request.method, request.url, request.body, dict(request.headers), settings, declared)
         yield GenerationProblem("a response did not end; the remaining requests were not sent")
+
+
+@cache
+def _hypothesis_home() -> str:
+    """Return a folder for the files of hypothesis, which are in the working folder otherwise. It is removed at exit."""
+    folder = tempfile.TemporaryDirectory(prefix="metastudio-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def _config(settings: GenerationSettings) -> schemathesis.Config:
