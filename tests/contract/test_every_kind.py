@@ -240,6 +240,16 @@ def check_all(document: Document) -> None:
             "is_flexus: {type: string, format: binary}",
             "format binary is not supported",
         ),
+        (
+            "description: The command.\n        content:\n          application/json:",
+            "description: The command.\n        content:\n          multipart/form-data:",
+            "multipart/form-data is not supported",
+        ),
+        (
+            "            $ref: '#/components/schemas/VoiceJobLog'\n",
+            "            $ref: '#/components/schemas/Text'\n",
+            "/operations holds no objects: a list of scalars is not supported",
+        ),
         ("- name: mode\n", "- name: retry\n", "retry is a name that the generated code uses itself"),
         (
             """              schema:
