@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import metastudio
@@ -42,6 +43,16 @@ def test_every_direct_dependency_has_a_row_in_contributing() -> None:
         r"^\| ([\w-]+) \| .* \| \d{4}-\d\d \|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE
     )
     assert sorted(rows) == sorted(names)
+
+
+def test_every_imported_package_is_a_direct_dependency() -> None:
+    listed = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    declared = {re.split(r"[\[=<>]", each)[0].lower() for group in listed for each in group}
+    distributions = packages_distributions()
+    for path in (ROOT / "overlays").rglob("*.py"):
+        found = re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for name in set(found) & distributions.keys():
+            assert declared & {each.lower().replace("_", "-") for each in distributions[name]}, f"{path}: {name}"
 
 
 def test_metadata_has_what_a_package_page_shows() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from metastudio.cli.running import CommandError, ExitCode
+from metastudio.contract.json_pointer import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +45,7 @@ _TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 
 def column_of(pointer: str) -> str:
     """Return the column name of a JSON pointer into an item: `/owner/name` becomes `owner.name`."""
-    return ".".join(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
+    return ".".join(split(pointer))
 
 
 def identity_column(operation: Operation) -> str | None:
