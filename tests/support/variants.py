@@ -59,7 +59,10 @@ NANO = 1_000_000_000
 
 def faulty_servers() -> list[Variant]:
     """Return all faulty servers."""
+    from write_variants import faulty
+
     found = [*_filters(), *_pages(), *_orders(), *_fields(), *_inputs(), *_responses(), *_auth(), *_by_hand()]
+    found += faulty()
     assert len({each.name for each in found}) == len(found)
     return found
 
@@ -752,6 +755,8 @@ SERVICE_REFUSALS = {
 
 def conforming_servers() -> list[Variant]:
     """Return all conforming servers, in which no run may find a breach."""
+    from write_variants import conforming
+
     texts = [
         n
         for n, r in RULES.filters.items()
@@ -834,6 +839,7 @@ def conforming_servers() -> list[Variant]:
             mutate=None,
             overrides=replace(CONFORMING, items=_every(400, _fail)),
         ),
+        *conforming(),
     ]
 
 

@@ -6,19 +6,24 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from cli_runs import run
+from list_app import ListApp, Query, outcome, things
+from loopback import CannedResponse, serve
 from metastudio.sandbox import CONFORMING, MAIN, OTHER
 from metastudio.sandbox.http import SandboxRequest, SandboxResponse
-from metastudio.tester import Credentials, Report, Verdict, curl, prove
+from metastudio.tester import Credentials, Evidence, PropertyResult, Report, Verdict, curl, prove
 from metastudio.tester.caller import Caller
+from metastudio.tester.causes import causes
 from metastudio.tester.curl import variables
 from metastudio.tester.reports import as_json, html, junit, terminal
 from rich.console import Console
@@ -114,11 +119,82 @@ def test_every_report_contains_exercised_counts(broken: Report) -> None:
     assert total > 5
     [case] = [each for each in ET.fromstring(junit(broken)).iter("testcase") if each.get("name") == "total"]
     assert case.get("assertions") == str(total)
-    assert '<property name="items in the list" value="101" />' in junit(broken)
-    assert f"title='compared {total} times'" in html(broken)
+    assert '<property name="items in the list" value="101"/>' in junit(broken).replace('" />', '"/>')
+    assert f'<span class="looks">{total} looks</span>' in html(broken)
     assert "<td>items in the list</td><td>101</td>" in html(broken)
-    assert f"meaning/total  pass  {total} times" in _printed(broken)
+    assert f"meaning/total  pass  {total} looks" in _printed(broken)
     assert "exercised: 101 items in the list" in _printed(broken)
+
+
+def test_breaches_of_one_cause_are_grouped_and_counted(broken: Report) -> None:
+    [group] = json.loads(as_json(broken))["causes"]
+    assert group[0] == "list_training_jobs/meaning/filter.create_since"
+    assert {each.rpartition("/")[2] for each in group} >= {"filter.create_since.zones", "filters.together"}
+    result = broken["meaning/filter.create_since"]
+    assert 0 < result.broken < result.exercised
+    printed = _printed(broken)
+    assert f"{len(group)} breaches that probably have one cause, the likeliest first:" in printed
+    assert f"broken in {result.broken} of {result.exercised} looks" in printed
+    assert f"{len(group)} breaches that probably have one cause" in html(broken)
+    assert f"broken in {result.broken} of {result.exercised} looks" in html(broken)
+
+
+def _unrelated(breach: PropertyResult, seen: str) -> PropertyResult:
+    evidence = (Evidence("something else", seen, ("curl -sS -i http://h/p",)),)
+    return replace(breach, property=replace(breach.property, id=seen), evidence=evidence)
+
+
+def test_unrelated_breaches_are_not_grouped(broken: Report) -> None:
+    breach = broken["meaning/filter.create_since"]
+    groups = causes([breach, _unrelated(breach, "one"), _unrelated(breach, "other")])
+    assert [len(group) for group in groups] == [1, 1, 1]
+
+
+def test_comparison_names_both_requests(broken: Report) -> None:
+    [filtered, whole] = broken["meaning/filter.create_since"].evidence[0].commands
+    assert "create_since=" in filtered
+    assert "create_since=" not in whole
+
+
+def test_closing_line_says_the_verdict(broken: Report) -> None:
+    last = _printed(broken).rstrip().splitlines()[-1]
+    assert re.fullmatch(r"breach: the server breaks \d+ of \d+ tested properties", last)
+    fine = replace(broken, results=broken.having(Verdict.PASS))
+    assert _printed(fine).rstrip().splitlines()[-1].startswith("no breach: ")
+    impossible = replace(broken, results=(), failure="connection failed")
+    assert _printed(impossible).rstrip().endswith("could not run: connection failed")
+
+
+def test_not_exercised_properties_have_a_reason() -> None:
+    report = outcome(ListApp(things(1)))
+    left = report.having(Verdict.NOT_EXERCISED)
+    assert len(left) > 10
+    assert not [each for each in left if not each.note]
+
+
+def test_commands_of_a_run_in_process_can_be_run_against_a_url() -> None:
+    class Wrong(ListApp):
+        def respond(self, query: Query) -> Any:
+            return {**super().respond(query), "total": 3}
+
+    app = Wrong(things(9))
+    report = outcome(app, "total")
+    command = report["meaning/total"].evidence[0].commands[0]
+    assert command.startswith('curl -sS -i "$METASTUDIO_BASE_URL"')
+    assert "METASTUDIO_BASE_URL" in variables(report.commands)
+    with serve(lambda request: CannedResponse(200, request.target.encode())) as server:
+        answer = _shell(command, {"METASTUDIO_BASE_URL": server.url})
+    assert answer.endswith("/v1/p1/things")
+
+
+def test_a_run_leaves_nothing_in_the_working_folder(tmp_path: Path) -> None:
+    with serving(Variant("conforming")) as sandbox:
+        done = subprocess.run(
+            [sys.executable, "-m", "metastudio.tester", sandbox.url, "--only", "shapes", "--max-examples", "1"],
+            env={**os.environ, **sandbox.environment}, cwd=tmp_path, capture_output=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_impossible_run_is_a_junit_error() -> None:
@@ -137,26 +213,37 @@ def test_json_report(broken: Report) -> None:
 
 def test_html_report_escapes_server_text(broken: Report) -> None:
     hostile = replace(broken, target="<script>alert(1)</script>", notes=("</ul><script>",))
-    assert "<script" not in html(hostile)
+    assert html(hostile).count("<script") == html(broken).count("<script") == 1
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
 def test_html_report_shows_every_breach(broken: Report, tmp_path: Path) -> None:
+    """The page is short, shows only the likeliest cause in full, and has a filter."""
+    script = """<script>
+        const shown = () => results.filter(each => each.checkVisibility()).map(each => each.id);
+        const found = {height: document.body.scrollHeight, first: shown()};
+        search.value = "ZONES"; filter(); found.zones = shown(); search.value = "";
+        boxes.forEach(box => box.checked = box.value == "not stated"); filter();
+        found.stated = results.filter(each => !each.hidden).length;
+        document.title = JSON.stringify(found);</script>"""
     page = tmp_path / "report.html"
-    page.write_text(html(broken), encoding="utf-8")
+    page.write_text(html(broken).replace("</body>", f"{script}</body>"), encoding="utf-8")
     done = subprocess.run(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", page.as_uri()],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     shown = done.stdout
-    assert f"{len(broken.breaches)} properties are broken" in shown
+    assert "breach: the server breaks 3 of" in shown
     for result in broken.breaches:
         assert result.property.sentence in shown
-    assert shown.count("<details") == len(broken.results)
-    assert shown.count('open=""') == len(broken.breaches)
-    targets = re.findall(r'href="#([^"]+)"', shown)
-    assert len(targets) == len(broken.breaches)
-    assert all(f'id="{each}"' in shown for each in targets)
+    assert shown.count('class="result"') == len(broken.results)
+    assert shown.count("<button") == len(broken.commands)
+    found = json.loads(re.search("<title>(.*)</title>", shown)[1])  # type: ignore[index]
+    assert found["height"] < 2500
+    assert set(found["first"]) == {each.property.key for each in broken.breaches}
+    assert "list_training_jobs/meaning/filter.create_since.zones" in found["zones"]
+    assert "list_training_jobs/meaning/filter.create_since" not in found["zones"]
+    assert found["stated"] == len(broken.having(Verdict.NOT_STATED))
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
@@ -206,6 +293,15 @@ def test_command_contains_variables_for_credentials(
     caller: Caller, headers: list[tuple[str, str]], command: str
 ) -> None:
     assert curl.command("GET", "http://h/p", caller, headers=headers) == command
+
+
+def test_command_contains_the_body_that_is_signed_and_sent() -> None:
+    caller, headers = Caller("p", Credentials("AAAA", "SSSS")), [("Content-Type", "application/json")]
+    command = curl.command("POST", "http://h/p", caller, headers=headers, body=b'{"a": "it\'s"}')
+    signer, _, sender = command.partition(" | ")
+    data = '{"a": "it\'s"}'
+    assert shlex.split(signer)[3:] == ["--method", "POST", "--body", data, "http://h/p"]
+    assert shlex.split(sender)[-4:] == ["--data-binary", data, "-K", "-"]
 
 
 def test_command_with_a_token() -> None:

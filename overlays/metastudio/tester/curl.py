@@ -16,6 +16,7 @@ from metastudio.http.curl import curl_command
 from metastudio.http.url import canonical_query, query_pairs
 from metastudio.tester.caller import Caller
 
+IN_PROCESS_URL, BASE_URL = "http://testserver", "METASTUDIO_BASE_URL"
 SIGNER = "python -m metastudio.tester.sign"
 _KEYS = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_PROJECT_ID")
 _OTHER_KEYS = ("METASTUDIO_OTHER_AK", "METASTUDIO_OTHER_SK", "METASTUDIO_OTHER_PROJECT_ID")
@@ -38,6 +39,7 @@ def command(
     caller: Caller,
     *,
     headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
     case: str | None = None,
     generated: bool = False,
 ) -> str:
@@ -48,22 +50,29 @@ def command(
         url: URL with the query.
         caller: whose credentials the request carries.
         headers: further headers.
+        body: the body, which the tester made.
         case: name of the forged signature; None for a valid one.
         generated: whether the headers are generated, and so contain no personal data to mask.
     """
     options = ["-sS", "-i", *([] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method])]
+    data = shlex.quote(body.decode("utf-8", "replace"))
+    options += ["--data-binary", data] if body else []
     shown = [(name, value if generated else _shown(name, value)) for name, value in headers]
     if caller.keys is not None:
         signing = [*caller.signer_options, *(["--case", case] if case else [])]
         signing += ["--method", method] if method != "GET" else []
+        signing += ["--body", data] if body else []
         return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command([*options, "-K", "-"], "", shown)])
     token = [(caller.token_header, caller.shown_token)] if caller.token is not None else []
     return " ".join(curl_command(options, _quoted(url), shown, token))
 
 
 def _quoted(url: str) -> str:
-    """The URL as a shell word."""
-    return shlex.quote(_masked(url))
+    """The URL as a shell word; for an application in this process with a variable, so that it can be served."""
+    shown = _masked(url)
+    if not shown.startswith(f"{IN_PROCESS_URL}/"):
+        return shlex.quote(shown)
+    return f'"${BASE_URL}"{shlex.quote(shown.removeprefix(IN_PROCESS_URL))}'
 
 
 def _masked(url: str) -> str:

@@ -153,6 +153,7 @@ class HttpClient:
         *,
         method: str = "GET",
         headers: HeaderList = (),
+        body: bytes = b"",
         caller: Caller | None = None,
         tampering: Tampering = UNTAMPERED,
         case: str | None = None,
@@ -165,6 +166,7 @@ class HttpClient:
             query: parameters by name.
             method: HTTP method.
             headers: further headers.
+            body: the body, which is sent as JSON.
             caller: sends with these credentials instead of the client's own.
             tampering: forges the signature.
             case: name of the forgery, for the shell command.
@@ -177,51 +179,60 @@ class HttpClient:
         """
         sender = caller or self.caller
         url = canonical_url(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
-        shown = curl.command(method, url, sender, headers=headers, case=case)
+        headers = [*headers, ("Content-Type", "application/json")] if body else headers
+        shown = curl.command(method, url, sender, headers=headers, body=body, case=case)
+
+        def attempt() -> HttpResponse:
+            return self._send(method, url, headers, body, sender, tampering, shown)
+
         try:
-            response = self._send(method, url, headers, sender, tampering, shown)
+            response = attempt()
         except NoResponseError as error:
             if not retry:
                 raise
-            response = self._send(method, url, headers, sender, tampering, shown)
+            response = attempt()
             self.traffic.missing_responses.append((str(error), shown))
         if response.status >= 500 and retry:
-            failed, response = response, self._send(method, url, headers, sender, tampering, shown)
+            failed, response = response, attempt()
             if response.status < 500:
                 self.traffic.transient_errors.append(failed)
         self.traffic.statuses[response.status] += 1
         return response
 
     def _send(
-        self, method: str, url: str, headers: HeaderList, caller: Caller, tampering: Tampering, shown: str
+        self, method: str, url: str, headers: HeaderList, body: bytes, caller: Caller, tampering: Tampering, shown: str
     ) -> HttpResponse:
-        response = self._send_once(method, url, headers, caller, tampering, shown)
+        response = self._send_once(method, url, headers, body, caller, tampering, shown)
         for attempt in range(_MAX_429_RETRIES):
             if response.status != httpx.codes.TOO_MANY_REQUESTS:
                 break
             self._sleep(self._retry_delay(response, attempt))
-            response = self._send_once(method, url, headers, caller, tampering, shown)
+            response = self._send_once(method, url, headers, body, caller, tampering, shown)
         return response
 
     def _send_once(
-        self, method: str, url: str, headers: HeaderList, caller: Caller, tampering: Tampering, shown: str
+        self, method: str, url: str, headers: HeaderList, body: bytes, caller: Caller, tampering: Tampering, shown: str
     ) -> HttpResponse:
         self.rate_limiter.wait()
         if self.stopwatch.is_over:
             raise TimeLimitError
         self.traffic.sent[self.suite] += 1
         request = self.client.build_request(
-            method, "http://placeholder/", headers=list(headers), extensions={"trace": self._watchdog.trace}
+            method,
+            "http://placeholder/",
+            headers=list(headers),
+            content=body or None,
+            extensions={"trace": self._watchdog.trace},
         )
         request.url = httpx.URL(url)
         request.headers["Host"] = request.url.netloc.decode("ascii")
-        request.headers.update(caller.headers(method, url, tampering))
+        request.headers.update(caller.headers(method, url, tampering, body=body))
         start, received = time.monotonic(), None
         try:
             with self._watchdog.watch():
                 received = self.client.send(request, stream=True)
                 try:
-                    body = _read_body(received)
+                    content = _read_body(received)
                 finally:
                     received.close()
         except UnreadableBodyError as error:
@@ -232,7 +243,7 @@ class HttpClient:
             if not isinstance(error, httpx.TimeoutException) and not self._watchdog.has_fired:
                 if received is None and self._watchdog.is_reused:
                     # A server may close an idle connection while a request is on its way.
-                    return self._send_once(method, url, headers, caller, tampering, shown)
+                    return self._send_once(method, url, headers, body, caller, tampering, shown)
                 raise NoResponseError(describe_failure(error), shown, slow=False) from None
             self._timeouts += 1
             if self._timeouts >= 3:
@@ -241,7 +252,8 @@ class HttpClient:
             waited = f"{time.monotonic() - start:.0f} s"
             raise NoResponseError(f"{what} within {waited}", shown, slow=True) from None
         self._timeouts = 0
-        return HttpResponse(method, url, received.status_code, received.headers, body, time.monotonic() - start, shown)
+        seconds = time.monotonic() - start
+        return HttpResponse(method, url, received.status_code, received.headers, content, seconds, shown)
 
     def _retry_delay(self, response: HttpResponse, attempt: int) -> float:
         wait = retry_after(response.headers)

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 from schemathesis.python import asgi
 
-BASE_URL = f"http://{asgi.HOST}"
 _FAILURE = (
     {"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/plain")]},
     {"type": "http.response.body", "body": b"Internal Server Error"},

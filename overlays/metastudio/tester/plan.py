@@ -16,7 +16,7 @@ from metastudio.tester.cases import auth_cases
 from metastudio.tester.operation_run import OperationRun
 from metastudio.tester.operation_under_test import OperationUnderTest, operations_under_test, token_header
 from metastudio.tester.options import RunOptions
-from metastudio.tester.relations import relations
+from metastudio.tester.relations import relations, writes
 from metastudio.tester.verdicts import Property, PropertyResult, Suite
 
 START, LIST = "start", "list"
@@ -84,10 +84,11 @@ def make_plan(options: RunOptions) -> Plan:
     auth_notes: list[str] = []
     caller = options.caller(token_header(chosen))
     other = options.other_caller(caller)
+    lists = {each.name: each for each in everything if each.is_list}
     all_checks = {
         tested.name: [
             *_prerequisites(tested),
-            *_checks(tested),
+            *_checks(tested, lists.get(tested.operation.list_id or "")),
             *_auth_checks(options, tested, caller, other, auth_notes),
         ]
         for tested in chosen
@@ -114,9 +115,11 @@ def _prerequisites(tested: OperationUnderTest) -> Iterator[Check]:
         yield Check(whole, partial(OperationRun.whole_list, property_=whole))
 
 
-def _checks(tested: OperationUnderTest) -> Iterator[Check]:
+def _checks(tested: OperationUnderTest, its_list: OperationUnderTest | None) -> Iterator[Check]:
     for relation in relations(tested) if tested.is_list else ():
         yield Check(relation.property, partial(OperationRun.relation, relation=relation))
+    for property_ in writes.properties(tested, its_list) if its_list else ():
+        yield Check(property_, partial(OperationRun.write, property_=property_))
     for property_ in shapes.properties(tested):
         yield Check(property_, partial(OperationRun.shape, property_=property_))
 
@@ -125,7 +128,7 @@ def _auth_checks(
     options: RunOptions, tested: OperationUnderTest, caller: Caller, other: Caller | None, notes: list[str]
 ) -> Iterator[Check]:
     if tested.operation.method != "GET":
-        notes.append(f"{tested.name}: authentication is tested for GET only, not for {tested.operation.method}")
+        notes.append("authentication is tested for GET operations only")
         return
     if matrix.needs_no_credentials(tested):
         notes.append(f"{tested.name} needs no authentication by the contract, so none was tested")

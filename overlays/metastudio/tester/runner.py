@@ -12,6 +12,7 @@ import httpx
 
 from metastudio.errors import ConfigurationError, CredentialsError
 from metastudio.http.proxies import plain_client
+from metastudio.tester.curl import IN_PROCESS_URL
 from metastudio.tester.http_client import (
     CONTENT_ENCODINGS,
     TIME_LIMIT_REACHED,
@@ -26,6 +27,7 @@ from metastudio.tester.operation_run import OperationRun, Progress, RunState
 from metastudio.tester.options import RunOptions
 from metastudio.tester.plan import Check, Plan, make_plan
 from metastudio.tester.redaction import Redactor
+from metastudio.tester.relations.writes import order_of_life
 from metastudio.tester.verdicts import (
     MAX_SHOWN_BREACHES,
     PropertyResult,
@@ -58,9 +60,9 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         import_module("metastudio.tester.shapes.schemathesis_driver")  # fails early if it is not installed
     target, base_url, transport = options.url, options.url, None
     if options.app is not None:
-        from metastudio.tester.inprocess import BASE_URL, InProcessTransport, served  # imports schemathesis
+        from metastudio.tester.inprocess import InProcessTransport, served  # imports schemathesis
 
-        target, base_url = f"application in this process ({type(options.app).__name__})", BASE_URL
+        target, base_url = f"application in this process ({type(options.app).__name__})", IN_PROCESS_URL
         options = replace(options, app=served(options.app))
         options.app.exceptions.clear()
         transport = InProcessTransport(options.app)
@@ -68,7 +70,13 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         rate_limiter, stopwatch = RateLimiter(options.rate_limit), Stopwatch(options.max_time)
         http = HttpClient(str(base_url), client, plan.caller, rate_limiter, stopwatch, Traffic())
         walk = _Walk(plan, RunState(options, http, progress, list(plan.notes)))
-        walk.run()
+        try:
+            walk.run()
+        except BaseException as error:
+            for note in walk.clean_up():
+                error.add_note(note)
+            raise
+        walk.state.notes += walk.clean_up()
     report = replace(walk.report(), target=str(target), contract=plan.operations[0].tested.document.path.name)
     others = plan.other.secrets if plan.other else ()
     return Redactor([*plan.caller.secrets, *others, options.expired_token or ""]).report(report)
@@ -121,10 +129,22 @@ class _Walk:
         state.operations = [operation for operation, _ in self._operations]
 
     def run(self) -> None:
-        """Make all checks. Those of suite `auth` come last, because a server may lock the key."""
-        for is_auth in (False, True):
-            for operation, checks in self._operations:
+        """Make all checks.
+
+        Those of suite `auth` come after the others of operations that change nothing, because a server may lock the
+        key. Operations that change data come last, in the order of an item's life.
+        """
+        reading = [each for each in self._operations if each[0].tested.operation.method == "GET"]
+        writing = [each for each in self._operations if each[0].tested.operation.method != "GET"]
+        writing.sort(key=lambda each: order_of_life(each[0].tested))
+        for operations, is_auth in ((reading, False), (reading, True), (writing, False)):
+            for operation, checks in operations:
                 self._checks(operation, [each for each in checks if (each.property.suite is Suite.AUTH) is is_auth])
+
+    def clean_up(self) -> list[str]:
+        """Delete the items that the run created. Return notes on those that cannot be deleted."""
+        lists = [each for each in self.state.operations if each.tested.is_list and "life_cycle" in vars(each)]
+        return [note for each in lists for note in each.life_cycle.clean_up()]
 
     def _checks(self, operation: OperationRun, checks: Iterable[Check]) -> None:
         for check in checks:
@@ -140,6 +160,8 @@ class _Walk:
             except Exception as error:  # noqa: BLE001 - the report is written whatever a hostile server causes
                 self._stop(error)
                 result = PropertyResult(check.property, Verdict.NOT_EXERCISED, note=self._stopped)
+            if result.verdict is Verdict.NOT_EXERCISED and not result.note:
+                result = replace(result, note="no response allowed a comparison")
             if not (check.is_silent and result.verdict in (Verdict.PASS, Verdict.NOT_EXERCISED)):
                 self.results.append(result)
         if operation.interruption is not None and not self._stopped:

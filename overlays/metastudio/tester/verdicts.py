@@ -106,6 +106,7 @@ class PropertyResult:
         evidence: evidence of a breach.
         observations: behaviour observed where the contract states nothing.
         tester_failed: whether the tester raised an error instead of judging; the note describes it.
+        broken: number of comparisons that failed, if the verdict is a breach.
     """
 
     property: Property
@@ -115,6 +116,13 @@ class PropertyResult:
     evidence: tuple[Evidence, ...] = ()
     observations: tuple[str, ...] = ()
     tester_failed: bool = False
+    broken: int = 0
+
+    def looks(self) -> str:
+        """Return how many comparisons were made, and how many of them failed; "" for none."""
+        if self.verdict is Verdict.BREACH:
+            return f"broken in {self.broken or 1} of {max(self.exercised, 1)} looks"
+        return f"{self.exercised} looks" if self.exercised else ""
 
     def assert_holds(self) -> None:
         """Fail on a breach; every other verdict passes.
@@ -171,6 +179,22 @@ class Report:
         return 3 if self.nothing_seen else 0
 
     @property
+    def summary(self) -> str:
+        """The verdict on the server in one line."""
+        holds, broken = len(self.having(Verdict.PASS)), len(self.breaches)
+        match self.exit_code:
+            case 0:
+                left = len(self.results) - holds
+                return f"no breach: {holds} properties hold, {left} are undecided, not exercised or not stated"
+            case 1:
+                tested = holds + broken
+                return f"breach: the server breaks {broken} of {tested} tested properties"
+            case 3:
+                return NOTHING_SEEN
+            case _:
+                return f"could not run: {self.failure}"
+
+    @property
     def breaches(self) -> tuple[PropertyResult, ...]:
         """The results with the verdict breach."""
         return self.having(Verdict.BREACH)
@@ -217,8 +241,9 @@ def describe_unexpected(error: Exception) -> str:
 
 def describe(result: PropertyResult) -> str:
     """Return a result as plain text of several lines."""
+    looks = f" ({result.looks()})" if result.looks() else ""
     lines = [
-        f"{result.verdict}: {result.property.key}",
+        f"{result.verdict}: {result.property.key}{looks}",
         f"  {result.property.sentence}",
         f"  {result.property.location}",
     ]

@@ -8,7 +8,7 @@ total, the same violation must appear three times.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from metastudio.tester.http_client import CannotRunError, HttpResponse, NoResponseError, TimeLimitError
@@ -48,9 +48,14 @@ class RelationViolation:
     certain: bool
     probable: bool = False
 
-    def evidence(self) -> Evidence:
-        """Return the violation as evidence, with the requests as commands."""
-        commands = tuple(dict.fromkeys(each.command for each in self.responses))
+    def evidence(self, compared: Sequence[HttpResponse]) -> Evidence:
+        """Return the violation as evidence, with the requests as commands.
+
+        Args:
+            compared: the responses that a single response is compared with, if it does not prove the violation alone.
+        """
+        responses = [*self.responses, *(compared[:1] if len(self.responses) == 1 and not self.certain else ())]
+        commands = tuple(dict.fromkeys(each.command for each in responses))
         return Evidence(self.expected, self.seen, commands[:MAX_SHOWN_COMMANDS])
 
 
@@ -66,6 +71,8 @@ class RelationCheck:
     """Whether the contract does not state how the values of these items are compared."""
     saw_change: bool = False
     """Whether a response contradicted the snapshot."""
+    compared: Sequence[HttpResponse] = ()
+    """The responses of the snapshot."""
 
     @property
     def is_certain(self) -> bool:
@@ -218,6 +225,8 @@ def _check_once(relation: Relation, client: ListClient, snapshot: Snapshot) -> R
         check.holds(False, what, error.what, error.response, certain=True)
     except NoResponseError as error:
         check.holds(False, "a response", str(error), error, certain=not error.slow)
+    if check.violations:
+        check.compared = snapshot.responses
     check.saw_change = any(snapshot.is_contradicted_by(page) for page in client.pages[mark:])
     return check
 
@@ -229,12 +238,18 @@ def _verdict_without_violations(relation: Relation, check: RelationCheck) -> Ver
 
 
 def _result(relation: Relation, check: RelationCheck, verdict: Verdict, note: str = "") -> PropertyResult:
+    return result_of(relation.property, check, verdict, note)
+
+
+def result_of(property_: Property, check: RelationCheck, verdict: Verdict, note: str = "") -> PropertyResult:
+    """Return the result of a check, with its violations as evidence if the verdict is a breach."""
     shown = check.violations[:MAX_SHOWN_BREACHES] if verdict is Verdict.BREACH else []
     return PropertyResult(
-        property=relation.property,
+        property=property_,
         verdict=verdict,
         exercised=check.exercised,
         note=note or "; ".join(dict.fromkeys(check.skipped)),
-        evidence=tuple(each.evidence() for each in shown),
+        evidence=tuple(each.evidence(check.compared) for each in shown),
         observations=tuple(dict.fromkeys(check.observed)),
+        broken=len(check.violations) if shown else 0,
     )

@@ -292,6 +292,12 @@ class ListClient:
         return ListItem(json.dumps(identity[0]), compared, raw)
 
 
+def object_with(body: Any, pointer: str) -> Any:
+    """Return the object of a body that has a value at a JSON pointer, at most one level down; else the body."""
+    inner = body.values() if isinstance(body, dict) else ()
+    return next((each for each in (body, *inner) if values_at(each, pointer)), body)
+
+
 def raw_values(item: ListItem, pointer: str) -> Iterator[Any]:
     """Yield the values of an item at a JSON pointer, as sent by the server."""
     yield from values_at(item.raw, pointer)

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from metastudio.tester.causes import causes
 from metastudio.tester.verdicts import PropertyResult, Report, Verdict
 
 
@@ -22,12 +23,14 @@ def data(report: Report) -> dict[str, Any]:
         "started": datetime.fromtimestamp(report.started, UTC).isoformat(timespec="seconds"),
         "seconds": round(report.seconds, 2),
         "exit_code": report.exit_code,
+        "summary": report.summary,
         "failure": report.failure,
         "nothing_seen": report.nothing_seen,
         "notes": list(report.notes),
         "requests": {str(suite): count for suite, count in report.requests.items()},
         "exercised": dict(report.exercised),
         "verdicts": {str(verdict): len(report.having(verdict)) for verdict in Verdict},
+        "causes": [[each.property.key for each in group] for group in causes(report.breaches)],
         "results": [_result(each) for each in report.results],
     }
 
@@ -47,6 +50,7 @@ def _result(result: PropertyResult) -> dict[str, Any]:
         },
         "verdict": str(result.verdict),
         "exercised": result.exercised,
+        "broken": result.broken,
         "note": result.note,
         "observations": list(result.observations),
         "evidence": [

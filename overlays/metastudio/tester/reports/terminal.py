@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from metastudio.tester import curl
-from metastudio.tester.verdicts import NOTHING_SEEN, PropertyResult, Report, Verdict
+from metastudio.tester.causes import causes
+from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, PropertyResult, Report, Verdict
 
 STYLES = {
     Verdict.PASS: ("✓", "green"),
@@ -19,6 +20,9 @@ STYLES = {
     Verdict.NOT_EXERCISED: ("-", "dim"),
     Verdict.NOT_STATED: ("·", "cyan"),
 }
+
+_BRIEF = (Verdict.PASS, Verdict.NOT_EXERCISED)
+"""Verdicts that are summarised unless all properties are shown."""
 
 
 @contextmanager
@@ -41,28 +45,29 @@ def terminal(report: Report, *, verbose: bool = False, console: Console | None =
         console: where to print; None for stdout.
     """
     console = console or Console(highlight=False)
+
+    def show(lines: Iterable[Text]) -> None:
+        for line in lines:
+            console.print(line, soft_wrap=True)  # no wrapping or truncation, so that commands can be copied
+
     for result in report.results:
-        if verbose or result.verdict not in (Verdict.PASS, Verdict.NOT_EXERCISED):
-            for line in _lines(result):
-                # No wrapping or truncation, so that commands can be copied.
-                console.print(line, soft_wrap=True)
-    if not verbose:
-        for reason, skipped in _not_exercised(report).items():
-            names = ", ".join(f"{each.property.suite}/{each.property.id}" for each in skipped)
-            console.print(
-                Text(f"- not exercised{f' ({reason})' if reason else ''}: {names}", style="dim"), soft_wrap=True
-            )
+        if result.verdict is not Verdict.BREACH and (verbose or result.verdict not in _BRIEF):
+            show(_lines(result))
+    for group in causes(report.breaches):
+        if len(group) > 1:
+            show([Text(f"{len(group)} breaches that probably have one cause, the likeliest first:", style="bold")])
+        for result in group:
+            show(_lines(result, MAX_SHOWN_BREACHES if verbose or result is group[0] else 1))
+    for reason, skipped in _not_exercised(report).items() if not verbose else ():
+        names = ", ".join(f"{each.property.suite}/{each.property.id}" for each in skipped)
+        show([Text(f"- not exercised ({reason}): {names}", style="dim")])
     exercised = ", ".join(f"{count} {what}" for what, count in report.exercised.items() if count)
-    if exercised:
-        console.print(Text(f"exercised: {exercised}", style="dim"), soft_wrap=True)
     needed = curl.variables(report.commands)
-    for note in [*report.notes, *([needed] if needed else [])]:
-        console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
-    console.print(_summary(report))
-    if report.failure is not None:
-        console.print(Text(f"could not run: {report.failure}", style="bold red"), soft_wrap=True)
-    elif report.nothing_seen and not report.breaches:
-        console.print(Text(NOTHING_SEEN, style="bold red"))
+    if exercised:
+        show([Text(f"exercised: {exercised}", style="dim")])
+    show(Text(f"note: {note}", style="dim") for note in [*report.notes, needed] if note)
+    console.print(_counts(report))
+    show([Text(report.summary, style="bold green" if report.exit_code == 0 else "bold red")])
 
 
 def _not_exercised(report: Report) -> dict[str, list[PropertyResult]]:
@@ -73,24 +78,24 @@ def _not_exercised(report: Report) -> dict[str, list[PropertyResult]]:
     return found
 
 
-def _lines(result: PropertyResult) -> Iterator[Text]:
+def _lines(result: PropertyResult, max_evidence: int = MAX_SHOWN_BREACHES) -> Iterator[Text]:
     mark, style = STYLES[result.verdict]
     name = f"{result.property.suite}/{result.property.id}"
-    times = f"  {result.exercised} times" if result.exercised else ""
-    yield Text.assemble((f"{mark} ", style), (name, "bold"), (f"  {result.verdict}", style), (times, "dim"))
+    looks = f"  {result.looks()}" if result.looks() else ""
+    yield Text.assemble((f"{mark} ", style), (name, "bold"), (f"  {result.verdict}", style), (looks, "dim"))
     if result.verdict is not Verdict.PASS:
         yield Text(f"    {result.property.sentence}")
         yield Text(f"    {result.property.location}", style="dim")
     if result.note:
         yield Text(f"    {result.note}", style="dim")
-    for each in result.evidence:
+    for each in result.evidence[:max_evidence]:
         yield Text(f"    expected  {each.expected}", style="green")
         yield Text(f"    seen      {each.seen}", style="red")
         yield from (Text(f"    $ {command}", style="dim") for command in each.commands)
     yield from (Text(f"    observed  {each}", style="cyan") for each in result.observations)
 
 
-def _summary(report: Report) -> Table:
+def _counts(report: Report) -> Table:
     title = Text(f"{report.target} against {report.contract}", style="italic")  # no markup: IPv6 has brackets
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("suite")

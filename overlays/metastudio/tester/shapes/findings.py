@@ -25,6 +25,7 @@ class PropertyFindings:
 
     property: Property
     exercised: int = 0
+    broken: int = 0
     evidence: list[Evidence] = field(default_factory=list[Evidence])
     responses: dict[Evidence, HttpResponse] = field(default_factory=dict[Evidence, HttpResponse])
     """The response of each evidence that has one."""
@@ -34,6 +35,7 @@ class PropertyFindings:
 
     def breach(self, expected: str, seen: str, response: HttpResponse) -> None:
         """Record a breach, up to the maximum that is reported."""
+        self.broken += 1
         if len(self.evidence) < MAX_SHOWN_BREACHES:
             self.evidence.append(Evidence(expected, seen, (response.command,)))
             self.responses[self.evidence[-1]] = response
@@ -50,11 +52,19 @@ class PropertyFindings:
             self.property,
             verdict,
             self.exercised,
-            "; ".join(self.undecided),
+            "; ".join(self.undecided) or (_unexercised(self.property.id) if not self.exercised else ""),
             tuple(self.evidence[:MAX_SHOWN_BREACHES]),
             observed,
             self.tester_failed,
+            max(self.broken, len(self.evidence)),
         )
+
+
+def _unexercised(id_: str) -> str:
+    """Return why no response allowed a comparison."""
+    if id_.startswith("input."):
+        return "no value of it is certainly valid or invalid, or no response judged one"
+    return {"leak": "no error response", "word": "no successful response with a query"}.get(id_, "no response")
 
 
 def properties(tested: OperationUnderTest) -> Iterator[Property]:

@@ -200,6 +200,8 @@ def _number(schema: Mapping[str, Any], wanted: str, text: str) -> Validity:
         )
         if w
     ]
+    if "enum" in schema and number not in schema["enum"]:
+        out.append(("enum", True))
     if any(source(schema, keyword) == "page" or keyword not in LENIENT for keyword, _ in out):
         return Validity.INVALID
     return Validity.UNSPECIFIED if out or not _DIGITS.fullmatch(text) else Validity.VALID

@@ -7,13 +7,17 @@ match nothing.
 
 from __future__ import annotations
 
+import atexit
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import cache
 from random import Random
 from typing import Any
 
 import httpx
 import requests
 import schemathesis
+from hypothesis.configuration import set_hypothesis_home_dir
 from requests.auth import AuthBase
 from schemathesis.engine import events, from_schema
 from schemathesis.generation.case import Case
@@ -82,11 +86,17 @@ class SigningAuth(AuthBase):
         request.url = url
         for name in (*AUTH_HEADERS, self._caller.token_header):
             request.headers.pop(name, None)
-        request.headers.update(self._caller.headers(request.method or "GET", url))
+        body = _content(request.body)
+        request.headers.update(self._caller.headers(request.method or "GET", url, body=body))
         request.headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
         request.register_hook("response", _limit_body)
         self._sent(request)
         return request
+
+
+def _content(body: Any) -> bytes:
+    """Return the body of a request of the `requests` library. JSON is never a stream."""
+    return body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else b""
 
 
 def _limit_body(response: requests.Response, **_: Any) -> None:
@@ -121,6 +131,7 @@ def generate(
         Requests with their responses, problems of schemathesis, and None while there is neither.
     """
     exclude_loopback()
+    set_hypothesis_home_dir(_hypothesis_home())
     whole = schemathesis.openapi.from_dict(tested.document.data, config=_config(settings))
     schema = whole.include(operation_id=tested.name)
     if settings.app is not None:
@@ -158,8 +169,16 @@ def generate(
                 yield None
     except EndlessResponseError:
         request = in_flight.request
-        yield _generated_call(request.method, request.url, dict(request.headers), settings, declared)
+        yield _generated_call(request.method, request.url, request.body, dict(request.headers), settings, declared)
         yield GenerationProblem("a response did not end; the remaining requests were not sent")
+
+
+@cache
+def _hypothesis_home() -> str:
+    """Return a folder for the files of hypothesis, which are in the working folder otherwise. It is removed at exit."""
+    folder = tempfile.TemporaryDirectory(prefix="metastudio-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def _config(settings: GenerationSettings) -> schemathesis.Config:
@@ -214,23 +233,26 @@ def _generated_calls(recorder: Any, settings: GenerationSettings, declared: froz
     for interaction in recorder.interactions.values():
         request, received = interaction.request, interaction.response
         headers = {name: values[0] for name, values in request.headers.items()}
-        yield _generated_call(request.method, request.uri, headers, settings, declared, received)
+        yield _generated_call(request.method, request.uri, request.body, headers, settings, declared, received)
 
 
 def _generated_call(
     method: str,
     url: str,
+    body: Any,
     headers: Mapping[str, str],
     settings: GenerationSettings,
     declared: frozenset[str],
     received: Any = None,
 ) -> GeneratedCall:
-    own = [(name, value) for name, value in headers.items() if name.lower() in declared]
-    command = curl.command(method, url, settings.caller, headers=own, generated=True)
+    content = _content(body)
+    shown = declared | {"content-type"} if content else declared
+    own = [(name, value) for name, value in headers.items() if name.lower() in shown]
+    command = curl.command(method, url, settings.caller, headers=own, body=content, generated=True)
     response = None
     if received is not None:
         pairs = [(name, value) for name, values in received.headers.items() for value in values]
         response = HttpResponse(
             method, url, received.status_code, httpx.Headers(pairs), received.content or b"", received.elapsed, command
         )
-    return GeneratedCall(method, url, headers, response, command)
+    return GeneratedCall(method, url, headers, content, response, command)

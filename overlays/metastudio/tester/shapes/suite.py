@@ -41,6 +41,7 @@ class ShapesSuite:
         path: path of the operation, parameters filled in.
         client: reads list pages; None if the operation is not a list.
         snapshot: the list; None if there is none.
+        received: called with each response.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class ShapesSuite:
         path: str,
         client: ListClient | None,
         snapshot: Snapshot | None,
+        received: Callable[[HttpResponse], None] = lambda _response: None,
     ) -> None:
         self.tested = tested
         self.http = http
         self.path = path
         self.client = client
         self.snapshot = snapshot
+        self.received = received
         self.problems: list[str] = []
         self.exercised: Counter[str] = Counter()
         self.refused: set[str] = set()
@@ -77,6 +80,7 @@ class ShapesSuite:
             try:
                 response = self.http.send(self.path, query)
             except NoResponseError as error:
+                self._findings["answer"].exercised += 1
                 self._findings["answer"].evidence.append(Evidence("a response", str(error), (error.command,)))
                 continue
             self.judge(response, {})
@@ -156,6 +160,7 @@ class ShapesSuite:
             sent: headers of the request.
         """
         self._count(response)
+        self.received(response)
         with self._undecided_on_error("body"):
             self._judge_response(response)
         if response.method == self.tested.operation.method == "GET":
@@ -214,7 +219,7 @@ class ShapesSuite:
         path, _, query = each.url.removeprefix(self.http.base_url).partition("?")
         headers = list(_parameters(self.tested, each.headers).items())
         try:
-            again = self.http.send(path, query_pairs(query), method=each.method, headers=headers)
+            again = self.http.send(path, query_pairs(query), method=each.method, headers=headers, body=each.body)
         except (NoResponseError, UnicodeError, ValueError) as error:
             if isinstance(error, NoResponseError):
                 self._findings["answer"].evidence.append(Evidence("a response", str(error), (each.command,)))
