@@ -57,12 +57,12 @@ def command(
     options = ["-sS", "-i", *([] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method])]
     data = shlex.quote(body.decode("utf-8", "replace"))
     options += ["--data-binary", data] if body else []
-    shown = [(name, value if generated else _shown(name, value)) for name, value in headers]
+    shown = [(name, value if generated or not value else _shown(name, value)) for name, value in headers]
     if caller.keys is not None:
         signing = [*caller.signer_options, *(["--case", case] if case else [])]
         signing += ["--method", method] if method != "GET" else []
         signing += ["--body", data] if body else []
-        return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command([*options, "-K", "-"], "", shown)])
+        return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command(options, "", shown), "-K -"])
     token = [(caller.token_header, caller.shown_token)] if caller.token is not None else []
     return " ".join(curl_command(options, _quoted(url), shown, token))
 
