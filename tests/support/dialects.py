@@ -1,7 +1,7 @@
 """Small servers that follow the documented behaviour of seven frameworks, with the contracts of docs/your-api.
 
-A server filters, orders and cuts a list of articles; a dialect says how a framework spells that. A `Fault` replaces a
-part, for faulty servers and for conforming ones that differ where the contract allows it.
+A server filters, orders and cuts a list of articles; a dialect says how a framework spells that. A `DialectChange`
+replaces a part, for faulty servers and for conforming ones that differ where the contract allows it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 CONTRACTS = Path(__file__).parents[2] / "docs" / "your-api"
 STATUSES = ("draft", "review", "published")
 TITLES = ("alpha", "Alpha", "alphabet", "beta", "beta_one", "betaXone", "100%", "100 percent", "gamma", "xalphax")
-TAGS = (["art"], ["art", "artist"], ["artist", "news"], [], ["News"], ["art", "artist", "news"])
+TAGS: Sequence[list[str]] = (["art"], ["art", "artist"], ["artist", "news"], [], ["News"], ["art", "artist", "news"])
 Article = dict[str, Any]
 Query = dict[str, list[str]]
 Test = Callable[[Any, list[str]], bool]
@@ -42,7 +42,7 @@ def articles(count: int) -> list[Article]:
     ]
 
 
-class RefusedError(Exception):
+class RefusedQueryError(Exception):
     """The server refuses a request with this status."""
 
     def __init__(self, status: int = 400) -> None:
@@ -53,7 +53,7 @@ class RefusedError(Exception):
 def integer(text: str, least: int | None = None) -> int:
     """Return a text as a number, or refuse it."""
     if not re.fullmatch(r"-?\d{1,400}", text, re.ASCII) or (least is not None and int(text) < least):
-        raise RefusedError
+        raise RefusedQueryError
     return int(text)
 
 
@@ -62,9 +62,9 @@ def moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise RefusedError from None
+        raise RefusedQueryError from None
     if found.tzinfo is None:
-        raise RefusedError
+        raise RefusedQueryError
     return found
 
 
@@ -95,7 +95,7 @@ def _like(pattern: str) -> str:
 
 def _is_true(texts: list[str]) -> bool:
     if texts[0] not in ("true", "false"):
-        raise RefusedError
+        raise RefusedQueryError
     return texts[0] == "true"
 
 
@@ -141,7 +141,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Fault:
+class DialectChange:
     """The parts of a server that a test replaces.
 
     Args:
@@ -189,9 +189,9 @@ class Dialect:
     refusal = 400
     after_the_end = "empty"
 
-    def __init__(self, items: Sequence[Article], fault: Fault | None = None) -> None:
+    def __init__(self, items: Sequence[Article], fault: DialectChange | None = None) -> None:
         self.items = list(items)
-        self.fault = fault or Fault()
+        self.fault = fault or DialectChange()
         for name, value in self.fault.settings.items():
             setattr(self, name, value)
 
@@ -212,8 +212,8 @@ class Dialect:
         try:
             status, more, body = self.answer(self.fault.query(query), headers)
             if scope["method"] != "GET":
-                raise RefusedError(405)
-        except RefusedError as error:
+                raise RefusedQueryError(405)
+        except RefusedQueryError as error:
             status, more, body = (self.refusal if error.status == 400 else error.status), {}, {"message": "refused"}
         status, more, body = self.fault.answer(status, more, body)
         fields = [(b"content-type", b"application/json")]
@@ -230,7 +230,7 @@ class Dialect:
         found = self.fault.order(self.ordered(found, keys))
         start, size = self.start_and_size(query)
         if start and start >= len(found) and self.after_the_end == "refused":
-            raise RefusedError(404)
+            raise RefusedQueryError(404)
         window = self.fault.window(Window(start, min(start + size, len(found)), len(found)))
         page = self.fault.page(found[max(0, window.start) : window.stop])
         total = self.fault.total(window.total, page, window)
@@ -260,7 +260,7 @@ class Dialect:
         if name in ("status", "filter[status]"):
             known = [each for text in texts for each in (text.split(",") if name in self.joined else [text])]
             if not set(known) <= set(STATUSES):
-                raise RefusedError
+                raise RefusedQueryError
             return known
         return texts[0].split(",") if name in self.joined else texts[-1:]
 
@@ -268,7 +268,7 @@ class Dialect:
         """Return the sort keys: property, and whether it is descending."""
         found = [(text.lstrip("-"), text.startswith("-")) for text in self.sort_texts(query)]
         if any(name not in self.sortable for name, _ in found):
-            raise RefusedError
+            raise RefusedQueryError
         return found
 
     sort = "sort"
@@ -286,7 +286,7 @@ class Dialect:
         """Return the length of the page."""
         size = integer(query.get(self.limit, [str(self.default)])[-1], 1)
         if size > self.largest:
-            raise RefusedError
+            raise RefusedQueryError
         return size
 
     def following(self, query: Query, window: Window) -> str | None:
@@ -354,8 +354,8 @@ class Drf(Dialect):
         size = min(int(text), self.largest) if re.fullmatch(r"0*[1-9]\d{0,8}", text, re.ASCII) else self.default
         try:
             return (integer(query.get("page", ["1"])[-1], 1) - 1) * size, size
-        except RefusedError:
-            raise RefusedError(404) from None
+        except RefusedQueryError:
+            raise RefusedQueryError(404) from None
 
     def response(self, page: Any, total: int, window: Window, following: Any, headers: Any, query: Any) -> Any:
         return 200, {}, {"count": total, "next": following, "previous": None, "results": page}
@@ -419,7 +419,7 @@ class SpringData(Dialect):
     def keys(self, query: Query) -> list[tuple[str, bool]]:
         parts = [text.partition(",") for text in query.get("sort", [])]
         if any(name not in self.sortable or word not in ("", "asc", "desc") for name, _, word in parts):
-            raise RefusedError
+            raise RefusedQueryError
         return [(name, word == "desc") for name, _, word in parts]
 
     def start_and_size(self, query: Query) -> tuple[int, int]:
@@ -474,19 +474,19 @@ class PostgRest(Dialect):
     def values(self, name: str, texts: list[str]) -> list[str]:
         operator, _, value = texts[-1].partition(".")
         if operator != self.operators[name] or (name == "author" and value != "null"):
-            raise RefusedError
+            raise RefusedQueryError
         return ["true"] if name == "author" else super().values(name, [value])
 
     def keys(self, query: Query) -> list[tuple[str, bool]]:
         parts = [text.partition(".") for text in self.sort_texts(query)]
         if any(name not in self.sortable or word not in ("", "asc", "desc") for name, _, word in parts):
-            raise RefusedError
+            raise RefusedQueryError
         return [(name, word == "desc") for name, _, word in parts]
 
     def response(self, page: Any, total: int, window: Window, following: Any, headers: Any, query: Any) -> Any:
         counted = headers.get("prefer") == "count=exact"
         if counted and window.start > window.total:
-            raise RefusedError(416)
+            raise RefusedQueryError(416)
         span = f"{window.start}-{window.start + len(page) - 1}" if page else "*"
         status = 206 if counted and len(page) < window.total else 200
         return status, {"Content-Range": f"{span}/{total if counted else '*'}"}, page
@@ -509,14 +509,14 @@ class Cursor(Dialect):
         if name == "words":
             found = re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", texts[-1], re.ASCII)
             if not found:
-                raise RefusedError
+                raise RefusedQueryError
             return [found[1], found[2]]
         return super().values(name, texts)
 
     def keys(self, query: Query) -> list[tuple[str, bool]]:
         parts = [text.partition(":") for text in self.sort_texts(query)]
         if any(name not in self.sortable or word not in ("", "desc") for name, _, word in parts):
-            raise RefusedError
+            raise RefusedQueryError
         return [(name, word == "desc") for name, _, word in parts]
 
     def start_and_size(self, query: Query) -> tuple[int, int]:
@@ -524,10 +524,10 @@ class Cursor(Dialect):
         if query.get("version") != ["2026-01"] or both or query.get("include_total", ["false"])[-1] not in (
             "true", "false"
         ):  # fmt: skip
-            raise RefusedError
+            raise RefusedQueryError
         cursor, size = query.get("cursor", ["c0"])[-1], query.get("limit", [str(self.default)])[-1]
         if not re.fullmatch(r"c\d{1,9}", cursor, re.ASCII):
-            raise RefusedError
+            raise RefusedQueryError
         return int(cursor[1:]), max(1, min(integer(size), self.largest))
 
     def following(self, query: Query, window: Window) -> str | None:
