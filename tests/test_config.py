@@ -121,6 +121,82 @@ def test_order_of_project_ids(tmp_path: Path) -> None:
     assert resolved({}).project_id is None
 
 
+PROFILES = """
+[basic]
+ak = AKBASIC
+sk = SK
+project_id = basic-project
+region = cn-south-1
+[dev]
+ak = AKDEV
+sk = SK
+project_id = dev-project
+region = cn-east-3
+[keyless]
+region = ap-southeast-1
+project_id = keyless-project
+"""
+OTHER = {
+    "METASTUDIO_REGION": "cn-north-1",
+    "HUAWEICLOUD_SDK_PROJECT_ID": "env-project",
+    "METASTUDIO_BASE_URL": "https://c.example",
+    "METASTUDIO_TOKEN": "t0ken",
+}
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments", "found"),
+    [
+        ({}, {}, ("AKBASIC", "cn-south-1", "basic-project", "metastudio.cn-south-1.myhuaweicloud.com")),
+        ({"HUAWEICLOUD_SDK_PROFILE": "dev"}, {}, ("AKDEV", "cn-east-3", "dev-project", "metastudio.cn-east-3")),
+        ({"HUAWEICLOUD_SDK_PROFILE": "basic"}, {"profile": "dev"}, ("AKDEV", "cn-east-3", "dev-project", "")),
+        (KEYS | OTHER, {"profile": "dev"}, ("AKDEV", "cn-east-3", "dev-project", "metastudio.cn-east-3")),
+        (KEYS | OTHER | {"HUAWEICLOUD_SDK_PROFILE": "dev"}, {}, ("AKENV", "cn-north-1", "env-project", "c.example")),
+        (KEYS | OTHER, {"profile": "keyless"}, ("AKENV", "ap-southeast-1", "keyless-project", "")),
+        (
+            OTHER,
+            {"profile": "dev", "region": "mars-1", "project_id": "p", "credentials": Credentials("AKARG", "SK")},
+            ("AKARG", "mars-1", "p", "metastudio.mars-1"),
+        ),
+    ],
+)
+def test_profiles(tmp_path: Path, environ: dict[str, str], arguments: dict[str, Any], found: tuple[str, ...]) -> None:
+    """An argument beats the environment, which beats the file; a profile that is an argument is one for all it has."""
+    file = tmp_path / ".huaweicloud" / "credentials"
+    file.parent.mkdir()
+    file.write_text(PROFILES)
+    file.chmod(0o600)
+    config = resolve(environ=environ, **arguments)
+    assert isinstance(config.auth, AkSkAuth)
+    request = next(config.auth.sync_auth_flow(httpx.Request("GET", "https://x.example")))
+    key = request.headers["Authorization"].partition("Access=")[2].partition(",")[0]
+    assert (key, config.region, config.project_id) == found[:3]
+    assert config.base_url.host.startswith(found[3])
+
+
+@pytest.mark.parametrize("by", ["argument", "environment"])
+def test_an_unknown_profile_names_those_that_exist(tmp_path: Path, by: str) -> None:
+    arguments: dict[str, Any] = {"profile": "prod"} if by == "argument" else {}
+    environ = {} if arguments else {"HUAWEICLOUD_SDK_PROFILE": "prod"}
+    with pytest.raises(errors.ConfigurationError, match=f"no profile 'prod' .{by}.* does not exist"):
+        resolve(environ=KEYS | environ, **arguments)
+    file = tmp_path / ".huaweicloud" / "credentials"
+    file.parent.mkdir()
+    file.write_text(PROFILES)
+    file.chmod(0o600)
+    with pytest.raises(errors.ConfigurationError, match=r"has only basic, dev, keyless$"):
+        resolve(environ=KEYS | environ, **arguments)
+
+
+def test_the_file_is_read_only_if_it_is_needed(tmp_path: Path) -> None:
+    (tmp_path / ".huaweicloud").mkdir()
+    (tmp_path / ".huaweicloud" / "credentials").write_text("malformed")
+    environ = {"METASTUDIO_REGION": "x", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
+    assert resolved(environ).project_id == "p"
+    with pytest.raises(errors.CredentialsError, match="does not begin with a section"):
+        resolved({"METASTUDIO_REGION": "x"})
+
+
 def test_error_names_the_missing_key() -> None:
     with pytest.raises(errors.CredentialsError, match="HUAWEICLOUD_SDK_SK"):
         resolve(environ={"HUAWEICLOUD_SDK_AK": "A"})

@@ -48,6 +48,7 @@ class _ClientBase:
         project_id: str | None = None,
         credentials: Credentials | None = None,
         auth: httpx.Auth | None = None,
+        profile: str | None = None,
         base_url: str | httpx.URL | None = None,
         app_user_id: str | None = None,
         timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
@@ -67,12 +68,15 @@ class _ClientBase:
         """Set up the client. Sends no request.
 
         Args:
-            region: Name of a region, such as cn-north-4; else METASTUDIO_REGION, else the contract's default.
+            region: Name of a region, such as cn-north-4; else METASTUDIO_REGION, else the credentials file's, else the
+                contract's default.
             project_id: ID of the project; else HUAWEICLOUD_SDK_PROJECT_ID, else that of the credentials file, else IAM
                 is asked.
             credentials: An access key; else HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, else METASTUDIO_TOKEN, else the
                 credentials file, else the metadata service of the cloud server.
             auth: Any `httpx.Auth`, such as `TokenAuth` or `IamTokenAuth`, instead of credentials.
+            profile: Section of the credentials file, whose keys, region and project then precede the environment; else
+                HUAWEICLOUD_SDK_PROFILE, else "basic".
             base_url: URL of the server; else that of the argument `region`, else METASTUDIO_BASE_URL, else that of the
                 region found.
             app_user_id: Sent with every request as X-App-UserId.
@@ -304,6 +308,7 @@ def _configure(given: Mapping[str, Any]) -> tuple[Config, dict[str, Any]]:
         project_id=options["project_id"],
         credentials=options["credentials"],
         auth=options["auth"],
+        profile=options["profile"],
         base_url=options["base_url"],
         allow_http=options["allow_http"],
         clock=Clock(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
@@ -20,7 +21,7 @@ from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from metastudio.auth.clock import Clock
 
@@ -29,6 +30,7 @@ REGION = "METASTUDIO_REGION"
 _DEFAULT_REGION = "cn-north-4"  # for IAM, where the URL of the contract has no region
 BASE_URL = "METASTUDIO_BASE_URL"
 TOKEN = "METASTUDIO_TOKEN"  # noqa: S105 - the name of a variable
+Found = tuple[Any, str | None]  # a value, or None, and where it comes from
 REGION_ENDPOINT = "HUAWEICLOUD_SDK_REGION_METASTUDIO_{region}"
 
 
@@ -66,6 +68,7 @@ def resolve(
     project_id: str | None = None,
     credentials: Credentials | None = None,
     auth: httpx.Auth | None = None,
+    profile: str | None = None,
     base_url: str | httpx.URL | None = None,
     allow_http: bool = False,
     clock: Clock | None = None,
@@ -74,25 +77,37 @@ def resolve(
     """Find everything that no argument gives. An argument always precedes the environment. Sends no request.
 
     Args:
-        region: The region; else METASTUDIO_REGION, else the default of the contract.
+        region: The region; else METASTUDIO_REGION, else the credentials file, else the default of the contract.
         project_id: The project ID; else that of `auth`, else HUAWEICLOUD_SDK_PROJECT_ID, else the credentials file.
         credentials: An access key; else the environment, METASTUDIO_TOKEN, the credentials file, or the instance
             metadata service.
         auth: Authenticates requests, instead of `credentials`.
-        base_url: The URL of the server; else METASTUDIO_BASE_URL unless `region` is given, else the region's.
+        profile: A section of the credentials file, else HUAWEICLOUD_SDK_PROFILE, else ``[basic]``. As an argument, it
+            is one for all that the section has: its keys, region and project precede the environment.
+        base_url: The URL of the server; else METASTUDIO_BASE_URL unless an argument gives the
+            region, else the region's.
         allow_http: Accept plain http to another machine.
         clock: The time to sign with.
         environ: Replaces ``os.environ``.
 
     Raises:
-        ConfigurationError: A value is malformed, or both `credentials` and `auth` are given.
+        ConfigurationError: A value is malformed, both `credentials` and `auth` are given, or there is no such profile.
         CredentialsError: The credentials found are incomplete or cannot be read.
     """
     environ = os.environ if environ is None else environ
-    region_name: str
+    file = cache(partial(chain.read_section, environ, profile=profile))  # read only if it is needed
+
+    def in_file(key: str) -> Found:
+        return file().values.get(key) or None, file().place
+
+    def in_profile(key: str) -> Found:
+        return in_file(key) if profile else (None, None)
+
     region_name, region_source = _first(
         (region or None, "argument region"),
+        partial(in_profile, "region"),
         _variable(environ, REGION),
+        partial(in_file, "region"),
         (SERVER.variables.get("region", _DEFAULT_REGION), "the contract's default"),
     )
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", region_name):
@@ -101,7 +116,7 @@ def resolve(
     endpoint = environ.get(endpoint_variable, "").split(",")[0].strip()
     url, url_source = _first(
         (base_url or None, "argument base_url"),
-        (None, "") if region else _variable(environ, BASE_URL),
+        (None, None) if region or in_profile("region")[0] else _variable(environ, BASE_URL),
         (endpoint or None, f"environment ({endpoint_variable})"),
         (SERVER.template.format_map({**SERVER.variables, "region": region_name}), "region"),
     )
@@ -124,24 +139,27 @@ def resolve(
         keys = credentials.access_key, credentials.secret_key
         auth = AkSkAuth(*keys, security_token=credentials.security_token, clock=clock)
         auth_source = "argument credentials"
-    elif (source := chain.from_environment(environ)) is None and environ.get(TOKEN):
+    elif not (
+        source := (chain.from_file(environ, profile=profile) if profile else None) or chain.from_environment(environ)
+    ) and environ.get(TOKEN):
         from metastudio.auth.token import TokenAuth
 
         auth, auth_source = TokenAuth(environ[TOKEN]), f"environment ({TOKEN})"
     else:
-        source = source or chain.find(environ=environ)
+        source = source or chain.find(environ=environ, profile=profile)
         auth, auth_source = AkSkAuth.from_provider(source.provide, clock=clock), source.name
-    iam_endpoint = environ.get(chain.IAM_ENDPOINT) or (source.iam_endpoint if source else None)
-
+    iam_endpoint, _ = _first(
+        partial(in_profile, "iam_endpoint"),
+        _variable(environ, chain.IAM_ENDPOINT),
+        (source.iam_endpoint if source else None, None),
+    )
     project_id, project_source = _first(
         (project_id, "argument project_id"),
         (auth.project_id if isinstance(auth, AkSkAuth) else None, "argument auth"),
+        partial(in_profile, "project_id"),
         _variable(environ, PROJECT_ID),
-        (source.project_id if source else None, auth_source),
-        (None, None),
+        partial(in_file, "project_id"),
     )
-    if project_id is None and (file := chain.from_file(environ)) and file.project_id:
-        project_id, project_source = file.project_id, file.name
     if project_id is not None:
         check_project_id(project_id, str(project_source))
     return Config(
@@ -158,10 +176,14 @@ def resolve(
     )
 
 
-def _variable(environ: Mapping[str, str], name: str) -> tuple[str | None, str]:
+def _variable(environ: Mapping[str, str], name: str) -> Found:
     return environ.get(name) or None, f"environment ({name})"
 
 
-def _first(*candidates: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Return the first candidate that has a value, or else the last."""
-    return next((candidate for candidate in candidates if candidate[0] is not None), candidates[-1])
+def _first(*candidates: Found | Callable[[], Found]) -> tuple[Any, Any]:
+    """Return the first candidate that has a value, or None twice. Functions are called only if their turn comes."""
+    for candidate in candidates:
+        value, source = candidate() if callable(candidate) else candidate
+        if value is not None:
+            return value, source
+    return None, None

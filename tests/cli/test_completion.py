@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_runs import COMMAND, environment, run
+from cli_runs import COMMAND, environment, run, run_in_terminal
+from metastudio.cli.completion import remember_ids, shown_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
-def complete(*words: str) -> list[str]:
+def complete(*words: str, env: Mapping[str, str] | None = None) -> list[str]:
     """Return the completions of the last word."""
-    settings = {"COMP_WORDS": " ".join(["metastudio", *words]), "COMP_CWORD": str(len(words))}
+    settings = {**(env or {}), "COMP_WORDS": " ".join(["metastudio", *words]), "COMP_CWORD": str(len(words))}
     done = run(env={**settings, "_METASTUDIO_COMPLETE": "bash_complete"})
     assert (done.code, done.err) == (0, "")
     return [line.partition(",")[2] for line in done.out.splitlines() if line]
@@ -74,3 +77,38 @@ def test_bash_completes() -> None:
         check=True,
     )
     assert done.stdout == "TRAIN_FAILED TRAIN_SUCCESS\n"
+
+
+def test_regions_and_profiles(tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    file.write_text("[basic]\nak = A\nsk = S\n[test]\nak = A\nsk = S\n")
+    file.chmod(0o600)
+    named = {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(file)}
+    assert complete("--region", "cn-") == ["cn-north-4", "cn-east-3"]
+    assert complete("jobs", "--region", "ap") == ["ap-southeast-3"]
+    assert complete("--profile", "", env=named) == ["basic", "test"]
+    assert complete("--profile", "", env={"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(tmp_path)}) == []
+
+
+def test_ids_of_the_last_list_that_a_terminal_showed(env: dict[str, str], tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    run("jobs", "--limit", "3", env=env | cache)
+    run_in_terminal("jobs", "--limit", "3", env=env | cache | {"METASTUDIO_NO_ID_CACHE": "1"})
+    assert not [*tmp_path.iterdir()]
+    assert complete("watch", "", env=cache) == []
+    run_in_terminal("jobs", "--limit", "3", env=env | cache)
+    [file] = (tmp_path / "metastudio").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    first, *others = complete("watch", "", env=cache)  # without a server
+    assert len(others) == 2
+    assert file.read_text() == "".join(f"{each}\n" for each in (first, *others))
+    assert complete("watch", first[:8], env=cache) == complete("jobs", "watch", first[:8], env=cache) == [first]
+    assert complete("watch", first, "", env=cache) == others
+    run_in_terminal("jobs", "--limit", "1", env=env | cache)
+    assert complete("watch", "", env=cache) == [first]
+
+
+def test_ids_that_a_shell_would_interpret_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    remember_ids("x", ["a-1", "$(reboot)", "-rf", "a b", "a\x1b[2J", "`x`", "a;b", ""])
+    assert [*shown_ids("x")] == ["a-1"]

@@ -15,7 +15,7 @@ from metastudio import AsyncMetaStudio, Credentials, MetaStudio, errors
 from session_calls import KINDS, Kind
 
 JOB = reference_page.examples()[0]["jobs"][0]
-OPTIONS: dict[str, Any] = {"page_size": 1, "concurrency": 5, "max_rate": 20.0}
+OPTIONS: dict[str, Any] = {"page_size": 1, "concurrency": 5, "max_rate": 5.0}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -28,7 +28,7 @@ def test_the_first_401_stops_the_other_starts(kind: Kind) -> None:
         started.append(offset)
         if offset == 1:  # the reader waits for this page, while the others are due
             assert refused.wait(5)
-            threading.Event().wait(0.4)
+            threading.Event().wait(0.9)
         elif offset:
             refused.set()
             return CannedResponse(401, b'{"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication"}')

@@ -163,16 +163,18 @@ def test_reports_are_written_whatever_the_server_sends(tmp_path: Path) -> None:
 
 def test_an_unexpected_error_is_exit_code_2_with_a_report(tmp_path: Path) -> None:
     program = (
+        "import sys\n"
         "from metastudio.tester.operation_run import OperationRun\n"
         "def broken(*_, **__): raise ZeroDivisionError('of the tester')\n"
         "OperationRun.whole_list = broken\n"
-        "from metastudio.tester.command import contract_test\n"
-        "contract_test(prog_name='x')\n"
+        "from metastudio.cli import main\n"
+        "sys.exit(main())\n"
     )
     with serve(listing(job())) as server:
         done = run(
-            server.url, "--only", "identity", *FILES, env=KEYS, cwd=tmp_path, command=(sys.executable, "-c", program)
-        )
+            "contract-test", server.url, "--only", "identity", *FILES,
+            env=KEYS, cwd=tmp_path, command=(sys.executable, "-c", program),
+        )  # fmt: skip
     assert done.code == 2
     assert "Traceback" not in done.err
     assert "unexpected ZeroDivisionError: of the tester" in done.out

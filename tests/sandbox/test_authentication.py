@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from metastudio.sandbox import CONFORMING, MAIN, OTHER, KeyPair, Sandbox, SandboxSettings, serve
-from metastudio.sandbox.gateway import SERVICE_REFUSALS
+from variants import SERVICE_REFUSALS
 
 Path_ = Callable[[str], str]
 Sign = Callable[..., dict[str, str]]

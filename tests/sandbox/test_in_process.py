@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -26,24 +25,6 @@ async def test_responds_without_a_socket(path: Callable[[str], str]) -> None:
     assert got.json()["count"] == 3
     assert headed.status_code == 200
     assert headed.headers["Content-Length"] == got.headers["Content-Length"]
-
-
-async def test_head_gets_no_body(path: Callable[[str], str]) -> None:
-    sent: list[MutableMapping[str, Any]] = []
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request"}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        sent.append(message)
-
-    app = create_app(SandboxSettings(jobs=3))
-    headers = [(b"x-auth-token", MAIN.token.encode())]
-    scope = {"type": "http", "method": "HEAD", "path": path(MAIN.project_id), "query_string": b"", "headers": headers}
-    await app(scope, receive, send)
-    app.close()
-    assert [message.get("status") for message in sent] == [200, None]
-    assert sent[1]["body"] == b""
 
 
 async def test_latency_without_a_socket(path: Callable[[str], str]) -> None:

@@ -13,9 +13,10 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metastudio.contract.json_pointer import values_at
 from metastudio.sandbox import OTHER, DataFileError, Sandbox, serve
 from metastudio.sandbox.fixtures import ItemGenerator
-from metastudio.sandbox.listing import read_contract, values_at
+from metastudio.sandbox.listing import read_contract
 
 SPEC = Path(__file__).with_name("things.yaml")
 TASKS = Path(__file__).parents[1] / "contract" / "tasks.yaml"

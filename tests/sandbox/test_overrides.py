@@ -14,7 +14,7 @@ from metastudio.sandbox.authentication import SignedRequest, signature_matches
 from metastudio.sandbox.gateway import Refusal
 from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
 from metastudio.sandbox.listing import Listing, StoreColumn
-from metastudio.sandbox.query import Condition, PageWindow
+from metastudio.sandbox.store import Condition, PageWindow
 
 Path_ = Callable[[str], str]
 Sign = Callable[..., dict[str, str]]

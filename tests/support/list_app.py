@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from metastudio.contract.instants import NANO
 from metastudio.tester import Report, Verdict, prove
-from metastudio.tester.values import NANO, format_instant, parse_instant
+from metastudio.tester.values import format_instant, parse_instant
 from metastudio.tester.verdicts import describe
 
 SPEC = Path(__file__).with_name("list_app.yaml")

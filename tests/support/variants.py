@@ -16,13 +16,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from metastudio.contract.json_pointer import set_at, values_at
 from metastudio.contract.operation import Filter, ListRules, Operation, Parameter
 from metastudio.contract.structure import JsonArray, JsonObject
 from metastudio.sandbox import CONFORMING, Overrides, SandboxSettings
 from metastudio.sandbox import authentication as auth
+from metastudio.sandbox.gateway import Refusal
 from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
-from metastudio.sandbox.listing import Listing, StoreColumn, set_at, values_at
-from metastudio.sandbox.query import Condition, PageWindow
+from metastudio.sandbox.listing import Listing, StoreColumn
+from metastudio.sandbox.store import Condition, PageWindow
 from metastudio.tester.values import format_instant, parse_instant
 from metastudio_client.contract import OPERATIONS
 
@@ -737,6 +739,17 @@ def _twice(found: list[dict[str, Any]], window: PageWindow) -> list[dict[str, An
 # --- conforming servers ----------------------------------------------------------------------------------------------
 
 
+_INVALID_TOKEN = Refusal(400, "MSS.00010008", "Invalid token in the header.", with_request_id=False)
+SERVICE_REFUSALS = {
+    **CONFORMING.refusals,
+    "unknown_token": _INVALID_TOKEN,
+    "expired_token": _INVALID_TOKEN,
+    "foreign_project": replace(_INVALID_TOKEN, code="MSS.00010009", message="urlTenantId is not equal tokenTenantId"),
+}
+"""Of a server whose service, not its gateway, checks tokens and projects: status 400
+(docs/service-notes.md#refused-tokens)."""
+
+
 def conforming_servers() -> list[Variant]:
     """Return all conforming servers, in which no run may find a breach."""
     texts = [
@@ -769,7 +782,7 @@ def conforming_servers() -> list[Variant]:
             replace(CONFORMING, choose=lambda p, t: CONFORMING.choose(p, t if p.is_array and not p.joined else t[:1])),
         ),
         Variant("404 for a foreign project", replace(CONFORMING, refusals=_foreign_is_404())),
-        Variant("authentication failures are 400", replace(CONFORMING, refusals=_by_the_service())),
+        Variant("authentication failures are 400", replace(CONFORMING, refusals=SERVICE_REFUSALS)),
         Variant("shorter texts", replace(CONFORMING, check=_lengths(texts, 1, 40))),
         Variant("longer texts", replace(CONFORMING, check=_lengths(texts, 0, 4000))),
         Variant("any characters in texts", replace(CONFORMING, check=_lengths(texts, 1, 64))),
@@ -867,12 +880,6 @@ def _foreign_is_404() -> Any:
     refusals = dict(CONFORMING.refusals)
     refusals["foreign_project"] = replace(refusals["foreign_project"], status=404)
     return refusals
-
-
-def _by_the_service() -> Any:
-    from metastudio.sandbox.gateway import SERVICE_REFUSALS
-
-    return SERVICE_REFUSALS
 
 
 Checker = Callable[[Parameter, Any], None]

@@ -14,9 +14,10 @@ from variants import Variant
 HEAVY = {"schemathesis", "hypothesis", "requests", "openapi_spec_validator", "openapi_schema_validator"}
 PROGRAM = """
 import sys
-from metastudio.tester.command import contract_test
+from metastudio.cli import main
+sys.argv.insert(1, "contract-test")
 try:
-    contract_test(sys.argv[1:])
+    main()
 finally:
     print(*sorted(sys.modules), file=sys.stderr)
 """
@@ -60,5 +61,5 @@ def test_missing_dependency_is_named() -> None:
         [sys.executable, "-c", program], env=known, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
-    assert "contract-test needs schemathesis" in done.stderr
+    assert "Error: this needs schemathesis" in done.stderr
     assert "install metastudio-client[contract]" in done.stderr

@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import CliRunner
+from cli_runs import run
 from list_app import ListApp, Query, outcome, things
 from loopback import CannedResponse, serve
 from metastudio.sandbox import CONFORMING, MAIN, OTHER
@@ -23,7 +23,6 @@ from metastudio.sandbox.http import SandboxRequest, SandboxResponse
 from metastudio.tester import Credentials, Evidence, PropertyResult, Report, Verdict, curl, prove
 from metastudio.tester.caller import Caller
 from metastudio.tester.causes import causes
-from metastudio.tester.command import contract_test
 from metastudio.tester.curl import variables
 from metastudio.tester.reports import as_json, html, junit, terminal
 from rich.console import Console
@@ -319,27 +318,23 @@ def test_report_files_and_exit_code(tmp_path: Path) -> None:
     files = {name: tmp_path / f"report.{name}" for name in ("junit", "html", "json")}
     options = [part for name, file in files.items() for part in (f"--{name}", str(file))]
     with serving(variant) as sandbox:
-        done = CliRunner().invoke(
-            contract_test, [sandbox.url, "--only", "total", "--only", "page.end", *options], env=sandbox.environment
-        )
-    assert done.exit_code == 1, done.output
-    assert "meaning/total  breach" in done.output
+        names = ("--only", "total", "--only", "page.end")
+        done = run("contract-test", sandbox.url, *names, *options, env=sandbox.environment)
+    assert done.code == 1, done.err
+    assert "meaning/total  breach" in done.out
     assert all(file.stat().st_size > 500 for file in files.values())
 
 
 def test_missing_project_id_is_named() -> None:
-    nothing = {"HUAWEICLOUD_SDK_PROJECT_ID": "", "HUAWEICLOUD_SDK_AK": "", "HOME": "/nonexistent"}
-    done = CliRunner().invoke(contract_test, ["http://127.0.0.1:1"], env=nothing)
-    assert done.exit_code == 2
-    assert "--project-id" in done.output
+    done = run("contract-test", "http://127.0.0.1:1", env={})
+    assert done.code == 2
+    assert "--project-id" in done.err
 
 
 def test_unwritable_report_exits_with_2(tmp_path: Path) -> None:
     with serving(Variant("conforming")) as sandbox:
         for file, sent in ((tmp_path / "none" / "report.html", False), (Path("/proc/report.html"), True)):
-            done = CliRunner().invoke(
-                contract_test, [sandbox.url, "--only", "total", "--html", str(file)], env=sandbox.environment
-            )
-            assert done.exit_code == 2
-            assert "cannot write" in done.output
-            assert ("requests" in done.output) is sent
+            done = run("contract-test", sandbox.url, "--only", "total", "--html", file, env=sandbox.environment)
+            assert done.code == 2
+            assert f"Error: cannot write {file}" in done.err
+            assert ("requests" in done.out) is sent

@@ -1,7 +1,7 @@
 """The credential chain: environment variables, credentials file, instance metadata.
 
 Names and file format are those of the vendor's SDK (docs/service-notes.md#credential-sources), so that a machine set
-up for it needs no other settings.
+up for it needs no other settings. Other sections of the file than the SDK's, profiles, are ours.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from metastudio.auth.credentials import Credentials
-from metastudio.errors import CredentialsError
+from metastudio.errors import ConfigurationError, CredentialsError
 
 if TYPE_CHECKING:
     import configparser
@@ -26,6 +26,7 @@ SECURITY_TOKEN = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - the name of a 
 CREDENTIALS_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 IAM_ENDPOINT = "HUAWEICLOUD_SDK_IAM_ENDPOINT"
 DEFAULT_FILE = Path(".huaweicloud", "credentials")
+PROFILE = "HUAWEICLOUD_SDK_PROFILE"  # the vendor's SDK does not read it; its section is always the same
 SECTION = "basic"
 
 
@@ -50,6 +51,7 @@ def find(
     environ: Mapping[str, str] | None = None,
     home: Path | None = None,
     instance: Callable[[], Credentials] | None = None,
+    profile: str | None = None,
 ) -> Source:
     """Return the first source that has credentials.
 
@@ -59,12 +61,23 @@ def find(
         environ: Replaces ``os.environ``.
         home: Replaces the user's home directory.
         instance: Replaces the instance metadata service.
+        profile: Section of the credentials file. As an argument, it precedes the environment.
 
     Raises:
+        ConfigurationError: There is no such profile.
         CredentialsError: A source is incomplete or cannot be read.
     """
     environ = os.environ if environ is None else environ
-    return from_environment(environ) or from_file(environ, home) or _from_instance(environ, home, instance)
+    return from_settings(environ, home, profile) or _from_instance(environ, home, instance)
+
+
+def from_settings(environ: Mapping[str, str], home: Path | None = None, profile: str | None = None) -> Source | None:
+    """Return the environment or the credentials file as a source, or None if neither has an access key.
+
+    The environment comes first, unless `profile` is given. Raises as `find` does.
+    """
+    given = from_file(environ, home, profile) if profile else None
+    return given or from_environment(environ) or from_file(environ, home, profile)
 
 
 def from_environment(environ: Mapping[str, str]) -> Source | None:
@@ -79,26 +92,70 @@ def from_environment(environ: Mapping[str, str]) -> Source | None:
     return Source("environment", _provider(lambda: environ, names, place))
 
 
-def from_file(environ: Mapping[str, str], home: Path | None = None) -> Source | None:
-    """Return section ``[basic]`` of the credentials file as a source, or None if there is no access key.
+def from_file(environ: Mapping[str, str], home: Path | None = None, profile: str | None = None) -> Source | None:
+    """Return a section of the credentials file as a source, or None if there is no access key.
 
     Raises:
-        CredentialsError: The file cannot be read or is malformed, the file that the environment names does not
-            exist, only one of access key and secret key is set, or a value is malformed.
+        ConfigurationError: There is no such profile.
+        CredentialsError: As for `read_section`; or only one of access key and secret key is set, or a value is
+            malformed.
+    """
+    section = read_section(environ, home, profile)
+    names = ("ak", "sk", "security_token")
+    if _parse(section.values, names, section.place) is None:
+        return None
+    provide = _provider(lambda: _sections(section.path).get(section.name, {}), names, section.place)
+    values = section.values
+    return Source(section.place, provide, values.get("project_id") or None, values.get("iam_endpoint") or None)
+
+
+class Section(NamedTuple):
+    """A section of the credentials file.
+
+    Attributes:
+        path: The file; None if there is no home directory.
+        name: The name of the section.
+        values: Its values; empty if there is no such file or section.
+    """
+
+    path: Path | None
+    name: str
+    values: Mapping[str, str]
+
+    @property
+    def place(self) -> str:
+        """The section as messages name it."""
+        return str(self.path) if self.name == SECTION else f"{self.path} [{self.name}]"
+
+
+def read_section(environ: Mapping[str, str], home: Path | None = None, profile: str | None = None) -> Section:
+    """Read section `profile` of the credentials file, else the one of HUAWEICLOUD_SDK_PROFILE, else ``[basic]``.
+
+    Raises:
+        ConfigurationError: There is no section with the name that the argument or the environment gives.
+        CredentialsError: The file cannot be read or is malformed, or the environment names a file that does not exist
+            or has no section ``[basic]``.
     """
     path = _path(environ, home)
-    section = _read_section(path) if path else None
-    if path is None or section is None:
-        if environ.get(CREDENTIALS_FILE):
+    chosen = profile or environ.get(PROFILE)
+    name = chosen or SECTION
+    sections = _sections(path)
+    if name in sections:
+        return Section(path, name, sections[name])
+    if chosen:
+        origin = "argument profile" if profile else f"environment ({PROFILE})"
+        known = f"has only {', '.join(sections)}" if sections else "has no sections, or does not exist"
+        raise ConfigurationError(f"there is no profile {chosen!a} ({origin}): the credentials file {path} {known}")
+    if environ.get(CREDENTIALS_FILE) and path:
+        if not path.exists():
             raise CredentialsError(f"the credentials file {path} does not exist; correct or unset {CREDENTIALS_FILE}")
-        return None
-    if not section and environ.get(CREDENTIALS_FILE):
         raise CredentialsError(f"the credentials file {path} has no section [{SECTION}]; write it above ak and sk")
-    names, place = ("ak", "sk", "security_token"), str(path)
-    if _parse(section, names, place) is None:
-        return None
-    provide = _provider(lambda: _read_section(path) or {}, names, place)
-    return Source(place, provide, section.get("project_id") or None, section.get("iam_endpoint") or None)
+    return Section(path, name, {})
+
+
+def profiles(environ: Mapping[str, str], home: Path | None = None) -> list[str]:
+    """Return the names of the sections of the credentials file. Raises CredentialsError if it cannot be read."""
+    return [*_sections(_path(environ, home))]
 
 
 def _from_instance(environ: Mapping[str, str], home: Path | None, instance: Callable[[], Credentials] | None) -> Source:
@@ -130,8 +187,10 @@ def _path(environ: Mapping[str, str], home: Path | None) -> Path | None:
         return None
 
 
-def _read_section(path: Path) -> Mapping[str, str] | None:
-    """Read our section of the file, or return None if there is no file. Errors quote no lines, which hold secrets."""
+def _sections(path: Path | None) -> Mapping[str, Mapping[str, str]]:
+    """Read the sections of the file; there are none if there is no file. Errors quote no lines, which hold secrets."""
+    if path is None:
+        return {}
     import configparser
 
     parser = configparser.ConfigParser(interpolation=None)
@@ -141,7 +200,7 @@ def _read_section(path: Path) -> Mapping[str, str] | None:
                 _warn_of_readers(path)
             parser.read_file(file)
     except FileNotFoundError:
-        return None
+        return {}
     except OSError as error:
         raise CredentialsError(f"the credentials file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -152,7 +211,7 @@ def _read_section(path: Path) -> Mapping[str, str] | None:
         ) from None
     except configparser.Error as error:
         raise CredentialsError(f"the credentials file {path} is malformed{_line(error)}") from None
-    return parser[SECTION] if parser.has_section(SECTION) else {}
+    return {name: parser[name] for name in parser.sections()}
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
 
 class Action(NamedTuple):
@@ -46,7 +46,7 @@ class AuthFlow(httpx.Auth, ABC):
                     step = steps.send((yield step))
                     continue
                 try:
-                    results = [step.run()]  # popped, because tools that report errors show local variables
+                    results = [step.run()]  # popped, because error reporters such as Sentry record local variables
                 except BaseException as error:  # noqa: BLE001 - the steps handle it
                     step = steps.throw(error)
                 else:
@@ -89,41 +89,6 @@ def read_timeout(request: httpx.Request) -> float | None:
 def read(message: httpx.Request | httpx.Response) -> Action:
     """Read the body of a request or response. A stream is kept in memory, so that it can be read again."""
     return Action(message.read, message.aread)
-
-
-def read_start(response: httpx.Response, limit: int) -> Action:
-    """Read the body without decoding it. Of a body longer than `limit`, only its start is read, at least that long."""
-    response.headers.pop("Content-Encoding", None)
-    response.stream = _StartOfStream(response.stream, limit)
-    return read(response)
-
-
-class _StartOfStream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A stream that ends at the first chunk that exceeds the limit."""
-
-    def __init__(self, stream: Any, limit: int) -> None:
-        self._stream = stream
-        self._left = limit
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._stream:
-            yield chunk
-            self._left -= len(chunk)
-            if self._left < 0:
-                return
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            yield chunk
-            self._left -= len(chunk)
-            if self._left < 0:
-                return
-
-    def close(self) -> None:
-        self._stream.close()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
 
 
 def call(function: Callable[[], Any]) -> Action:

@@ -24,6 +24,7 @@ from metastudio.auth.refresh import MAX_LIFETIME
 from metastudio.auth.token import ADVISORY_WINDOW, TokenFlow
 from metastudio.errors import ConfigurationError, CredentialsError
 from metastudio.http import error_mapping, untrusted_json
+from metastudio.http.response import ResponseBody
 from metastudio.http.untrusted_json import member
 
 if TYPE_CHECKING:
@@ -120,7 +121,11 @@ class IamTokenAuth(TokenFlow):
         login = self.login_request(timeout=request.extensions.get("timeout"))
         yield stay_at_origin(login)
         response = yield login
-        yield flow.read_start(response, untrusted_json.LIMIT)
+        response.stream = ResponseBody(response, untrusted_json.LIMIT)
+        try:
+            yield flow.read(response)
+        except httpx.DecodingError:  # it is longer, or cannot be decoded
+            raise self._no_token(response) from None
         return self._read_token(response)
 
     def login_request(self, *, timeout: Any = None) -> httpx.Request:
@@ -144,7 +149,7 @@ class IamTokenAuth(TokenFlow):
                     "scope": {"project": {"name": self.project}},
                 }
             },
-            headers={"Accept-Encoding": "identity"},  # because the body is read as it is on the wire
+            headers={"Accept-Encoding": "identity"},  # plain httpx would also offer encodings that are not limited
             extensions={"timeout": timeout} if timeout else {},
         )
 
@@ -199,19 +204,22 @@ class IamTokenAuth(TokenFlow):
                 raise ValueError("the project ID is malformed")
             token = require_visible_ascii("token", response.headers.get("X-Subject-Token"))
         except (CredentialsError, ValueError):
-            raise errors.ResponseFormatError(
-                f"IAM at {self.iam} responded with success but without a token, or with a malformed one",
-                status_code=response.status_code,
-                request_id=error_mapping.request_id(response),
-                content_type=response.headers.get("Content-Type"),
-                request=errors.RequestSummary.of(response.request),
-            ) from None
+            raise self._no_token(response) from None
         self.project_id = project_id
         self._refusal = None
         if expires_at is not None and issued_at is not None:
             # Our clock may be wrong, so only the lifetime of the token is taken from IAM's times.
             expires_at = self.clock.now() + min(max(expires_at - issued_at, timedelta(0)), MAX_LIFETIME)
         return token, expires_at
+
+    def _no_token(self, response: httpx.Response) -> errors.ResponseFormatError:
+        return errors.ResponseFormatError(
+            f"IAM at {self.iam} responded with success but without a token, or with a malformed one",
+            status_code=response.status_code,
+            request_id=error_mapping.request_id(response),
+            content_type=response.headers.get("Content-Type"),
+            request=errors.RequestSummary.of(response.request),
+        )
 
     def __repr__(self) -> str:
         shown = vars(self).get  # also after the constructor has failed

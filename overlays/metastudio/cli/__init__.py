@@ -9,7 +9,7 @@ Where to read, in this order:
 2. `lists`: `metastudio jobs`. `items`: show, create, update, delete and the rest. `states`: `summary` and `watch`.
 3. `options`: sections of the help, and options from parameters and members of bodies. `output`: formats and files.
    `views`: what is shown with rich.
-4. `credentials`: `whoami` and `curl`. `sandbox`.
+4. `credentials`: `whoami` and `curl`. `sandbox`. `contract_test`. `completion`: what comes from this machine.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def _curl(
     from metastudio.config import resolve
 
     given = current().given
-    names = ("region", "project_id", "base_url", "allow_http")
+    names = ("profile", "region", "project_id", "base_url", "allow_http")
     config = resolve(**{name: given[name] for name in names if name in given})
     request = _request(config, url, header, allow_host)
     if printed or explain:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from metastudio_client.contract import OPERATIONS
 
+from metastudio.cli.completion import completer, shown_ids
 from metastudio.cli.options import (
     FILTER_PREFIX,
     MEMBER_PREFIX,
@@ -54,7 +55,7 @@ def item_command(name: str, operation: Operation) -> click.Command:
         name,
         callback=partial(_call, operation),
         params=[
-            *(_argument(each, several=operation.kind == "delete" and each is path[-1]) for each in path),
+            *(_argument(operation, each, several=operation.kind == "delete" and each is path[-1]) for each in path),
             *params,
             *connection_options(params),
         ],
@@ -73,12 +74,18 @@ def _body_option(operation: Operation) -> Option:
     )
 
 
-def _argument(parameter: Parameter, *, several: bool) -> click.Argument:
+def _argument(operation: Operation, parameter: Parameter, *, several: bool) -> click.Argument:
     kind = value_type(parameter)
     name = parameter.python_name.upper() + "..." * several
     metavar = choices(parameter).replace("TEXT", name) if isinstance(kind, click.Choice) else name
+    is_id = operation.list_id and parameter.python_name == operation.item_parameter
     return click.Argument(
-        [ARGUMENT_PREFIX + parameter.python_name], type=kind, nargs=-1 if several else 1, required=True, metavar=metavar
+        [ARGUMENT_PREFIX + parameter.python_name],
+        type=kind,
+        nargs=-1 if several else 1,
+        required=True,
+        metavar=metavar,
+        shell_complete=completer(partial(shown_ids, operation.list_id or "")) if is_id else None,
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 from click.core import ParameterSource
 
+from metastudio.cli.completion import remember_ids
 from metastudio.cli.options import (
     CONNECTION,
     FILTER_PREFIX,
@@ -190,6 +191,8 @@ def _write_table(
     table = ItemTable(operation, [item for page in by_page for item in page], columns, interactive=interactive)
     if pages.received or not interactive:
         write_view(console(stream), table.view())
+    if interactive:
+        remember_ids(operation.id, table.identities)
     if not sys.stderr.isatty():
         return
     text = f"{pages.received:,} {name}" if pages.total is None else f"{pages.received:,} of {pages.total:,} {name}"

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from metastudio.cli.completion import REGIONS, completer, profile_names
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 
@@ -124,14 +126,24 @@ def connection_options(own: Sequence[click.Parameter] = ()) -> list[Option]:
 
 def _options() -> list[Option]:
     return [
-        _option("--region", metavar="NAME", help="Region, such as cn-north-4."),
+        _option(
+            "--profile",
+            metavar="NAME",
+            shell_complete=completer(profile_names),
+            help="Section of the credentials file: its keys, region and project.",
+        ),
+        _option(
+            "--region",
+            metavar="NAME",
+            shell_complete=completer(lambda: REGIONS),
+            help=f"Region, such as {REGIONS[0]}.",
+        ),
         _option("--project-id", metavar="ID", help="Project ID."),
         _option("--base-url", metavar="URL", help="URL of the server; by default that of the region."),
         _option(
             "--timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            metavar="SECONDS",
-            help="Time limit of each step of a request, such as connecting.",
+            type=DurationType(),
+            help="Time limit of each step of a request, such as 10 (seconds) or 1m30s.",
         ),
         _option("--max-retries", type=click.IntRange(min=0), metavar="N", help="Retries after a transient failure."),
         _option("--allow-http", is_flag=True, help="Allow sending credentials over plain HTTP to another machine."),

@@ -11,16 +11,15 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 from metastudio_client.contract import OPERATIONS, TITLE
 
-from metastudio.cli.options import Command, Group, connection_options, current, in_path, title
-from metastudio.cli.running import COMPLETION, ExitCode, requires_extra
+from metastudio.cli.completion import NO_ID_CACHE
+from metastudio.cli.options import Command, Group, connection_options, in_path, title
+from metastudio.cli.running import COMPLETION, ExitCode
 from metastudio.contract.naming import command_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from metastudio.contract.operation import Operation
-
-SHELLS = ("bash", "zsh", "fish")
 
 
 class CommandEntry(NamedTuple):
@@ -35,36 +34,6 @@ def _load(module: str, factory: str, *arguments: Any) -> click.Command:
     return command
 
 
-@requires_extra("contract")
-def _contract_test() -> click.Command:
-    from metastudio.tester.command import contract_test
-
-    return contract_test
-
-
-def _completion_command() -> click.Command:
-    return Command(
-        "completion",
-        callback=_print_completion,
-        params=[click.Argument(["shell"], type=click.Choice(SHELLS))],
-        help="Print a shell completion script for bash (4.4 or later), zsh or fish. It completes commands, options and "
-        "known values.",
-        notes={
-            "Installation": """
-                ~/.bashrc                     eval "$(metastudio completion bash)"
-                ~/.zshrc                      eval "$(metastudio completion zsh)"
-                ~/.config/fish/config.fish    metastudio completion fish | source
-            """
-        },
-    )
-
-
-def _print_completion(shell: str) -> None:
-    completion = get_completion_class(shell)
-    assert completion is not None, "click supports all SHELLS"
-    click.echo(completion(root, {}, "metastudio", COMPLETION).source())
-
-
 BUILT_IN = {
     "whoami": CommandEntry(
         "Show and check credentials, server and project.", partial(_load, "credentials", "whoami_command")
@@ -73,8 +42,10 @@ BUILT_IN = {
         "Sign a GET request; send, print or explain it.", partial(_load, "credentials", "curl_command")
     ),
     "sandbox": CommandEntry("Run a local server for testing.", partial(_load, "sandbox", "sandbox_command")),
-    "contract-test": CommandEntry("Test a server against the contract.", _contract_test),
-    "completion": CommandEntry("Print a shell completion script.", _completion_command),
+    "contract-test": CommandEntry(
+        "Test a server against the contract.", partial(_load, "contract_test", "contract_test_command")
+    ),
+    "completion": CommandEntry("Print a shell completion script.", lambda: _completion_command()),
 }
 
 
@@ -151,11 +122,6 @@ class RootGroup(Group):
             raise click.exceptions.NoSuchCommand(args[0], possibilities=self.entries, ctx=ctx)
         return super().resolve_command(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the subcommand. Connection options before its name are defaults of contract-test's own."""
-        ctx.default_map = {"contract-test": current().given}
-        return super().invoke(ctx)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the subcommands without importing them."""
         with formatter.section("Commands"):
@@ -168,6 +134,30 @@ class RootGroup(Group):
             *(item for item in items if item.value.startswith(incomplete)),
             *click.Command.shell_complete(self, ctx, incomplete),
         ]
+
+
+def _completion_command() -> click.Command:
+    return Command(
+        "completion",
+        callback=_print_completion,
+        params=[click.Argument(["shell"], type=click.Choice(["bash", "zsh", "fish"]))],
+        help="Print a shell completion script for bash (4.4 or later), zsh or fish. It completes commands, options, "
+        "known values, and the IDs of the last list that a terminal showed. They are kept in the user's cache folder; "
+        f"{NO_ID_CACHE}=1 keeps none.",
+        notes={
+            "Installation": """
+                ~/.bashrc                     eval "$(metastudio completion bash)"
+                ~/.zshrc                      eval "$(metastudio completion zsh)"
+                ~/.config/fish/config.fish    metastudio completion fish | source
+            """
+        },
+    )
+
+
+def _print_completion(shell: str) -> None:
+    completion = get_completion_class(shell)
+    assert completion is not None, "click supports all three"
+    click.echo(completion(root, {}, "metastudio", COMPLETION).source())
 
 
 def _version(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
@@ -198,8 +188,8 @@ root = RootGroup(
     "metadata of a cloud server; metastudio whoami shows which are used.",
     notes={
         "Examples": _examples(),
-        "Exit codes (contract-test has its own)": "\n".join(
-            [*(f"{code:<5d}{code.meaning}" for code in ExitCode), "130  ended by Ctrl-C; 128 + n for signal n"]
+        "Exit codes": "\n".join(
+            [*(f"{code:<5d}{code.all_meanings}" for code in ExitCode), "130  ended by Ctrl-C; 128 + n for signal n"]
         ),
     },
 )

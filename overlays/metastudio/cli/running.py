@@ -27,21 +27,32 @@ COMPLETION = "_METASTUDIO_COMPLETE"
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command. A command ended by a signal exits with 128 plus the signal's number."""
+    """Exit codes of the command. A command ended by a signal exits with 128 plus the signal's number.
+
+    Attributes:
+        meaning: The meaning of the code for every command but contract-test.
+        contract_test: Its meaning for contract-test, where only a breach is 1. Empty if contract-test does not use it.
+    """
 
     meaning: str
+    contract_test: str
 
-    def __new__(cls, code: int, meaning: str) -> Self:
-        """Create a member from its number and its meaning."""
+    def __new__(cls, code: int, meaning: str, contract_test: str = "") -> Self:
+        """Create a member from its number and its meanings."""
         member = int.__new__(cls, code)
         member._value_ = code
-        member.meaning = meaning
+        member.meaning, member.contract_test = meaning, contract_test
         return member
 
-    OK = 0, "success"
-    FAILED = 1, "the server, the network or a file failed"
-    USAGE = 2, "the command line or a setting is invalid"
-    NOT_FOUND = 3, "no item has this ID"
+    @property
+    def all_meanings(self) -> str:
+        """Both meanings in one line."""
+        return f"{self.meaning}; contract-test: {self.contract_test}" if self.contract_test else self.meaning
+
+    OK = 0, "success", "no breach"
+    FAILED = 1, "the server, the network or a file failed", "the server breaks the contract"
+    USAGE = 2, "the command line or a setting is invalid", "the run was not possible"
+    NOT_FOUND = 3, "no item has this ID", "the list has no items"
     DENIED = 4, "no credentials were found, or they were refused"
     ITEM_FAILED = 5, "watch: an item failed"
     NEEDS_INPUT = 6, "watch: an item needs input"

@@ -75,7 +75,7 @@ def sandbox_command() -> click.Command:
 @requires_extra("sandbox")
 def _serve(port: int, fault: Sequence[str], command: Sequence[str], **given: Any) -> None:
     from metastudio.contract import ContractError
-    from metastudio.sandbox import FAULT_KINDS, DataFileError, Fault, PortTakenError, SandboxSettings, run, run_with
+    from metastudio.sandbox import FAULT_KINDS, DataFileError, Fault, PortTakenError, SandboxSettings, run
 
     if "?" in fault:
         for kind, meaning in FAULT_KINDS.items():
@@ -86,9 +86,7 @@ def _serve(port: int, fault: Sequence[str], command: Sequence[str], **given: Any
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from None
     try:
-        if command:
-            click.get_current_context().exit(run_with(command, settings, port=port))
-        run(settings, port=port)
+        click.get_current_context().exit(run(settings, port=port, command=command))
     except (ContractError, DataFileError, PortTakenError) as error:
         raise CommandError(str(error), code=ExitCode.USAGE) from None
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import click
 
+from metastudio.cli.completion import completer, shown_ids
 from metastudio.cli.lists import ListPages, client_method, rules_of
 from metastudio.cli.options import (
     FILTER_PREFIX,
@@ -181,7 +182,13 @@ def watch_command(operation: Operation) -> click.Command:
         "watch",
         callback=partial(_watch, operation),
         params=[
-            click.Argument(["identities"], metavar="ID...", nargs=-1, required=True),
+            click.Argument(
+                ["identities"],
+                metavar="ID...",
+                nargs=-1,
+                required=True,
+                shell_complete=completer(partial(shown_ids, operation.id)),
+            ),
             *own,
             *connection_options(own),
         ],

@@ -121,6 +121,8 @@ class ItemTable:
         self._operation = operation
         self._state = state_column(operation)
         self._required = _required_columns(operation)
+        column = identity_column(operation)
+        self.identities = [str(value_at(item, column)) for item in items] if column else []
         self._always = {identity_column(operation), self._state}
         self._cells = {
             name: [self._text(name, value_at(item, name)) for item in items]

@@ -1,9 +1,9 @@
-"""JSON pointers (RFC 6901): split, joined, and followed into generated model objects."""
+"""JSON pointers (RFC 6901): split, joined, and followed into parsed JSON and into generated model objects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from metastudio.contract.naming import python_name
@@ -17,6 +17,28 @@ def split(pointer: str) -> list[str]:
 def join(tokens: Iterable[str | int]) -> str:
     """Return the JSON pointer of a path of member names and indexes."""
     return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
+
+
+def values_at(value: Any, pointer: str) -> list[Any]:
+    """Return the values at a JSON pointer into parsed JSON. `*` stands for every element of an array."""
+    found = [value]
+    for token in _tokens(pointer):
+        if token == "*":  # noqa: S105 - a token of a JSON pointer, not a secret
+            found = [element for each in found if isinstance(each, list) for element in each]
+        else:
+            found = [each[token] for each in found if isinstance(each, dict) and token in each]
+    return found
+
+
+_tokens = lru_cache(maxsize=256)(split)  # cached because it is called for every item
+
+
+def set_at(target: dict[str, Any], pointer: str, value: Any) -> None:
+    """Set the value at a JSON pointer into parsed JSON, creating missing objects."""
+    *parents, last = split(pointer)
+    for token in parents:
+        target = target.setdefault(token, {})
+    target[last] = value
 
 
 def pointer_getter(pointer: str) -> Callable[[Any], Any]:

@@ -1,4 +1,4 @@
-"""How some calls are sent otherwise than their session does: `with_options` of the clients."""
+"""Settings of calls that differ from those of their session: `with_options` of the clients."""
 
 from __future__ import annotations
 

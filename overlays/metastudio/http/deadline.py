@@ -1,4 +1,4 @@
-"""The deadline of a blocking call, whatever the server drips.
+"""Ends a blocking call at its deadline, even if the server sends byte by byte.
 
 The timeouts of httpx are for one read each, so a server that sends a byte at a time could hold a call for ever. An
 asynchronous call is cancelled at its deadline. A blocking one cannot be, so here each read and write of a connection
@@ -62,7 +62,7 @@ def time_left(wait: float | None = None) -> float | None:
 
 
 def limit_connections(request: httpx.Request | httpcore.Request) -> None:
-    """Let the connections opened for a request keep the deadline of whatever call uses them."""
+    """Make the connections that are opened for a request never wait beyond the deadline of the call that uses them."""
     if _MARK not in request.extensions:
         request.extensions[_MARK] = True
         request.extensions["trace"] = _ConnectionTrace(request.extensions.get("trace"))

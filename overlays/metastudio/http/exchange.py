@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 LOGIN_FAILED = "metastudio_login_failed"
-"""The extension that an auth flow sets if a request of its own failed that the call can do without."""
+"""Extension that an auth flow sets after a failed login: whether the call can go on with the old token."""
 
 REPEATABLE = "metastudio_repeatable"
 """Extension of a request that may be sent again although its method changes something."""

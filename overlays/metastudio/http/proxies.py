@@ -1,4 +1,4 @@
-"""This machine is reached directly, whatever proxy the environment or the caller names.
+"""Requests to this machine never go through a proxy, even if the environment or the caller names one.
 
 Plain http is accepted on the loopback interface because it does not leave the machine. A proxy would read it, with the
 tokens and passwords in it.

@@ -33,11 +33,11 @@ _NOT_ASKED_FOR = f"its content encoding is not {ACCEPT_ENCODING}"
 class ResponseBody(httpx.SyncByteStream, httpx.AsyncByteStream):
     """The body of a response, decoded in pieces, so that a small response cannot fill the memory.
 
-    The body of a success ends with an `httpx.DecodingError` at the limit, or if its content encoding is broken. The
+    Reading the body of a success raises `httpx.DecodingError` at the limit, or if its content encoding is broken. The
     body of an error is cut instead, and is left undecoded if that fails, because it must not hide the error message.
 
     Args:
-        response: The response. Its `Content-Encoding` is moved out of the way of httpx, which decodes without limits.
+        response: The response. Its `Content-Encoding` is removed, because httpx would decode without limits.
         limit: Decoded bytes that a success may have; None for no limit.
     """
 

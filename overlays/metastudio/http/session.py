@@ -1,7 +1,7 @@
 """The httpx clients behind every call: retried, checked, logged, with typed errors.
 
-All this happens above `httpx.Client.send`. A retry inside a transport would resend an old signature, an event hook
-that raises breaks a token refresh inside an auth flow, and generated parsing crashes on any other JSON than it expects.
+All this happens in `send`, around that of httpx: a retry inside a transport would resend an old signature, and an event
+hook that raises would break a token refresh inside an auth flow.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _unlimited(response: httpx.Response) -> httpx.Response:
 
 
 def _hide_location(response: httpx.Response) -> None:
-    """Move the Location out of the way of httpx, which raises on an invalid one before the status can be read."""
+    """Remove the Location, because httpx raises on an invalid one before the status can be read."""
     if response.has_redirect_location:
         response.extensions["location"] = response.headers.pop("Location")
 

@@ -11,10 +11,10 @@ foreground. All operations of the contract are served; nothing here is specific 
 
 Where to read, in the order in which a request passes:
 
-1. `server`, `app`: the port, the Starlette application, and injected `faults`.
-2. `service`: one operation of any kind. It uses `authentication` (`signature`, `accounts`), `parameters`, and `store`
-   (`query`, `instants`).
-3. `listing`: what is read from the contract. `fixtures`: the items generated from it. `progress`: tasks that move.
+1. `server`, `app`: the port, the Starlette application and its endpoints; `settings`, and the `faults` they ask for.
+2. `service`: one operation of any kind. It uses `authentication` (`signature`, `accounts`), `parameters` and `store`,
+   which has the rules of `x-list` in SQL.
+3. `listing`: what is read from the contract. `fixtures`: the items generated from it, and tasks that move.
 4. `gateway`: error responses. `iam`, `docs`: the other paths.
 5. `overrides`: how to build a server that deviates in one point, for testing clients and the contract tester.
 
@@ -47,10 +47,9 @@ and a server that accepts old signatures:
 
 from metastudio.sandbox.accounts import MAIN, OTHER, Account, KeyPair
 from metastudio.sandbox.app import SandboxApp, create_app
-from metastudio.sandbox.faults import FAULT_KINDS, Fault
 from metastudio.sandbox.overrides import CONFORMING, Overrides
-from metastudio.sandbox.server import PortTakenError, Sandbox, run, run_with, serve
-from metastudio.sandbox.settings import SandboxSettings
+from metastudio.sandbox.server import PortTakenError, Sandbox, run, serve
+from metastudio.sandbox.settings import FAULT_KINDS, Fault, SandboxSettings
 from metastudio.sandbox.store import DataFileError
 
 __all__ = [
@@ -69,6 +68,5 @@ __all__ = [
     "SandboxSettings",
     "create_app",
     "run",
-    "run_with",
     "serve",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import math
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -75,14 +76,8 @@ OTHER = Account(
 )
 
 
-@dataclass
-class _FailedSignatures:
-    consecutive: int = 0
-    locked_at: float | None = None
-
-
 class AccountRegistry:
-    """Looks up accounts by access key or token, issues tokens, and locks access keys. Thread-safe.
+    """Looks up accounts by access key or token, issues tokens, and locks access keys.
 
     Args:
         accounts: Accounts that may use the sandbox; the first one is the main account.
@@ -92,12 +87,10 @@ class AccountRegistry:
     def __init__(self, accounts: Sequence[Account], now: Callable[[], float]) -> None:
         self.accounts = accounts
         self.now = now
-        self.keys = {
-            pair.access_key: (account, pair) for account in accounts for pair in (account.keys, account.temporary)
-        }
+        self.keys = {pair.access_key: (each, pair) for each in accounts for pair in (each.keys, each.temporary)}
         self.tokens: dict[str, tuple[Account, float | None]] = {each.token: (each, None) for each in accounts}
-        self._failed: dict[str, _FailedSignatures] = {}
-        self._lock = threading.Lock()
+        self._failed = Counter[str]()  # consecutive failures by access key
+        self._locked_at: dict[str, float] = {}
 
     def issue_token(self, account: Account, *, valid: bool = True) -> tuple[str, float]:
         """Return a new token and its expiry time in seconds since 1970. The sandbox refuses an invalid one."""
@@ -108,22 +101,11 @@ class AccountRegistry:
 
     def is_locked(self, access_key: str) -> bool:
         """Return whether an access key is locked now."""
-        with self._lock:
-            failed = self._failed.get(access_key)
-            if failed is None or failed.locked_at is None:
-                return False
-            if self.now() - failed.locked_at < LOCK_SECONDS:
-                return True
-            del self._failed[access_key]
-            return False
+        return self.now() - self._locked_at.get(access_key, -math.inf) < LOCK_SECONDS
 
     def record_signature(self, access_key: str, *, success: bool) -> None:
         """Count a failed signature, or reset the count after a valid one."""
-        with self._lock:
-            if success:
-                self._failed.pop(access_key, None)
-                return
-            failed = self._failed.setdefault(access_key, _FailedSignatures())
-            failed.consecutive += 1
-            if failed.consecutive > MAX_FAILED_SIGNATURES:
-                failed.locked_at = self.now()
+        self._failed[access_key] = 0 if success else self._failed[access_key] + 1
+        if self._failed[access_key] > MAX_FAILED_SIGNATURES:
+            self._locked_at[access_key] = self.now()
+            self._failed[access_key] = 0

@@ -1,4 +1,4 @@
-"""API documentation: Swagger UI at /docs, and the contract at /openapi.json and /openapi.yaml.
+"""API documentation: Swagger UI at /docs, and the contract at /openapi.json.
 
 The files of Swagger UI come from the package swagger-ui-bundle, so that the page loads nothing from another host. The
 page is authorised with the token of the main account: the sandbox listens on the loopback interface only, and its
@@ -11,7 +11,6 @@ import html
 import json
 from typing import Any
 
-import yaml
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -57,16 +56,8 @@ def docs_routes(document: Document, token: str) -> list[BaseRoute]:
     async def as_json(request: Request) -> Response:
         return JSONResponse(contract(request))
 
-    async def as_yaml(request: Request) -> Response:
-        text = yaml.safe_dump(contract(request), sort_keys=False, allow_unicode=True)
-        return Response(text, media_type="text/yaml")
-
-    return [
-        Route("/docs", page),
-        Route("/openapi.json", as_json),
-        Route("/openapi.yaml", as_yaml),
-        Mount("/docs", StaticFiles(directory=swagger_ui_path)),
-    ]
+    files = Mount("/docs", StaticFiles(directory=swagger_ui_path))
+    return [Route("/docs", page), Route("/openapi.json", as_json), files]
 
 
 def _with_item_types(document: Document, node: Any) -> Any:

@@ -7,30 +7,28 @@ excludes others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openapi_schema_validator import OAS30Validator
 
 from metastudio.contract.compiler import known_values
 from metastudio.contract.document import ContractError
-from metastudio.contract.json_pointer import join, split
-from metastudio.sandbox.listing import (
-    EPOCHS,
-    PROJECT,
-    Listing,
-    ServedOperation,
-    is_time,
-    object_properties,
-    set_at,
-    values_at,
-)
+from metastudio.contract.instants import NANO, parse_instant
+from metastudio.contract.json_pointer import join, set_at, split, values_at
+from metastudio.sandbox.listing import EPOCHS, PROJECT, Listing, is_time, object_properties
+from metastudio.sandbox.settings import SandboxSettings
+
+if TYPE_CHECKING:
+    from metastudio.sandbox.store import Store
 
 OTHER_ITEMS = 23
 """Number of items of each project but the main one, so that a leak between projects is visible."""
+SHARE = 0.3
+"""Share of the moving tasks that move in each step of `advance`."""
 _START, _SPAN_SECONDS = datetime(2023, 9, 10, tzinfo=UTC), 90 * 24 * 3600
 _TEXTS = ("alpha", "alpha 2", "Alpha", "alphabet", "数字人", "数字", "été ☀", "50% + more", "a/b?c=d&e", "x; y")
 _FORMATS: Mapping[str, Callable[[Random], str]] = {
@@ -42,39 +40,24 @@ _FORMATS: Mapping[str, Callable[[Random], str]] = {
 Generate = Callable[[], Any]
 
 
-def generate_items(
-    listing: Listing, projects: Sequence[str], count: int, seed: int, newer: bool
-) -> Iterator[dict[str, Any]]:
-    """Yield `count` items of the first project, then some of each other one.
-
-    Args:
-        listing: The list operation.
-        projects: Project IDs, the main one first. The others get items only if the list has a scope.
-        count: Number of items of the main project.
-        seed: Seed of the generated items.
-        newer: Add unlisted values, unknown properties and nulls, as servers newer than the contract send.
+def generate_items(listing: Listing, settings: SandboxSettings) -> list[dict[str, Any]]:
+    """Return the first items of a list: as many as the settings say in the main project, some in each other one.
 
     Raises:
         ContractError: No value can be generated for a property.
     """
-    for number, project in enumerate(projects if listing.rules.scope else projects[:1]):
-        random = Random(f"{seed}/{number}/{listing.operation.id}")  # noqa: S311 - not used for secrets
-        scope = {pointer: project for name, pointer in listing.rules.scope.items() if name == PROJECT}
-        generator = ItemGenerator(listing, random, scope=scope, newer=newer)
-        examples = listing.examples[:count] if number == 0 else ()
-        yield from (generator.adopt(example) for example in examples)
-        yield from (generator.item() for _ in range((OTHER_ITEMS if number else count) - len(examples)))
-
-
-def envelope(served: ServedOperation) -> Any:
-    """Return the contract's example of a success, or a generated one if there is no example. A list is left empty."""
-    if served.example is not None:
-        body = deepcopy(served.example)
-    else:
-        body = ItemGenerator(None, Random(0)).value(served.body_schema or {})  # noqa: S311 - not used for secrets
-    if isinstance(served, Listing):
-        set_at(body, served.rules.items, [])
-    return body
+    items: list[dict[str, Any]] = []
+    for number, account in enumerate(settings.accounts if listing.rules.scope else settings.accounts[:1]):
+        random = Random(f"{settings.seed}/{number}/{listing.operation.id}")  # noqa: S311 - not used for secrets
+        scope = {pointer: account.project_id for name, pointer in listing.rules.scope.items() if name == PROJECT}
+        generator = ItemGenerator(listing, random, scope=scope, newer=settings.newer)
+        count = OTHER_ITEMS if number else settings.jobs
+        examples = [] if number else [deepcopy(each) for each in listing.examples[:count]]
+        for item in examples:
+            for pointer, value in scope.items():
+                set_at(item, pointer, value)
+        items += examples + [generator.item() for _ in range(count - len(examples))]
+    return _recent(items, listing, settings.now()) if settings.recent else items
 
 
 class ItemGenerator:
@@ -109,17 +92,10 @@ class ItemGenerator:
         self._compared = {each.property for each in listing.rules.filters.values()} if listing else set[str | None]()
         order = listing.rules.order if listing else None
         self._sort_keys = [*order.keys.values()] if order else []
-        self._known: dict[str, tuple[Any, ...]] = {}
+        self._known: dict[str, Sequence[Any]] = {}
         if listing:
             self._known = {listing.rules.scope[name]: each for name, each in listing.scope_values.items() if each}
             self._generate_item = self._compile(listing.item_schema, "")
-
-    def adopt(self, example: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an item of the contract's example, with the values of the scope."""
-        item = deepcopy(dict(example))
-        for pointer, value in self._scope.items():
-            set_at(item, pointer, value)
-        return item
 
     def value(self, schema: Mapping[str, Any]) -> Any:
         """Return a generated value of another schema."""
@@ -247,20 +223,30 @@ class ItemGenerator:
         return next((each for each in candidates if validator.is_valid(each())), candidates[0])
 
 
-def recent(items: Sequence[dict[str, Any]], listing: Listing, now: float) -> list[dict[str, Any]]:
-    """Return the items with all times moved by whole days, so that the newest are of the last 24 hours."""
-    schemas = object_properties(listing.item_schema)
-    times = {
-        (number, name): _parse(each[name])
-        for number, each in enumerate(items)
-        for name, schema in schemas.items()
-        if is_time(schema) and each.get(name) is not None
-    }
+def _recent(items: list[dict[str, Any]], listing: Listing, now: float) -> list[dict[str, Any]]:
+    """Move all times by whole days, so that the newest are of the last 24 hours."""
+    schemas = {name: each for name, each in object_properties(listing.item_schema).items() if is_time(each)}
+    times = [(item, name, _parse(item[name])) for item in items for name in schemas if item.get(name) is not None]
     if times:
-        days = (datetime.fromtimestamp(now, UTC) - max(times.values())) // timedelta(days=1)
-        for (number, name), time in times.items():
-            items[number][name] = stamp(time + timedelta(days=days), schemas[name])
-    return list(items)
+        days = (datetime.fromtimestamp(now, UTC) - max(time for *_, time in times)) // timedelta(days=1)
+        for item, name, time in times:
+            item[name] = stamp(time + timedelta(days=days), schemas[name])
+    return items
+
+
+def advance(listing: Listing, store: Store, random: Random) -> None:
+    """Move some of the tasks of a list by one state: to the next one in which a task goes on or succeeds."""
+    states, pointer = listing.operation.states, listing.operation.state_property
+    going = [name for name, each in states.items() if not each.at_rest and each.phase != "failed"]
+    goals = [name for name, each in states.items() if name in going or each.ended == "success"]
+    order = list(states)
+    for position, item in store.positions() if pointer else ():
+        for state in values_at(item, pointer or ""):
+            moves = state in states and not states[state].at_rest
+            later = [each for each in goals if order.index(each) > order.index(state)] if moves else []
+            if later and random.random() < SHARE:
+                set_at(item, pointer or "", later[0])
+                store.replace_at(position, item)
 
 
 def stamp(time: datetime, schema: Mapping[str, Any]) -> str | int:
@@ -271,9 +257,8 @@ def stamp(time: datetime, schema: Mapping[str, Any]) -> str | int:
 
 
 def _parse(time: str | int) -> datetime:
-    if isinstance(time, str):
-        return datetime.fromisoformat(time)
-    return datetime.fromtimestamp(time / 1000 if time > 1e11 else time, UTC)
+    seconds = (parse_instant(time) or 0) // NANO if isinstance(time, str) else time / 1000 if time > 1e11 else time
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _digits(random: Random) -> str:

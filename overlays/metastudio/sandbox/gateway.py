@@ -7,7 +7,7 @@ precedence over the entry here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -65,13 +65,3 @@ REFUSALS: Mapping[str, Refusal] = {
 """The error response of each reason to refuse a request."""
 
 SERVICE_REASONS = frozenset({"invalid_parameter", "no_such_item", "conflict", "failure"})
-
-_SERVICE_TOKEN = Refusal(400, "MSS.00010008", "Invalid token in the header.", with_request_id=False)
-SERVICE_REFUSALS: Mapping[str, Refusal] = {
-    **REFUSALS,
-    "unknown_token": _SERVICE_TOKEN,
-    "expired_token": _SERVICE_TOKEN,
-    "foreign_project": replace(_SERVICE_TOKEN, code="MSS.00010009", message="urlTenantId is not equal tokenTenantId"),
-}
-"""The same for a server whose service, not its gateway, checks tokens and projects. It responds with status 400
-(docs/service-notes.md#refused-tokens)."""

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.responses import Response
 from starlette.types import Receive, Scope
 
+JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 MAX_BODY_BYTES = 1024 * 1024
 """Maximum size of a request body."""
 
@@ -47,7 +47,7 @@ class SandboxRequest:
 
 @dataclass(frozen=True)
 class SandboxResponse:
-    """A response. A body of bytes is sent as it is, any other as JSON. Content-Length is added when it is sent."""
+    """A response. A body of bytes is sent as it is, any other as JSON."""
 
     status: int
     body: Any = None
@@ -55,15 +55,7 @@ class SandboxResponse:
 
     def content(self) -> bytes:
         """Return the body as bytes."""
-        if isinstance(self.body, bytes):
-            return self.body
-        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
-
-    def to_starlette(self, *, head: bool) -> Response:
-        """Return the response to send. The response to a HEAD request has no body but the same headers."""
-        content = self.content()
-        headers = {"Content-Length": str(len(content)), **self.headers}
-        return Response(b"" if head else content, self.status, headers)
+        return self.body if isinstance(self.body, bytes) else JSON(self.body).encode()
 
 
 class RefusedError(Exception):

@@ -6,27 +6,22 @@ IAM has an error body of its own, nested and with an integer code.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qs
 
-from metastudio.sandbox.accounts import Account, AccountRegistry
 from metastudio.sandbox.authentication import authenticate
 from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
-from metastudio.sandbox.overrides import Overrides
+from metastudio.sandbox.service import Service
 
 _SECURITY = (frozenset({"authorization", "x-sdk-date"}), frozenset({"x-auth-token"}))
 
 
-class IamService:
-    """Issues tokens for a password and lists the projects of an account."""
+class TokenService(Service):
+    """Issues tokens for a password."""
 
-    def __init__(self, registry: AccountRegistry, overrides: Overrides) -> None:
-        self._registry = registry
-        self._overrides = overrides
-
-    def token(self, request: SandboxRequest) -> SandboxResponse:
+    def respond(self, request: SandboxRequest, in_path: Mapping[str, str]) -> SandboxResponse:
         """Issue a token. As in the cloud, one without a project scope is useless for a service of a project."""
         try:
             auth = json.loads(request.body)["auth"]
@@ -54,30 +49,19 @@ class IamService:
         body = {"token": {"methods": methods, **times, **scoped, "user": owner}}
         return SandboxResponse(201, body, {"X-Subject-Token": token})
 
-    def projects(self, request: SandboxRequest) -> SandboxResponse:
-        """List the project of the caller, if it has the requested name."""
+
+class ProjectService(Service):
+    """Lists the project of the caller."""
+
+    def respond(self, request: SandboxRequest, in_path: Mapping[str, str]) -> SandboxResponse:
+        """List the project if it has the requested name."""
         try:
             account = authenticate(request, _SECURITY, self._registry, self._overrides)
         except RefusedError as refused:
-            refusal = self._overrides.refusals[refused.reason]
-            return _error(401, refusal.message.format(**refused.details))
+            return _error(401, self._overrides.refusals[refused.reason].message.format(**refused.details))
         names = parse_qs(request.query.decode("latin-1")).get("name", [account.project_name])
-        projects = [_project(account)] if names == [account.project_name] else []
-        links = {"self": None, "previous": None, "next": None}
-        return SandboxResponse(200, {"projects": projects, "links": links})
-
-
-def _project(account: Account) -> dict[str, Any]:
-    return {
-        "id": account.project_id,
-        "name": account.project_name,
-        "domain_id": account.domain,
-        "parent_id": account.domain,
-        "is_domain": False,
-        "enabled": True,
-        "description": "",
-        "links": {},
-    }
+        project = {"id": account.project_id, "name": account.project_name, "domain_id": account.domain, "enabled": True}
+        return SandboxResponse(200, {"projects": [project] if names == [account.project_name] else []})
 
 
 def _error(status: int, message: str) -> SandboxResponse:

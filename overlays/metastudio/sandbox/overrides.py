@@ -7,39 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from metastudio.contract.operation import Filter, ListRules, Operation, Order, Parameter
-from metastudio.sandbox import authentication, gateway, parameters, query, signature
+from metastudio.sandbox import authentication, gateway, parameters, signature, store
 from metastudio.sandbox.authentication import ProjectRule, SignatureRule, TokenRule
 from metastudio.sandbox.gateway import Refusal
 from metastudio.sandbox.http import SandboxRequest, SandboxResponse
-from metastudio.sandbox.listing import Listing, ServedOperation, StoreColumn
-from metastudio.sandbox.query import Condition, PageWindow
+from metastudio.sandbox.listing import Listing, StoreColumn
 from metastudio.sandbox.signature import ParsedAuthorization
-
-Values = Mapping[str, Any]
+from metastudio.sandbox.store import Columns, Condition, PageWindow
 
 
 def methods(operation: Operation) -> tuple[str, ...]:
     """Return the methods that an operation answers."""
     return ("GET", "HEAD") if operation.method == "GET" else (operation.method,)
-
-
-def check_all(_served: ServedOperation, _values: Values, _unknown: Sequence[str]) -> None:
-    """Check the parameters together, with the names of unknown ones. The default ignores unknown parameters."""
-
-
-def total(matching: int, _items: Sequence[Any], _window: PageWindow) -> int:
-    """Return the total to send: the number of matching items on all pages."""
-    return matching
-
-
-def items(found: list[dict[str, Any]], _window: PageWindow) -> list[dict[str, Any]]:
-    """Return the items to send."""
-    return found
-
-
-def finish(response: SandboxResponse, _request: SandboxRequest) -> SandboxResponse:
-    """Return the response to send. Its headers are complete except for Content-Length."""
-    return response
 
 
 @dataclass(frozen=True)
@@ -60,14 +39,14 @@ class Overrides:
     choose: Callable[[Parameter, Sequence[str]], str | list[str]] = parameters.choose
     convert: Callable[[Mapping[str, Any], str], Any] = parameters.convert
     check: Callable[[Parameter, Any], None] = parameters.check
-    check_all: Callable[[Any, Values, Sequence[str]], None] = check_all
-    scope: Callable[[ListRules, Mapping[str, StoreColumn], Values], list[Condition]] = query.scope
-    condition: Callable[[Filter, StoreColumn | None, Sequence[Any]], Condition | None] = query.condition
-    order: Callable[[Order | None, Mapping[str, StoreColumn], StoreColumn | None, Any, Any], str] = query.order
-    window: Callable[[int | None, int | None, Listing], PageWindow] = query.window
-    total: Callable[[int, Sequence[Any], PageWindow], int] = total
-    items: Callable[[list[dict[str, Any]], PageWindow], list[dict[str, Any]]] = items
-    finish: Callable[[SandboxResponse, SandboxRequest], SandboxResponse] = finish
+    check_all: Callable[[Any, Mapping[str, Any], Sequence[str]], None] = lambda _served, _values, _unknown: None
+    scope: Callable[[ListRules, Columns, Mapping[str, Any]], list[Condition]] = store.scope
+    condition: Callable[[Filter, StoreColumn | None, Sequence[Any]], Condition | None] = store.condition
+    order: Callable[[Order | None, Columns, StoreColumn | None, Any, Any], str] = store.order
+    window: Callable[[int | None, int | None, Listing], PageWindow] = store.window
+    items: Callable[[list[dict[str, Any]], PageWindow], list[dict[str, Any]]] = lambda found, _window: found
+    total: Callable[[int, Sequence[Any], PageWindow], int] = lambda matching, _items, _window: matching
+    finish: Callable[[SandboxResponse, SandboxRequest], SandboxResponse] = lambda response, _request: response
 
     def without(self, rule: str) -> Overrides:
         """Return a copy without the authentication rule of this name. Raises KeyError if there is none."""
@@ -77,15 +56,14 @@ class Overrides:
         """Return a copy with another rule in the place of the named one. Raises KeyError if there is none."""
         return self._replace_rule(rule, (replacement,))
 
-    def _replace_rule(self, rule: str, replacement: tuple[Any, ...]) -> Overrides:
-        for field_name in ("key_rules", "signature_rules", "token_rules", "project_rules"):
-            rules: tuple[Any, ...] = getattr(self, field_name)
-            names = [each.__name__ for each in rules]
-            if rule in names:
-                at = names.index(rule)
-                changed: dict[str, Any] = {field_name: (*rules[:at], *replacement, *rules[at + 1 :])}
-                return replace(self, **changed)
-        raise KeyError(rule)
+    def _replace_rule(self, name: str, replacement: tuple[Any, ...]) -> Overrides:
+        for group in ("key_rules", "signature_rules", "token_rules", "project_rules"):
+            rules: tuple[Any, ...] = getattr(self, group)
+            for at, rule in enumerate(rules):
+                if rule.__name__ == name:
+                    changed: dict[str, Any] = {group: (*rules[:at], *replacement, *rules[at + 1 :])}
+                    return replace(self, **changed)
+        raise KeyError(name)
 
 
 CONFORMING = Overrides()

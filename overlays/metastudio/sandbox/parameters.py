@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl
 
 from jsonschema import FormatChecker
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
+from metastudio.contract.instants import parse_instant
 from metastudio.contract.operation import Parameter
 from metastudio.sandbox.http import RefusedError
-from metastudio.sandbox.instants import instant
 
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _INTEGER = re.compile(r"-?[0-9]{1,400}")
@@ -25,24 +25,18 @@ _SCALARS = ("boolean", "integer", "number", "string")
 _FORMATS = FormatChecker(())
 _FORMATS.checkers = {
     **oas30_format_checker.checkers,
-    "date-time": (lambda value: not isinstance(value, str) or instant(value) is not None, ()),
+    "date-time": (lambda value: not isinstance(value, str) or parse_instant(value) is not None, ()),
 }
-
-
-def decode(text: bytes) -> str:
-    """Decode percent-encoded UTF-8. Raises RefusedError if it is malformed."""
-    if _BROKEN_PERCENT.search(text):
-        raise RefusedError("bad_request", reason="broken percent-encoding")
-    try:
-        return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
-        raise RefusedError("bad_request", reason="the URL is not UTF-8") from None
 
 
 def split_query(query: bytes) -> list[tuple[str, str]]:
     """Return the names and values of a query string, in order. A plus sign is a space. Raises RefusedError."""
-    pairs = [pair.partition(b"=") for pair in query.replace(b"+", b" ").split(b"&") if pair]
-    return [(decode(name), decode(value)) for name, _, value in pairs]
+    if _BROKEN_PERCENT.search(query):
+        raise RefusedError("bad_request", reason="broken percent-encoding")
+    try:
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise RefusedError("bad_request", reason="the URL is not UTF-8") from None
 
 
 def choose(parameter: Parameter, texts: Sequence[str]) -> str | list[str]:

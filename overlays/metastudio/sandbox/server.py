@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shlex
 import signal
@@ -12,17 +11,14 @@ import struct
 import subprocess
 import sys
 import threading
-import uuid
-from collections.abc import Sequence
-from types import TracebackType
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, Self
 
-import h11
+from anyio.from_thread import start_blocking_portal
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from metastudio.sandbox import gateway
-from metastudio.sandbox.accounts import Account
 from metastudio.sandbox.app import SandboxApp, create_app
 from metastudio.sandbox.overrides import CONFORMING, Overrides
 from metastudio.sandbox.settings import SandboxSettings
@@ -37,12 +33,18 @@ class PortTakenError(Exception):
 class Sandbox:
     """A sandbox on 127.0.0.1 that runs inside a `with` block, in a thread.
 
-    `stores` has the items of each list operation, by operation ID. They may be changed while the server runs.
-
     Args:
         settings: Settings of the sandbox; the defaults if None.
         port: Port to listen on; 0 selects a free one.
         overrides: Functions that replace those of the conforming server.
+
+    Attributes:
+        url: URL of the server, without a slash at its end.
+        main: The account whose project has `jobs` items in each list.
+        other: The last account, with a project of its own.
+        access_key, secret_key, project_id: Those of the main account.
+        token: A token of the main account that does not expire.
+        stores: The items of each list operation, by operation ID. They may be changed while the server runs.
 
     Raises:
         ContractError: The contract cannot be read or is invalid.
@@ -55,40 +57,12 @@ class Sandbox:
         self.settings = settings or SandboxSettings()
         self.app: SandboxApp = create_app(self.settings, overrides)
         self.stores = self.app.stores
-        self._port = port
-        self._server: _UvicornServer | None = None
-        self._thread: threading.Thread | None = None
+        self.main, self.other = self.settings.accounts[0], self.settings.accounts[-1]
+        self.access_key, self.secret_key = self.main.keys.access_key, self.main.keys.secret_key
+        self.project_id, self.token = self.main.project_id, self.main.token
         self.url = ""
-
-    @property
-    def main(self) -> Account:
-        """The account whose project has `jobs` items in each list."""
-        return self.settings.accounts[0]
-
-    @property
-    def other(self) -> Account:
-        """A second account, with a project of its own."""
-        return self.settings.accounts[1]
-
-    @property
-    def access_key(self) -> str:
-        """The access key of the main account."""
-        return self.main.keys.access_key
-
-    @property
-    def secret_key(self) -> str:
-        """The secret key of the main account."""
-        return self.main.keys.secret_key
-
-    @property
-    def project_id(self) -> str:
-        """The project ID of the main account."""
-        return self.main.project_id
-
-    @property
-    def token(self) -> str:
-        """A token of the main account that does not expire."""
-        return self.main.token
+        self._port = port
+        self._running = ExitStack()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -105,19 +79,16 @@ class Sandbox:
     def __enter__(self) -> Self:
         listening = _listen(self._port)
         self.url = f"http://{HOST}:{listening.getsockname()[1]}"
-        # No need to wait for the thread: connections queue on the listening socket.
-        self._server = _UvicornServer(self.app)
-        self._thread = threading.Thread(target=self._server.serve_on, args=(listening,), daemon=True)
-        self._thread.start()
+        server = _UvicornServer(self.app)
+        portal = self._running.enter_context(start_blocking_portal())
+        # No need to wait until it serves: connections queue on the listening socket.
+        serving = portal.start_task_soon(server.serve, [listening])
+        self._running.callback(serving.result)
+        self._running.callback(portal.call, server.stopped.set)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        assert self._thread is not None
-        self._server.stop()
-        self._thread.join()
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
         self.app.close()
 
 
@@ -137,15 +108,18 @@ def serve(*, port: int = 0, overrides: Overrides = CONFORMING, **settings: Any) 
     return Sandbox(SandboxSettings(**settings), port=port, overrides=overrides)
 
 
-def run_with(command: Sequence[str], settings: SandboxSettings | None = None, *, port: int = 0) -> int:
-    """Serve while a command runs, with the environment variables for the client, and return its exit code.
+def run(settings: SandboxSettings | None = None, *, port: int = 0, command: Sequence[str] = ()) -> int:
+    """Serve in the foreground until SIGINT or SIGTERM, or while a command runs.
 
-    Ctrl-C reaches the command; the sandbox ends with it.
+    Prints the environment variables for the client as `export` lines once it listens. A command gets them, and Ctrl-C.
 
     Args:
-        command: The program and its arguments.
         settings: Settings of the sandbox; the defaults if None.
         port: Port to listen on; 0 selects a free one.
+        command: The program to run and its arguments; none if empty.
+
+    Returns:
+        The exit code of the command, or 0.
 
     Raises:
         OSError: The program cannot be started.
@@ -154,36 +128,23 @@ def run_with(command: Sequence[str], settings: SandboxSettings | None = None, *,
         PortTakenError: The port cannot be listened on.
     """
     with Sandbox(settings, port=port) as sandbox:
+        if not command:
+            stopped = threading.Event()
+            _on_signals(lambda _number, _frame: stopped.set())
+            for name, value in sandbox.environment.items():
+                print(f"export {name}={shlex.quote(value)}", flush=True)
+            print(f"Serving {sandbox.url}; press Ctrl-C to stop.", file=sys.stderr, flush=True)
+            stopped.wait()
+            return 0
         process = subprocess.Popen(list(command), env={**os.environ, **sandbox.environment})  # noqa: S603
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda sent, _frame: process.send_signal(sent) if sent != signal.SIGINT else None)
+        _on_signals(lambda number, _frame: process.send_signal(number) if number != signal.SIGINT else None)
         code = process.wait()
         return code if code >= 0 else 128 - code
 
 
-def run(settings: SandboxSettings | None = None, *, port: int = 0) -> None:
-    """Serve in the foreground until SIGINT or SIGTERM.
-
-    Prints the environment variables for the client as `export` lines once it listens.
-
-    Args:
-        settings: Settings of the sandbox; the defaults if None.
-        port: Port to listen on; 0 selects a free one.
-
-    Raises:
-        ContractError: The contract cannot be read or is invalid.
-        DataFileError: The file for the items cannot be used.
-        PortTakenError: The port cannot be listened on.
-    """
-    stopped = threading.Event()
+def _on_signals(handler: Callable[[int, object], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stopped.set())
-    with Sandbox(settings, port=port) as sandbox:
-        for name, value in sandbox.environment.items():
-            print(f"export {name}={shlex.quote(value)}")
-        sys.stdout.flush()
-        print(f"Serving {sandbox.url}; press Ctrl-C to stop.", file=sys.stderr, flush=True)
-        stopped.wait()
+        signal.signal(number, handler)
 
 
 class _HttpProtocol(H11Protocol):
@@ -193,19 +154,9 @@ class _HttpProtocol(H11Protocol):
         super().connection_made(transport)
         self.app_state = {**self.app_state, "reset": lambda: _reset_connection(transport)}
 
-    def send_400_response(self, msg: str) -> None:
-        """Respond to invalid HTTP with an error of the gateway instead of uvicorn's plain text."""
-        request_id = uuid.uuid4().hex
-        body = json.dumps(gateway.REFUSALS["bad_request"].body(request_id, {"reason": msg})).encode()
-        headers = [("content-type", "application/json"), ("connection", "close"), ("x-request-id", request_id)]
-        response = h11.Response(status_code=400, headers=[*headers, ("content-length", str(len(body)))])
-        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
-
 
 class _UvicornServer(Server):
-    """A uvicorn server that another thread can stop without delay."""
+    """A uvicorn server that stops without delay."""
 
     def __init__(self, app: SandboxApp) -> None:
         super().__init__(
@@ -222,25 +173,11 @@ class _UvicornServer(Server):
                 timeout_graceful_shutdown=1,
             )
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopped = asyncio.Event()
-        self._running = threading.Event()
-
-    def serve_on(self, listening: socket.socket) -> None:
-        """Serve on a listening socket until `stop` is called."""
-        asyncio.run(self.serve(sockets=[listening]))
-
-    def stop(self) -> None:
-        """Stop the server, from another thread."""
-        self._running.wait()
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._stopped.set)
+        self.stopped = asyncio.Event()
 
     async def main_loop(self) -> None:
-        """Wait until `stop` is called, instead of polling every 100 ms as uvicorn does."""
-        self._loop = asyncio.get_running_loop()
-        self._running.set()
-        await self._stopped.wait()
+        """Wait until `stopped` is set, instead of polling every 100 ms as uvicorn does."""
+        await self.stopped.wait()
 
 
 def _listen(port: int) -> socket.socket:

@@ -3,166 +3,78 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from metastudio.contract.operation import Parameter
+from metastudio.contract.json_pointer import set_at, split, values_at
 from metastudio.sandbox.accounts import AccountRegistry
 from metastudio.sandbox.authentication import AUTHORIZATION, AuthenticatedRequest, authenticate
-from metastudio.sandbox.fixtures import ItemGenerator, envelope, stamp
+from metastudio.sandbox.fixtures import ItemGenerator, stamp
 from metastudio.sandbox.gateway import SERVICE_REASONS
 from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
-from metastudio.sandbox.listing import PROJECT, Listing, ServedOperation, is_time, object_properties, set_at, values_at
+from metastudio.sandbox.listing import PROJECT, Listing, ServedOperation, is_time, object_properties
 from metastudio.sandbox.overrides import Overrides
 from metastudio.sandbox.parameters import accepts, invalid_keyword
-from metastudio.sandbox.query import StoreQuery
 from metastudio.sandbox.store import Store
 
 Values = Mapping[str, Any]
+_HEADERS = {"Allow": "allowed", "Retry-After": "seconds", "X-Sandbox-Reason": "reason"}
+"""Headers of error responses, and the detail that each shows."""
 
 
-class OperationService:
-    """Serves an operation. Every decision about its parameters is a function of `overrides`.
+class Service:
+    """Responds to the requests of one method of a path. This one knows no path."""
 
-    Args:
-        served: The operation.
-        listing: The list that it belongs to; None for other operations.
-        store: The items of that list.
-        registry: The known accounts.
-        overrides: The functions that decide.
-    """
-
-    def __init__(
-        self,
-        served: ServedOperation,
-        listing: Listing | None,
-        store: Store | None,
-        registry: AccountRegistry,
-        overrides: Overrides,
-    ) -> None:
-        self.served = served
+    def __init__(self, registry: AccountRegistry, overrides: Overrides) -> None:
         self._registry = registry
         self._overrides = overrides
-        self._envelope = envelope(served)
-        self._respond: Callable[[Values, Any], SandboxResponse] = lambda _values, _body: self._success(None)
-        if listing is not None and store is not None:
-            self._items = StoredItems(listing, store, registry, overrides)
-            self._respond = getattr(self, f"_{served.operation.kind}")
 
     def respond(self, request: SandboxRequest, in_path: Mapping[str, str]) -> SandboxResponse:
         """Return the response of a success. Raises RefusedError."""
-        self._authorise(request, in_path.get(PROJECT))
+        raise RefusedError("unknown_path")
+
+    def refuse(self, refused: RefusedError, request_id: str) -> SandboxResponse:
+        """Return the error response."""
+        refusal, details = self._overrides.refusals[refused.reason], refused.details
+        headers = {name: ascii(details[key])[1:-1] for name, key in _HEADERS.items() if key in details}
+        return SandboxResponse(refusal.status, refusal.body(request_id, details), headers)
+
+
+class OperationService(Service):
+    """Serves an operation of the contract. Every decision about its parameters is a function of `overrides`."""
+
+    def __init__(self, served: ServedOperation, registry: AccountRegistry, overrides: Overrides) -> None:
+        super().__init__(registry, overrides)
+        self._served = served
+        self._envelope = deepcopy(served.example)
+        if served.example is None and served.body_schema is not None:
+            self._envelope = ItemGenerator(None, Random(0)).value(served.body_schema)  # noqa: S311 - not for secrets
+
+    def respond(self, request: SandboxRequest, in_path: Mapping[str, str]) -> SandboxResponse:
+        """Return the response of a success. Raises RefusedError."""
+        security = self._served.security
+        if security and all(security):
+            account = authenticate(request, security, self._registry, self._overrides)
+            signed = bool(request.header(AUTHORIZATION))
+            for rule in self._overrides.project_rules:
+                rule(AuthenticatedRequest(request, account, in_path.get(PROJECT), signed=signed))
         values = self._values(request, in_path)
-        return self._respond(values, self._body(request))
+        body = self._handle(values, self._body(request))
+        return SandboxResponse(self._served.status, b"" if self._served.body_schema is None else body)
 
     def refuse(self, refused: RefusedError, request_id: str) -> SandboxResponse:
         """Return the error response, with the contract's example as its body where there is one."""
-        refusal = self._overrides.refusals[refused.reason]
-        body, headers = refusal.body(request_id, refused.details), dict[str, str]()
-        if refused.reason in SERVICE_REASONS:
-            body = self.served.errors.get(refusal.status) or body
-        if refused.reason == "invalid_parameter":
-            headers["X-Sandbox-Reason"] = ascii(refused.details.get("reason", ""))[1:-1]
-        if refused.reason == "too_many_requests":
-            headers["Retry-After"] = "1"
-        return SandboxResponse(refusal.status, body, headers)
+        response = super().refuse(refused, request_id)
+        example = self._served.errors.get(response.status) if refused.reason in SERVICE_REASONS else None
+        return replace(response, body=example or response.body)
 
-    def _list(self, values: Values, _body: Any) -> SandboxResponse:
-        rules, overrides = self._items.listing.rules, self._overrides
-        query = self._items.query(values)
-        found, matching = self._items.store.select(query)
-        for name in self._items.listing.details:
-            for item in found:
-                item.pop(name, None)
-        found = overrides.items(found, query.window)
-        body = deepcopy(self._envelope)
-        if rules.total is not None:
-            set_at(body, rules.total, overrides.total(matching, found, query.window))
-        set_at(body, rules.items, found)
-        return SandboxResponse(self.served.status, body)
-
-    def _show(self, values: Values, _body: Any) -> SandboxResponse:
-        return self._success(self._items.find(self.served, values)[1])
-
-    def _create(self, values: Values, body: Any) -> SandboxResponse:
-        item = self._items.new(values, body)
-        if item is None:
-            raise self._conflict("the item exists")
-        return self._success(item)
-
-    def _update(self, values: Values, body: Any) -> SandboxResponse:
-        position, item = self._items.find(self.served, values)
-        self._require_allowed(item)
-        keep = (self._items.listing.rules.identity or "", *self._items.scope)
-        item = self._items.merged(item, body, keep=keep)
-        self._items.store.replace_at(position, item)
-        return self._success(item)
-
-    def _delete(self, values: Values, _body: Any) -> SandboxResponse:
-        position, item = self._items.find(self.served, values)
-        self._require_allowed(item)
-        self._items.store.remove_at(position)
-        return self._success(item)
-
-    def _command(self, values: Values, body: Any) -> SandboxResponse:
-        position, item = self._items.find(self.served, values)
-        self._require_allowed(item)
-        moves, state_property = self.served.operation.moves, self._items.listing.operation.state_property
-        if moves and state_property:
-            chosen = values_at(body, moves.property) if moves.property else [""]
-            state = moves.states.get(str(chosen[0])) if chosen else None
-            if state is not None:
-                set_at(item, state_property, state)
-                self._items.store.replace_at(position, item)
-        return self._success(item)
-
-    def _success(self, item: dict[str, Any] | None) -> SandboxResponse:
-        """Return the response of a success, with the properties of an item in the places that the contract has."""
-        schema = self.served.body_schema
-        if schema is None:
-            return SandboxResponse(self.served.status, b"")
-        body = deepcopy(self._envelope)
-        if item is not None:
-            place, properties = self._place(body, object_properties(schema))
-            for name in properties:
-                if name in item:
-                    place[name] = item[name]
-                elif name in object_properties(self._items.listing.item_schema) and name not in schema.get(
-                    "required", []
-                ):
-                    place.pop(name, None)
-        return SandboxResponse(self.served.status, body)
-
-    def _place(self, body: Any, properties: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the object of a response that has the item's identity, one level down at most, and its properties."""
-        identity = (self._items.listing.rules.identity or "").strip("/")
-        for name, schema in properties.items():
-            inner = object_properties(schema)
-            if identity not in properties and identity in inner:
-                return body.setdefault(name, {}), inner
-        return body, properties
-
-    def _require_allowed(self, item: dict[str, Any]) -> None:
-        """Refuse an operation that the contract does not allow in the item's state."""
-        allowed, pointer = self.served.operation.allowed_in, self._items.listing.operation.state_property
-        if allowed and pointer and not set(allowed) & {str(each) for each in values_at(item, pointer)}:
-            raise RefusedError("conflict")
-
-    def _conflict(self, reason: str) -> RefusedError:
-        return RefusedError("conflict" if 409 in self.served.errors else "invalid_parameter", reason=reason)
-
-    def _authorise(self, request: SandboxRequest, project: str | None) -> None:
-        """Authenticate the request and check its project, unless the operation needs no authentication."""
-        security = self.served.security
-        if not security or not all(security):
-            return
-        account = authenticate(request, security, self._registry, self._overrides)
-        signed = bool(request.header(AUTHORIZATION))
-        for rule in self._overrides.project_rules:
-            rule(AuthenticatedRequest(request, account, project, signed=signed))
+    def _handle(self, values: Values, body: Any) -> Any:
+        """Return the body of a success."""
+        return deepcopy(self._envelope)
 
     def _values(self, request: SandboxRequest, in_path: Mapping[str, str]) -> dict[str, Any]:
         """Return the values of the given parameters, converted and checked."""
@@ -170,33 +82,31 @@ class OperationService:
         for name, text in overrides.split_query(request.query):
             in_query.setdefault(name, []).append(text)
         values: dict[str, Any] = {}
-        for parameter in self.served.operation.parameters.values():
+        for name, parameter in self._served.operation.parameters.items():
             match parameter.location:
                 case "path":
-                    texts = [in_path[parameter.name]]
+                    texts = [in_path[name]]
                 case "header":
-                    texts = request.header(parameter.name)
+                    texts = request.header(name)
                 case _:
-                    texts = in_query.pop(parameter.name, [])
+                    texts = in_query.pop(name, [])
             if texts:
-                values[parameter.name] = self._value(parameter, texts)
+                chosen = overrides.choose(parameter, texts)
+                items = parameter.schema.get("items", {})
+                values[name] = (
+                    [overrides.convert(items, text) for text in chosen]
+                    if isinstance(chosen, list)
+                    else overrides.convert(parameter.schema, chosen)
+                )
+                overrides.check(parameter, values[name])
             elif parameter.required:
-                raise RefusedError("invalid_parameter", reason=f"{parameter.name} (required)")
-        overrides.check_all(self.served, values, list(in_query))
+                raise RefusedError("invalid_parameter", reason=f"{name} (required)")
+        overrides.check_all(self._served, values, list(in_query))
         return values
-
-    def _value(self, parameter: Parameter, texts: list[str]) -> Any:
-        chosen = self._overrides.choose(parameter, texts)
-        if isinstance(chosen, list):
-            value: Any = [self._overrides.convert(parameter.schema.get("items", {}), text) for text in chosen]
-        else:
-            value = self._overrides.convert(parameter.schema, chosen)
-        self._overrides.check(parameter, value)
-        return value
 
     def _body(self, request: SandboxRequest) -> Any:
         """Return the JSON body, checked against the contract; {} if there is none and none is required."""
-        declared = self.served.operation.body
+        declared = self._served.operation.body
         if declared is None or (not request.body and not declared.required):
             return {}
         try:
@@ -209,74 +119,139 @@ class OperationService:
         return body
 
 
-class StoredItems:
-    """The items of a list, as its operations find and change them."""
+class ItemService(OperationService):
+    """Serves an operation of a list: the list itself, or one about its items.
 
-    def __init__(self, listing: Listing, store: Store, registry: AccountRegistry, overrides: Overrides) -> None:
-        self.listing = listing
-        self.store = store
-        self.scope = tuple(listing.rules.scope.values())
-        self._registry = registry
-        self._overrides = overrides
+    Args:
+        served: The operation.
+        listing: The list.
+        store: The items of the list.
+        registry: The known accounts.
+        overrides: The functions that decide.
+    """
 
-    def query(self, values: Values) -> StoreQuery:
-        """Return the query of a list request."""
-        overrides, rules, columns = self._overrides, self.listing.rules, self.listing.columns
+    def __init__(
+        self,
+        served: ServedOperation,
+        listing: Listing,
+        store: Store,
+        registry: AccountRegistry,
+        overrides: Overrides,
+    ) -> None:
+        super().__init__(served, registry, overrides)
+        self._listing = listing
+        self._store = store
+
+    def _handle(self, values: Values, body: Any) -> Any:
+        return getattr(self, f"_{self._served.operation.kind}")(values, body)
+
+    def _list(self, values: Values, _body: Any) -> Any:
+        listing, store, overrides = self._listing, self._store, self._overrides
+        rules, columns = listing.rules, listing.columns
         conditions = overrides.scope(rules, columns, values)
         for name, rule in rules.filters.items():
             if name in values:
-                value = values[name] if isinstance(values[name], list) else [values[name]]
-                condition = overrides.condition(rule, columns[rule.property] if rule.property else None, value)
-                conditions += [condition] if condition else []
+                given = values[name] if isinstance(values[name], list) else [values[name]]
+                found = overrides.condition(rule, columns[rule.property] if rule.property else None, given)
+                conditions += [found] if found else []
         key = values.get(rules.order.parameter) if rules.order else None
         direction = values.get(rules.order.direction) if rules.order and rules.order.direction else None
         order = overrides.order(rules.order, columns, columns.get(rules.identity or ""), key, direction)
-        window = overrides.window(values.get(rules.offset), values.get(rules.limit), self.listing)
-        return StoreQuery(tuple(conditions), order, window)
+        window = overrides.window(values.get(rules.offset), values.get(rules.limit), listing)
+        items, matching = store.select(conditions, order, window)
+        items = [{name: value for name, value in item.items() if name not in listing.details} for item in items]
+        items = overrides.items(items, window)
+        body = deepcopy(self._envelope)
+        if rules.total is not None:
+            set_at(body, rules.total, overrides.total(matching, items, window))
+        set_at(body, rules.items, items)
+        return body
 
-    def find(self, served: ServedOperation, values: Values) -> tuple[int, dict[str, Any]]:
-        """Return the position of the item that the path names, and the item. Raises RefusedError if there is none."""
-        rules = self.listing.rules
-        identity = self.store.identity_is(values[served.operation.item_parameter or ""])
-        in_path = {name: pointer for name, pointer in rules.scope.items() if name in values}
-        scope = self._overrides.scope(rules._replace(scope=in_path), self.listing.columns, values)
-        found = self.store.find([*scope, identity])
-        if found is None:
-            raise RefusedError("no_such_item")
-        return found
+    def _show(self, values: Values, _body: Any) -> Any:
+        return self._shown(self._find(values)[1])
 
-    def new(self, values: Values, body: Any) -> dict[str, Any] | None:
-        """Add a new item and return it: with an identity, the present time, and the first state. None if it exists."""
-        rules, operation = self.listing.rules, self.listing.operation
+    def _create(self, values: Values, body: Any) -> Any:
+        """Add a new item: with an identity, the present time, and the first state."""
+        listing, store = self._listing, self._store
+        rules, operation = listing.rules, listing.operation
         scope = {pointer: values[name] for name, pointer in rules.scope.items() if name in values}
-        count = len(self.store.items())
-        generator = ItemGenerator(self.listing, Random(), scope=scope, sparse=True, count=count)  # noqa: S311
+        generator = ItemGenerator(listing, Random(), scope=scope, sparse=True, count=len(store.items()))  # noqa: S311
         item = generator.item()
         while self._exists(item):
             item = generator.item()
         now = datetime.fromtimestamp(self._registry.now(), UTC)
-        for name, schema in object_properties(self.listing.item_schema).items():
+        for name, schema in object_properties(listing.item_schema).items():
             if name in item and is_time(schema):
                 item[name] = stamp(now, schema)
         if operation.state_property:
             states = operation.states.items()
             first = [name for name, each in states if each.new] or [name for name, each in states if not each.ended]
             set_at(item, operation.state_property, first[0])
-        item = self.merged(item, body, keep=(operation.state_property or "", *self.scope))
+        item = self._merged(item, body, operation.state_property)
         if self._exists(item):
-            return None
-        self.store.add(item)
-        return item
+            reason = "conflict" if 409 in self._served.errors else "invalid_parameter"
+            raise RefusedError(reason, reason="the item exists")
+        store.add(item)
+        return self._shown(item)
 
-    def merged(self, item: dict[str, Any], body: Any, *, keep: tuple[str, ...]) -> dict[str, Any]:
-        """Return the item with the properties of a request body, but for those at the pointers to keep."""
-        known = self.listing.properties
-        kept = {pointer.split("/")[1] for pointer in keep if pointer}
-        changes = {
-            name: value for name, value in body.items() if name in known.keys() - kept and accepts(known[name], value)
-        }
-        return {**item, **changes}
+    def _update(self, values: Values, body: Any) -> Any:
+        position, item = self._find(values)
+        item = self._merged(item, body, self._listing.rules.identity)
+        self._store.replace_at(position, item)
+        return self._shown(item)
+
+    def _delete(self, values: Values, _body: Any) -> Any:
+        position, item = self._find(values)
+        self._store.remove_at(position)
+        return self._shown(item)
+
+    def _command(self, values: Values, body: Any) -> Any:
+        position, item = self._find(values)
+        moves, state_property = self._served.operation.moves, self._listing.operation.state_property
+        chosen = values_at(body, moves.property) if moves and moves.property else [""]
+        if moves and state_property and chosen and str(chosen[0]) in moves.states:
+            set_at(item, state_property, moves.states[str(chosen[0])])
+            self._store.replace_at(position, item)
+        return self._shown(item)
+
+    def _find(self, values: Values) -> tuple[int, dict[str, Any]]:
+        """Return the item that the path names, and its position. Raises RefusedError."""
+        rules, operation = self._listing.rules, self._served.operation
+        in_path = {name: pointer for name, pointer in rules.scope.items() if name in values}
+        scope = self._overrides.scope(rules._replace(scope=in_path), self._listing.columns, values)
+        found = self._store.with_identity(values[operation.item_parameter or ""], *scope)
+        if found is None:
+            raise RefusedError("no_such_item")
+        state_property = self._listing.operation.state_property
+        states = (
+            values_at(found[1], state_property) if operation.allowed_in and state_property else operation.allowed_in
+        )
+        if operation.allowed_in and not {str(each) for each in states} & set(operation.allowed_in):
+            raise RefusedError("conflict")
+        return found
 
     def _exists(self, item: dict[str, Any]) -> bool:
-        identity = values_at(item, self.listing.rules.identity) if self.listing.rules.identity else []
-        return bool(identity) and self.store.find([self.store.identity_is(identity[0])]) is not None
+        identity = values_at(item, self._listing.rules.identity) if self._listing.rules.identity else []
+        return bool(identity) and self._store.with_identity(identity[0]) is not None
+
+    def _merged(self, item: dict[str, Any], body: Any, keep: str | None) -> dict[str, Any]:
+        """Return the item with the properties of a request body, except its scope and what the pointer `keep` names."""
+        kept = {split(pointer)[0] for pointer in (*self._listing.rules.scope.values(), keep) if pointer}
+        known = {name: schema for name, schema in self._listing.properties.items() if name not in kept}
+        return item | {name: value for name, value in body.items() if name in known and accepts(known[name], value)}
+
+    def _shown(self, item: dict[str, Any]) -> Any:
+        """Return the body of a success, with the properties of an item in the places that the contract has."""
+        schema, body = self._served.body_schema or {}, deepcopy(self._envelope)
+        place, properties = body, object_properties(schema)
+        identity = (self._listing.rules.identity or "").strip("/")
+        for name, each in properties.items():
+            if identity not in properties and identity in object_properties(each):
+                place, properties = body.setdefault(name, {}), object_properties(each)
+                break
+        for name in properties:
+            if name in item:
+                place[name] = item[name]
+            elif name in object_properties(self._listing.item_schema) and name not in schema.get("required", []):
+                place.pop(name, None)
+        return body

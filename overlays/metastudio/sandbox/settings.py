@@ -1,15 +1,62 @@
-"""Settings of a sandbox."""
+"""Settings of a sandbox, and the faults that it can inject."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from metastudio.sandbox.accounts import MAIN, OTHER, Account
-from metastudio.sandbox.faults import Fault
+
+FAULT_KINDS: Mapping[str, str] = {
+    "500": "the service fails; error body from the contract",
+    "502": "the gateway cannot reach the service; HTML body",
+    "503": "the service is unavailable",
+    "504": "the service does not respond to the gateway in time",
+    "429": "too many requests, with Retry-After: 1",
+    "redirect": "302 to another URL",
+    "login": "200 with the HTML of a login page",
+    "empty": "200 without a body",
+    "cut": "200 with incomplete JSON",
+    "truncated": "the connection is closed in the middle of the body",
+    "reset": "the connection is reset before the response",
+    "slow": "the response is delayed by 30 seconds",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault to inject.
+
+    Args:
+        kind: A key of `FAULT_KINDS`.
+        rate: Share of the requests that fail, above 0 and at most 1.
+
+    Raises:
+        ValueError: The kind is unknown or the rate out of range.
+    """
+
+    kind: str
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in FAULT_KINDS:
+            raise ValueError(f"unknown fault {self.kind!r}; use one of {', '.join(FAULT_KINDS)}")
+        if not 0 < self.rate <= 1:
+            raise ValueError(f"the rate of a fault must be above 0 and at most 1, not {self.rate}")
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Parse `KIND` or `KIND:RATE`, for example `503:0.2`. Raises ValueError if it is neither."""
+        kind, _, rate = text.partition(":")
+        try:
+            return cls(kind, float(rate) if rate else 1.0)
+        except ValueError as error:
+            if "could not convert" in str(error):
+                raise ValueError(f"the rate of a fault must be a number such as 0.2, not {rate!r}") from None
+            raise
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,10 @@
-"""The items of one list operation, in a SQLite table."""
+"""The items of one list operation in a SQLite table, and the rules of `x-list` as SQL.
+
+An item is a row with its JSON; each property that the list is filtered or sorted by is a column that SQLite computes.
+A filter compares the value at a JSON pointer into the item; if the pointer has a `*`, one matching element is enough.
+An item without the value matches no comparison, only `exists: false`. Several values in one parameter mean any of them;
+for `ne`, none of them.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +14,115 @@ import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metastudio.sandbox.listing import Listing, StoreColumn, table_name, values_at
-from metastudio.sandbox.query import Condition, StoreQuery, stored
+from metastudio.contract.instants import parse_instant
+from metastudio.contract.json_pointer import split
+from metastudio.contract.operation import Filter, ListRules, Order
+from metastudio.sandbox.http import JSON
+from metastudio.sandbox.listing import Listing, StoreColumn
 
-_MAX_CACHED_COUNTS, _NOTHING = 256, (None,)
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ANY = "EXISTS (SELECT 1 FROM json_each(?) AS given WHERE "
+_TESTS = {
+    "eq": "{} IN (SELECT value FROM json_each(?))",
+    "ne": "{} NOT IN (SELECT value FROM json_each(?))",
+    "ge": _ANY + "{} >= given.value)",
+    "gt": _ANY + "{} > given.value)",
+    "le": _ANY + "{} <= given.value)",
+    "lt": _ANY + "{} < given.value)",
+    "substring": _ANY + "instr({}, given.value) >= 1)",
+    "prefix": _ANY + "instr({}, given.value) = 1)",
+}
+"""The SQL of each comparison. The given values are one argument, in JSON, because SQLite limits the number of them."""
+_LARGEST = 2**63 - 1
+Columns = Mapping[str, StoreColumn]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A part of a WHERE clause, and the arguments of its placeholders."""
+
+    sql: str
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class PageWindow:
+    """A page of a list: `skip` items are skipped, then at most `take` are returned."""
+
+    skip: int
+    take: int
+
+
+def condition(rule: Filter, column: StoreColumn | None, values: Sequence[Any]) -> Condition | None:
+    """Return the condition of a filter, or None if it matches everything.
+
+    A filter whose comparison is `unstated` compares as its `sandbox` key says, and matches everything without one.
+    """
+    op = rule.op if rule.op != "unstated" else rule.sandbox
+    if op is None or column is None:
+        return None
+    if op != "exists":
+        return _of_any(column, _TESTS[op], (stored(column, values),))
+    found, wanted = _of_any(column, "{} IS NOT NULL"), {value is not False for value in values}
+    return Condition("1") if len(wanted) == 2 else found if True in wanted else Condition(f"NOT ({found.sql})")
+
+
+def scope(rules: ListRules, columns: Columns, path: Mapping[str, Any]) -> list[Condition]:
+    """Return the conditions that select the items of the path, such as those of its project."""
+    return [equal(columns[pointer], path[parameter]) for parameter, pointer in rules.scope.items()]
+
+
+def equal(column: StoreColumn, value: Any) -> Condition:
+    """Return the condition that selects the items with one value, by the column's index."""
+    return Condition(f"{column.name} = json_extract(?, '$[0]')", (stored(column, [value]),))
+
+
+def order(rules: Order | None, columns: Columns, identity: StoreColumn | None, key: Any, direction: Any) -> str:
+    """Return an ORDER BY clause.
+
+    Items with equal keys are sorted by their identity, so that the same request always gets the same response. Without
+    a known key the list is in insertion order, whatever the direction.
+
+    Args:
+        rules: Order rules of the list, if it can be ordered.
+        columns: Columns of the store, by JSON pointer.
+        identity: Column of the item's identity, if it has one.
+        key: Value of the sort key parameter, None if it is absent.
+        direction: Value of the sort direction parameter, None if it is absent.
+    """
+    pointer = rules.keys.get(key) if rules else None
+    if rules is None or pointer is None or columns[pointer].many:
+        return "seq"
+    descending = direction == rules.desc if direction is not None else rules.default == "desc"
+    word = "DESC" if descending else "ASC"
+    return f"{columns[pointer].name} {word}, {identity.name if identity else 'seq'} {word}"
+
+
+def window(offset: int | None, limit: int | None, listing: Listing) -> PageWindow:
+    """Return the page of the paging parameters, which are None if they are absent."""
+    return PageWindow(min(offset or 0, _LARGEST), min(listing.default_limit if limit is None else limit, _LARGEST))
+
+
+def stored(column: StoreColumn, values: Sequence[Any]) -> str:
+    """Return values of a parameter as JSON, in the form in which the column has those of the items."""
+    return json.dumps([_sortable(each) if column.time else each for each in values])
+
+
+def _sortable(time: Any) -> Any:
+    """Convert an RFC 3339 time to a sortable text, because the integers of SQLite end in the year 2262."""
+    if not isinstance(time, str):
+        return time
+    nanoseconds = parse_instant(time)
+    return None if nanoseconds is None else f"{nanoseconds + 10**20:021d}"
+
+
+def _of_any(column: StoreColumn, test: str, arguments: tuple[Any, ...] = ()) -> Condition:
+    if column.many:
+        return Condition(f"seq IN (SELECT seq FROM {column.name} WHERE {test.replace('{}', 'value')})", arguments)  # noqa: S608
+    return Condition(f"({test.replace('{}', column.name)})", arguments)
 
 
 class DataFileError(Exception):
@@ -25,8 +132,7 @@ class DataFileError(Exception):
 class Store:
     """The items of one list operation, in insertion order.
 
-    The table has a column for each property that the list is filtered or sorted by. Thread-safe: the next request
-    sees a change.
+    Thread-safe: the next request sees a change.
 
     Args:
         listing: The list operation.
@@ -44,12 +150,9 @@ class Store:
         file: Path | str | None = None,
     ) -> None:
         self._listing = listing
+        self._table = listing.table
+        self._insert = f"INSERT INTO {self._table} (body) VALUES (?)"  # noqa: S608
         self._lock = threading.RLock()
-        self._counts: dict[tuple[Any, ...], int] = {}
-        self._next = 1
-        self._single = [each for each in listing.columns.values() if not each.many]
-        self._many = [each for each in listing.columns.values() if each.many]
-        self._table = table_name(listing.operation.id)
         try:
             self._database = sqlite3.connect(file or ":memory:", check_same_thread=False, isolation_level=None)
             # Without this, Python warns about the open connection of a store that was not closed.
@@ -58,31 +161,14 @@ class Store:
         except sqlite3.Error as error:
             raise DataFileError(f"cannot keep the items in {file}: {error}; name another file") from None
 
-    def _create(self, items: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
-        """Create the tables. The columns follow the contract, so those of an existing file are made again."""
-        tables = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        kept = self.items() if (self._table,) in tables else items()
-        with self._database:
-            self._database.execute("BEGIN")
-            for (name,) in tables:
-                if name == self._table or name.startswith(f"{self._table}_c"):
-                    self._database.execute(f"DROP TABLE {name}")
-            names = [each.name for each in self._single]
-            columns = ", ".join(["seq INTEGER PRIMARY KEY", *names, "body TEXT NOT NULL"])
-            self._database.execute(f"CREATE TABLE {self._table} ({columns})")
-            for column in self._many:
-                self._database.execute(f"CREATE TABLE {column.name} (seq INTEGER NOT NULL, value)")
-            self._append(kept)
-            self._index()
-
     def close(self) -> None:
         """Close the database."""
         self._database.close()
 
     def add(self, *items: Mapping[str, Any]) -> None:
         """Append items."""
-        with self._change():
-            self._append(items)
+        with self._change() as database:
+            database.executemany(self._insert, ([JSON(each)] for each in items))
 
     def replace(self, identity: Any, item: Mapping[str, Any]) -> None:
         """Replace the item with this identity, at its position. Raises KeyError if there is none."""
@@ -92,112 +178,99 @@ class Store:
         """Remove the item with this identity. Raises KeyError if there is none."""
         self.remove_at(self._position(identity))
 
-    def find(self, conditions: Sequence[Condition]) -> tuple[int, dict[str, Any]] | None:
-        """Return the position of the first matching item and the item, or None."""
-        where, arguments = _where(conditions)
-        with self._lock:
-            found = f"SELECT seq, body FROM {self._table} WHERE {where} LIMIT 1"  # noqa: S608
-            row = self._database.execute(found, arguments).fetchone()
-        return (row[0], json.loads(row[1])) if row else None
-
     def replace_at(self, position: int, item: Mapping[str, Any]) -> None:
         """Replace the item at a position."""
-        with self._change():
-            self._delete(position)
-            self._put([(position, item)])
+        with self._change() as database:
+            database.execute(f"UPDATE {self._table} SET body = ? WHERE seq = ?", [JSON(item), position])  # noqa: S608
 
     def remove_at(self, position: int) -> None:
         """Remove the item at a position."""
-        with self._change():
-            self._delete(position)
-
-    def identity_is(self, identity: Any) -> Condition:
-        """Return the condition that selects the item with an identity."""
-        column = self._listing.columns[self._listing.rules.identity or ""]
-        return Condition(f"{column.name} = ?", (stored(column, identity),))
+        with self._change() as database:
+            database.execute(f"DELETE FROM {self._table} WHERE seq = ?", [position])  # noqa: S608
 
     def items(self) -> list[dict[str, Any]]:
         """Return all items of all projects, in insertion order."""
         return [item for _, item in self.positions()]
 
-    def positions(self) -> list[tuple[int, dict[str, Any]]]:
-        """Return all items with their positions, in insertion order."""
-        with self._lock:
-            rows = self._database.execute(f"SELECT seq, body FROM {self._table} ORDER BY seq")  # noqa: S608
-            return [(position, json.loads(body)) for position, body in rows]
+    def positions(self, *conditions: Condition) -> list[tuple[int, dict[str, Any]]]:
+        """Return the items that match all conditions with their positions, in insertion order."""
+        return [(row[0], json.loads(row[1])) for row in self._rows("seq, body", conditions, "ORDER BY seq")]
 
-    def select(self, query: StoreQuery) -> tuple[list[dict[str, Any]], int]:
+    def with_identity(self, identity: Any, *conditions: Condition) -> tuple[int, dict[str, Any]] | None:
+        """Return the item with an identity that matches all conditions, and its position; None if there is none."""
+        column = self._listing.columns[self._listing.rules.identity or ""]
+        return next(iter(self.positions(equal(column, identity), *conditions)), None)
+
+    def select(
+        self, conditions: Sequence[Condition], order: str, window: PageWindow
+    ) -> tuple[list[dict[str, Any]], int]:
         """Return the items of a page and the number of matching items on all pages."""
-        where, arguments = _where(query.conditions)
-        page = f"SELECT body FROM {self._table} WHERE {where} ORDER BY {query.order} LIMIT ? OFFSET ?"  # noqa: S608
         with self._lock:
-            rows = self._database.execute(page, [*arguments, query.window.take, query.window.skip])
-            return [json.loads(body) for (body,) in rows], self._count(where, arguments)
+            page = self._rows("body", conditions, f"ORDER BY {order} LIMIT ? OFFSET ?", window.take, window.skip)
+            return [json.loads(body) for (body,) in page], self._rows("count(*)", conditions)[0][0]
 
-    def _count(self, where: str, arguments: list[Any]) -> int:
-        key = (where, *arguments)
-        if key not in self._counts:
-            if len(self._counts) >= _MAX_CACHED_COUNTS:
-                self._counts.clear()
-            rows = self._database.execute(f"SELECT count(*) FROM {self._table} WHERE {where}", arguments)  # noqa: S608
-            self._counts[key] = rows.fetchone()[0]
-        return self._counts[key]
-
-    @contextmanager
-    def _change(self) -> Generator[None]:
-        """Lock the items and run the change as one transaction."""
-        with self._lock, self._database:
-            self._database.execute("BEGIN")
-            yield
-            self._counts.clear()
-
-    def _append(self, items: Iterable[Mapping[str, Any]]) -> None:
-        added = list(items)
-        self._put(zip(range(self._next, self._next + len(added)), added, strict=True))
-        self._next += len(added)
-
-    def _put(self, numbered: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-        elements: dict[str, list[tuple[int, Any]]] = {column.name: [] for column in self._many}
-
-        def row(seq: int, item: Mapping[str, Any]) -> list[Any]:
-            for column in self._many:
-                elements[column.name] += [(seq, value) for value in self._stored(column, item) if value is not None]
-            return [seq, *((self._stored(column, item) or _NOTHING)[0] for column in self._single), _JSON.encode(item)]
-
-        marks = ", ".join("?" * (len(self._single) + 2))
-        rows = (row(seq, item) for seq, item in numbered)
-        self._database.executemany(f"INSERT INTO {self._table} VALUES ({marks})", rows)  # noqa: S608
-        for name, each in elements.items():
-            self._database.executemany(f"INSERT INTO {name} VALUES (?, ?)", each)  # noqa: S608
-
-    def _stored(self, column: StoreColumn, item: Mapping[str, Any]) -> list[Any]:
-        return [stored(column, value) for value in values_at(item, column.pointer)]
+    def _rows(self, what: str, conditions: Sequence[Condition], rest: str = "", *arguments: Any) -> list[Any]:
+        where = " AND ".join(f"({each.sql})" for each in conditions) or "1"
+        values = [value for each in conditions for value in each.arguments]
+        with self._lock:
+            sql = f"SELECT {what} FROM {self._table} WHERE {where} {rest}"  # noqa: S608
+            return self._database.execute(sql, [*values, *arguments]).fetchall()
 
     def _position(self, identity: Any) -> int:
-        found = self.find([self.identity_is(identity)])
+        found = self.with_identity(identity)
         if found is None:
             raise KeyError(identity)
         return found[0]
 
-    def _delete(self, position: int) -> None:
-        for table in (self._table, *(each.name for each in self._many)):
-            self._database.execute(f"DELETE FROM {table} WHERE seq = ?", (position,))  # noqa: S608
+    @contextmanager
+    def _change(self) -> Generator[sqlite3.Connection]:
+        """Lock the items and run the change as one transaction."""
+        with self._lock, self._database:
+            self._database.execute("BEGIN")
+            yield self._database
 
-    def _index(self) -> None:
-        rules = self._listing.rules
-        names = {pointer: each.name for pointer, each in self._listing.columns.items()}
-        scope = [names[pointer] for pointer in rules.scope.values()]
-        keys = set(rules.order.keys.values()) if rules.order else set[str]()
-        for column in self._single:
-            # With the identity after the sort key, SQLite need not sort a page.
-            last = [names[rules.identity]] if rules.identity and column.pointer in keys else []
-            columns = ", ".join(dict.fromkeys([*scope, column.name, *last]))
-            self._database.execute(f"CREATE INDEX {column.name}_order ON {self._table} ({columns})")
-        for column in self._many:
-            self._database.execute(f"CREATE INDEX {column.name}_value ON {column.name} (value, seq)")
-        self._database.execute("ANALYZE")
+    def _create(self, items: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
+        """Create the table. The columns follow the contract, so that of an existing file is made again."""
+        self._database.create_function("sortable", 1, _sortable, deterministic=True)
+        known = self._database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [self._table]).fetchall()
+        kept = self.items() if known else items()
+        columns = self._listing.columns.values()
+        single = [f"{each.name} AS ({_value(each, 'body', each.pointer)}) STORED" for each in columns if not each.many]
+        with self._change() as database:
+            database.execute(f"DROP TABLE IF EXISTS {self._table}")
+            database.execute(
+                f"CREATE TABLE {self._table} ({', '.join(['seq INTEGER PRIMARY KEY, body TEXT', *single])})"
+            )
+            for column in columns:
+                database.execute(self._elements(column) if column.many else self._index(column))
+            database.executemany(self._insert, ([JSON(each)] for each in kept))
+            database.execute("ANALYZE")
+
+    def _index(self, column: StoreColumn) -> str:
+        """Return an index after which SQLite need not sort a page: with the scope before, the identity after it."""
+        rules, columns = self._listing.rules, self._listing.columns
+        keys = rules.order.keys.values() if rules.order else ()
+        last = [columns[rules.identity]] if rules.identity and column.pointer in keys else []
+        names = [each.name for each in (*map(columns.__getitem__, rules.scope.values()), column, *last)]
+        return f"CREATE INDEX {column.name}_order ON {self._table} ({', '.join(dict.fromkeys(names))})"
+
+    def _elements(self, column: StoreColumn) -> str:
+        """Return a view of the values of a pointer with `*`, one row for each element."""
+        *arrays, last = column.pointer.split("/*")
+        source, root, path = self._table, f"{self._table}.body", "'$'"
+        for depth, array in enumerate(arrays):
+            source += f", json_each({root}, {path} || {_path(array)}) AS e{depth}"
+            path = f"e{depth}.fullkey"
+        value = _value(column, root, last, path)
+        return f"CREATE TEMP VIEW {column.name} AS SELECT seq, {value} AS value FROM {source} WHERE {value} IS NOT NULL"  # noqa: S608
 
 
-def _where(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
-    sql = " AND ".join(f"({each.sql})" for each in conditions) or "1"
-    return sql, [value for each in conditions for value in each.arguments]
+def _value(column: StoreColumn, json: str, pointer: str, root: str = "'$'") -> str:
+    value = f"json_extract({json}, {root} || {_path(pointer)})"
+    return f"sortable({value})" if column.time else value
+
+
+def _path(pointer: str) -> str:
+    """Return a JSON pointer as the end of a path of SQLite, a literal."""
+    names = "".join(f'."{name}"' for name in split(pointer))
+    return "'" + names.replace("'", "''") + "'"

@@ -18,8 +18,8 @@ Reading order:
    credentials).
 3. What the suites share: `operation_under_test` (an operation with its schemas), `http_client` (requests, retries,
    rate limit), `caller` (credentials and signing), `values` (comparing values), `schema_validator`.
-4. `reports`: terminal, HTML, JUnit and JSON. `command` is the command line, `sign` signs a request for curl, `hooks`
-   adds signing to plain schemathesis.
+4. `reports`: terminal, HTML, JUnit and JSON. `sign` signs a request for curl, `hooks` adds signing to plain
+   schemathesis. The command line is `metastudio.cli.contract_test`.
 
 Names are imported on first use, because schemathesis and the schema validators are slow to import.
 """

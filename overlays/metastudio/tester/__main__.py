@@ -1,6 +1,8 @@
-"""Runs the command as `python -m metastudio.tester URL`."""
+"""`python -m metastudio.tester URL` is the command `metastudio contract-test URL`."""
 
-from metastudio.tester.command import contract_test
+import runpy
+import sys
 
 if __name__ == "__main__":
-    contract_test(prog_name="python -m metastudio.tester")
+    sys.argv.insert(1, "contract-test")
+    runpy.run_module("metastudio", run_name="__main__")  # not an import: the tester does not need the command line

@@ -112,17 +112,24 @@ class RunOptions:
 
 
 def credentials_from_environment(
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] = os.environ, profile: str | None = None
 ) -> tuple[Credentials | None, str | None, str | None]:
     """Return the key pair, token and project ID from the environment or the vendor's credentials file.
 
+    Args:
+        environ: environment variables.
+        profile: section of the credentials file; its keys and project precede the environment.
+
     Raises:
+        ConfigurationError: there is no such profile.
         CredentialsError: they are incomplete or unreadable.
     """
-    source = chain.from_environment(environ) or chain.from_file(environ)
+    source = chain.from_settings(environ, profile=profile)
     keys = source.provide() if source else None
-    project = environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or (source.project_id if source else None)
-    return keys, environ.get("METASTUDIO_TOKEN") or None, project
+    projects = environ.get("HUAWEICLOUD_SDK_PROJECT_ID"), source.project_id if source else None
+    project = (projects[1] or projects[0]) if profile else (projects[0] or projects[1])
+    token = None if profile and keys else environ.get("METASTUDIO_TOKEN")  # it may be that of another account
+    return keys, token or None, project
 
 
 def other_credentials_from_environment(

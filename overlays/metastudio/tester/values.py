@@ -12,15 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
-from metastudio.contract.json_pointer import split
+from metastudio.contract import instants, json_pointer
+from metastudio.contract.instants import NANO
 
-NANO = 1_000_000_000
-_TIME = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
-)
 _ZONE = re.compile(r"Z|[+-]\d{2}:\d{2}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMERIC_FORMATS = ("decimal", "number", "integer", "int32", "int64", "uint32", "uint64", "float", "double")
@@ -42,16 +38,7 @@ class ValueKind(StrEnum):
 
 def values_at(value: Any, pointer: str) -> list[Any]:
     """Return the values at a JSON pointer, with `*` for every array element. Skip absent values and null."""
-    found = [value]
-    for token in _tokens(pointer):
-        if token == "*":  # noqa: S105 - a JSON pointer's token, no secret
-            found = [element for each in found if isinstance(each, list) for element in each]
-        else:
-            found = [each[token] for each in found if isinstance(each, dict) and token in each]
-    return [each for each in found if each is not None]
-
-
-_tokens = lru_cache(maxsize=256)(split)
+    return [each for each in json_pointer.values_at(value, pointer) if each is not None]
 
 
 def parse_instant(text: Any, default_zone: str = "") -> int | None:
@@ -61,29 +48,7 @@ def parse_instant(text: Any, default_zone: str = "") -> int | None:
         text: the time.
         default_zone: zone of a time without one, such as `Z` or `+08:00`; empty if the contract states none.
     """
-    return _parse_instant(text, default_zone) if isinstance(text, str) else None
-
-
-@lru_cache(maxsize=4096)
-def _parse_instant(text: str, default_zone: str) -> int | None:
-    found = _TIME.fullmatch(text)
-    offset = (found[8] or default_zone) if found else ""
-    if found is None or not offset:
-        return None
-    zone = UTC
-    if offset not in "Zz":
-        hours, minutes = int(offset[1:3]), int(offset[4:6])
-        if hours > 23 or minutes > 59:
-            return None
-        zone = timezone((1 if offset[0] == "+" else -1) * timedelta(hours=hours, minutes=minutes))
-    second = int(found[6])
-    try:
-        year, month, day, hour, minute = (int(found[n]) for n in range(1, 6))
-        when = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone)
-    except ValueError:
-        return None
-    whole = (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1) + (second - min(second, 59))
-    return None if second > 60 else whole * NANO + int((found[7] or "0").ljust(9, "0"))
+    return instants.parse_instant(text, default_zone) if isinstance(text, str) else None
 
 
 def format_instant(moment: int, offset_minutes: int = 0) -> str:

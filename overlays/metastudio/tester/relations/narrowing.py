@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from metastudio.contract.instants import NANO
 from metastudio.contract.operation import Filter
 from metastudio.tester.relations import sample_values
 from metastudio.tester.relations.filter_assertions import filter_query
 from metastudio.tester.relations.judge import Relation
 from metastudio.tester.relations.list_client import ListClient, Snapshot, raw_values
-from metastudio.tester.values import NANO, ValueKind
+from metastudio.tester.values import ValueKind
 
 FEWEST, MOST = 20, 300
 """Length of a useful part: it differs in most properties, and is read with a few requests."""
