@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from metastudio import redaction
 from metastudio.http.url import canonical_query, query_pairs
+from metastudio.tester.access import Scheme, SchemeKind
 from metastudio.tester.caller import Caller
 
 IN_PROCESS_URL, BASE_URL = "http://testserver", "METASTUDIO_BASE_URL"
@@ -53,14 +54,30 @@ def command(
     """
     verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
     shown = [part for header in headers for part in ("-H", shlex.quote(_header(*header, generated)))]
-    if caller.keys is not None:
+    scheme = caller.scheme
+    if scheme is not None and scheme.kind is SchemeKind.SIGNATURE:
         options = [*caller.signer_options, *(["--case", case] if case else [])]
         options += ["--method", method] if method != "GET" else []
         signer = " ".join([SIGNER, *options, _quoted(url)])
         return " ".join([signer, "|", "curl -sS -i", *verb, *shown, "-K -"])
-    if caller.token is not None:
-        shown.append(f'-H "{caller.token_header}: {caller.shown_token}"')
+    if scheme is not None:
+        shown.append(_credential(scheme, caller))
     return " ".join(["curl -sS -i", *verb, *shown, _quoted(url)])
+
+
+def _credential(scheme: Scheme, caller: Caller) -> str:
+    """The options that send a token, or user name and password."""
+    if scheme.kind is SchemeKind.BASIC:
+        return f'-u "{caller.shown_login}"'
+    pair = f'"{scheme.name}={caller.shown_token}"'
+    match scheme.location:
+        case "query":
+            return f"-G --data-urlencode {pair}"
+        case "cookie":
+            return f"-b {pair}"
+        case _:
+            is_complete = scheme.value(caller.token or "") == caller.token
+            return f'-H "{scheme.name}: {caller.shown_token if is_complete else scheme.value(caller.shown_token)}"'
 
 
 def _quoted(url: str) -> str:

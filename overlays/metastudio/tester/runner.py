@@ -67,12 +67,11 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         transport = InProcessTransport(options.app)
     with _client(options, transport) as client:
         rate_limiter, stopwatch = RateLimiter(options.rate_limit), Stopwatch(options.max_time)
-        http = HttpClient(str(base_url), client, plan.caller, rate_limiter, stopwatch, Traffic())
+        http = HttpClient(str(base_url), client, options.caller(), rate_limiter, stopwatch, Traffic())
         walk = _Walk(plan, RunState(options, http, progress, list(plan.notes)))
         walk.run()
     report = replace(walk.report(), target=str(target), contract=plan.operations[0].tested.document.path.name)
-    others = plan.other.secrets if plan.other else ()
-    return Redactor([*plan.caller.secrets, *others, options.expired_token or ""]).report(report)
+    return Redactor(plan.secrets).report(report)
 
 
 def prove(target: Any, *, progress: Progress = lambda _what, _sent: None, **options: Any) -> Report:
@@ -118,7 +117,7 @@ class _Walk:
         self.tester_failed = False
         self._stopped = ""
         """Why no further check is made."""
-        self._operations = [(OperationRun(state, each.tested), each.checks) for each in plan.operations]
+        self._operations = [(OperationRun(state, each.tested, each.caller), each.checks) for each in plan.operations]
         state.operations = [operation for operation, _ in self._operations]
 
     def run(self) -> None:
