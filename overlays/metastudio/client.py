@@ -126,8 +126,8 @@ class _ClientBase:
         It need not be closed: closing it does nothing, and closing this client ends both.
 
         Args:
-            timeout: As for the client. By default as it is.
-            max_retries: As for the client. By default as it is.
+            timeout: As for the client; None keeps its value.
+            max_retries: As for the client; None keeps its value.
             headers: Sent with each request, in addition to the headers it has.
 
         Raises:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from list_app import SPEC, ListApp, Thing, assert_not_blamed, broken, outcome, things
+from list_app import SPEC, ListApp, Thing, assert_not_blamed, outcome, things
 from metastudio.sandbox import SandboxSettings
-from metastudio.tester import Verdict
+from metastudio.tester import Verdict, prove
+from metastudio.tester.http_client import TimeLimitError
+from metastudio.tester.relations.writes import LifeCycle
 from repository import ROOT
-from tester_runs import proven
+from tester_runs import credentials_of, proven, serving
 from variants import Variant
+from write_variants import ITEMS, conforming
 
 TASKS = ROOT / "tests" / "contract" / "tasks.yaml"
 SHOW = """
@@ -66,36 +69,6 @@ def test_conforming_server_passes(spec: Path) -> None:
     assert report["show_thing/shapes/body"].verdict is Verdict.PASS
 
 
-def other_label(app: ShowApp, identity: str) -> tuple[int, Thing]:
-    status, item = ShowApp.show(app, identity)
-    return status, {**item, "label": "other"} if item else item
-
-
-def refused_if_unknown(app: ShowApp, identity: str) -> tuple[int, Thing]:
-    status, item = ShowApp.show(app, identity)
-    return (400 if status == 404 else status), item
-
-
-FAULTS: dict[str, tuple[str, Callable[[ShowApp, str], tuple[int, Thing]]]] = {
-    "another value": ("show.same", other_label),
-    "another item": ("show.same", lambda app, _: (200, app.items[0])),
-    "an item of the list is unknown": ("show.same", lambda *_: (404, {})),
-    "an unknown ID is an empty success": ("show.unknown", lambda app, identity: (200, ShowApp.show(app, identity)[1])),
-    "an unknown ID is a wrong request": ("show.unknown", refused_if_unknown),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_faulty_server_is_found(fault: str, spec: Path) -> None:
-    property_, show = FAULTS[fault]
-
-    class Faulty(ShowApp):
-        def show(self, identity: str) -> tuple[int, Thing]:
-            return show(self, identity)
-
-    assert property_ in broken(outcome(Faulty(things(12)), "show.*", spec=spec))
-
-
 def test_empty_list_has_no_item_to_show(spec: Path) -> None:
     report = outcome(ShowApp([]), "start", "show*", spec=spec)
     assert report.exit_code in (0, 3)
@@ -109,17 +82,91 @@ def test_first_look_is_selected_like_everything_else(spec: Path) -> None:
     assert {each.property.operation for each in report.results} == {"list_things"}
 
 
+WRITES = ("create.*", "update.*", "delete.*", "command.*")
+
+
 def test_contract_with_every_kind_of_operation() -> None:
     """Each operation gets a first look, also those whose example does not exist on this server."""
     server = Variant("tasks", settings=SandboxSettings(spec=TASKS))
-    report = proven(server, spec=TASKS, only=("start", "show.*"))
+    report = proven(server, writes=False, only=("start", "show.*"))
     assert report.exit_code == 0, report.failure
     assert {each.verdict for each in report.results} == {Verdict.PASS}
 
 
+@pytest.mark.parametrize("spec", [ITEMS, TASKS], ids=lambda spec: spec.stem)
+def test_an_item_lives_and_nothing_is_left(spec: Path) -> None:
+    with serving(Variant("items", settings=SandboxSettings(spec=spec, jobs=5))) as sandbox:
+        before = {name: store.items() for name, store in sandbox.stores.items()}
+        report = prove(sandbox.url, spec=spec, writes=True, only=WRITES, **credentials_of(sandbox))
+        assert {name: store.items() for name, store in sandbox.stores.items()} == before
+    without_create = ("list_voice_training_jobs", "delete_voice_training_job", "delete_asset")
+    tested = {each.property.id: each for each in report.results if each.property.operation not in without_create}
+    assert {each.verdict for each in tested.values()} == {Verdict.PASS}
+    assert tested.keys() >= {
+        "create.refused", "create.listed", "create.shown", "update.refused", "update.listed", "update.shown",
+        "command.refused", "delete.listed", "delete.shown", "delete.again",
+    }  # fmt: skip
+    assert (report.exit_code, report.notes) == (0, ())
+
+
+def test_an_operation_on_items_is_not_exercised_without_one_of_its_own() -> None:
+    """It would change an item of somebody else. `--path` names one that may be changed."""
+    server = Variant("tasks", settings=SandboxSettings(spec=TASKS, jobs=3))
+    report = proven(server, only=("delete_asset",))
+    assert {each.verdict for each in report.results if each.property.operation == "delete_asset"} == {
+        Verdict.NOT_EXERCISED
+    }
+    assert "no operation that creates" in report["delete_asset/meaning/delete.listed"].note
+    assert "--path asset_id=ID" in report["delete_asset/shapes/body"].note
+    given = proven(server, only=("delete_asset/shapes/body",), path_values={"asset_id": "asset-1"}, max_examples=1)
+    assert given["delete_asset/shapes/body"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("writing: create has a response without the ID", "items that this run created could not be deleted: the resp"),
+        ("writing: items cannot be deleted yet", "could not be deleted (status 409): "),
+    ],
+)
+def test_what_cannot_be_deleted_is_said(name: str, note: str) -> None:
+    report = proven(next(each for each in conforming() if each.name == name), only=("start", "create.listed"))
+    assert note in " ".join(report.notes)
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize("ended_by", [TimeLimitError, KeyboardInterrupt, ZeroDivisionError])
+def test_items_are_deleted_when_the_run_ends_early(
+    ended_by: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ended_by
+
+    monkeypatch.setattr(LifeCycle, "_updated", fail)  # the item exists by then
+    with serving(Variant("items", settings=SandboxSettings(spec=ITEMS, jobs=3))) as sandbox:
+        before = sandbox.stores["list_cards"].items()
+        with suppress(KeyboardInterrupt):
+            report = prove(sandbox.url, spec=ITEMS, writes=True, only=WRITES[:2], **credentials_of(sandbox))
+            assert report.exit_code == (2 if ended_by is ZeroDivisionError else 0)
+        assert sandbox.stores["list_cards"].items() == before
+
+
+def test_generated_requests_change_only_items_of_the_run() -> None:
+    """Each body of schemathesis may create an item, and undeclared methods are not sent to items of the list."""
+    with serving(Variant("items", settings=SandboxSettings(spec=ITEMS, jobs=3))) as sandbox:
+        before = sandbox.stores["list_cards"].items()
+        report = prove(
+            sandbox.url, spec=ITEMS, writes=True, only=("status",), max_examples=2, **credentials_of(sandbox)
+        )
+        assert sandbox.stores["list_cards"].items() == before
+    assert {each.verdict for each in report.results if each.property.id == "status"} == {Verdict.PASS}
+    assert report.exercised["generated successes"] > 20
+
+
 @pytest.mark.slow
-def test_whole_contract_with_every_kind_of_operation() -> None:
-    """Slow: 2,000 requests. The sample is the test before."""
-    report = proven(Variant("tasks", settings=SandboxSettings(spec=TASKS)), spec=TASKS, max_examples=5)
+@pytest.mark.parametrize("writes", [False, True])
+def test_whole_contract_with_every_kind_of_operation(writes: bool) -> None:
+    """Slow: 2,000 requests. The samples are the tests before."""
+    report = proven(Variant("tasks", settings=SandboxSettings(spec=TASKS)), writes=writes, max_examples=5)
     assert_not_blamed(report)
     assert report.exit_code == 0, report.failure

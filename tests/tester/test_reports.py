@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -278,20 +279,31 @@ def test_commands_of_a_report_reproduce_the_breach() -> None:
 @pytest.mark.parametrize(
     ("caller", "headers", "command"),
     [
-        (Caller("p", token="t"), [], 'curl -sS -i -H "X-Auth-Token: $METASTUDIO_TOKEN" http://h/p'),
-        (Caller("p"), [("X-Auth-Token", "")], "curl -sS -i -H 'X-Auth-Token;' http://h/p"),
-        (Caller("p", token="t", shown_token="a\\$b"), [], 'curl -sS -i -H "X-Auth-Token: a\\$b" http://h/p'),
+        (Caller("p", token="t"), [], 'curl -sS -i http://h/p -H "X-Auth-Token: $METASTUDIO_TOKEN"'),
+        (Caller("p"), [("X-Auth-Token", "")], "curl -sS -i http://h/p -H 'X-Auth-Token;'"),
+        (Caller("p", token="t", shown_token="a\\$b"), [], 'curl -sS -i http://h/p -H "X-Auth-Token: a\\$b"'),
         (
             Caller("p", Credentials("AAAA", "SSSS")).with_project_header("q"), [],
             "python -m metastudio.tester.sign --project q http://h/p | curl -sS -i -K -",
         ),
-        (Caller("p"), [("X-Name", "it's")], """curl -sS -i -H 'X-Name: it'"'"'s' http://h/p"""),
+        (Caller("p"), [("X-Name", "it's")], """curl -sS -i http://h/p -H 'X-Name: it'"'"'s'"""),
     ],
 )  # fmt: skip
 def test_command_contains_variables_for_credentials(
     caller: Caller, headers: list[tuple[str, str]], command: str
 ) -> None:
     assert curl.command("GET", "http://h/p", caller, headers=headers) == command
+
+
+def test_command_contains_the_body_that_is_signed_and_sent() -> None:
+    caller, headers = Caller("p", Credentials("AAAA", "SSSS")), [("Content-Type", "application/json")]
+    command = curl.command("POST", "http://h/p", caller, headers=headers, body=b'{"a": "it\'s"}')
+    signer, _, sender = command.partition(" | ")
+    data = '{"a": "it\'s"}'
+    assert shlex.split(signer)[3:] == ["--method", "POST", "--body", data, "http://h/p"]
+    words = shlex.split(sender)
+    assert words[words.index("--data-binary") + 1] == data
+    assert words[words.index("-K") + 1] == "-"
 
 
 def test_command_with_a_token() -> None:

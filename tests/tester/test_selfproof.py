@@ -7,6 +7,7 @@ from metastudio.tester import Report, Verdict
 from metastudio.tester.verdicts import describe
 from tester_runs import proven
 from variants import Variant, conforming_servers, faulty_servers
+from write_variants import conforming
 
 SUITES = ("meaning", "auth", "shapes")
 """Fastest first."""
@@ -53,6 +54,21 @@ FAULTY_SAMPLE = {
     "item state: in lower case": "shapes/body",
     "input limit: a value below the minimum is ignored": "input.limit",
     "error: with a Java stack trace": "shapes/leak",
+    "writing: show has another value": "show.same",
+    "writing: show does not find a listed item": "show.same",
+    "writing: show has an empty success for an unknown item": "show.unknown",
+    "writing: a created item is lost": "create.listed",
+    "writing: a created item cannot be shown": "create.shown",
+    "writing: a created item has another name": "create.shown",
+    "writing: create accepts wrong bodies": "create.refused",
+    "writing: create refuses wrong bodies with 422": "create.refused",
+    "writing: an update is lost": "update.listed",
+    "writing: an update does not find the item": "update.shown",
+    "writing: update accepts wrong bodies": "update.refused",
+    "writing: a command accepts wrong bodies": "command.refused",
+    "writing: a deleted item stays": "delete.listed",
+    "writing: a deleted item is still shown": "delete.shown",
+    "writing: a second delete succeeds": "delete.again",
 }
 """Faulty server to the property that detects it."""
 CONFORMING_SAMPLE: dict[str, tuple[str, ...]] = {
@@ -66,6 +82,7 @@ CONFORMING_SAMPLE: dict[str, tuple[str, ...]] = {
     "404 for a foreign project": ("auth",),
     "sometimes an HTML error page": ("shapes", "auth"),
     "authentication failures are 400": ("auth",),
+    **{each.name: ("create.*", "update.*", "delete.*", "command.*", "show.*") for each in conforming()},
 }
 """Conforming server to the suites and properties that could find a breach."""
 MOVING_SAMPLE = (
@@ -74,6 +91,12 @@ MOVING_SAMPLE = (
     "items are counted before they are read",
     "items are read after they were selected",
 )
+
+
+@pytest.fixture(autouse=True)
+def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look as often for the effect of a write as in a real run, but without pauses."""
+    monkeypatch.setattr("metastudio.tester.relations.writes.WAITS", (0.0,) * 5)
 
 
 def found(variant: Variant, suites: tuple[str, ...] = SUITES) -> Report:

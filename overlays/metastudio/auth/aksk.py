@@ -191,11 +191,11 @@ def _headers_to_sign(request: httpx.Request, added: dict[str, str], body: bytes)
         if name is None or name in added:
             continue
         if name in headers:
-            raise ConfigurationError(f"header {name} is there twice, which signers read differently; send it once")
+            raise ConfigurationError(f"header {name} is there twice, which servers treat differently; send it once")
         headers[name] = _check_header(name, raw_value.decode("latin-1"))
     if "x-security-token" in headers:  # of other credentials that the request was sent with before
         del request.headers["x-security-token"], headers["x-security-token"]
-    if "x-sdk-content-sha256" in headers and not body:  # which signers read differently
+    if "x-sdk-content-sha256" in headers and not body:  # which implementations treat differently
         del request.headers["x-sdk-content-sha256"], headers["x-sdk-content-sha256"]
     return headers | added
 

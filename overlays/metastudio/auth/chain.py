@@ -239,7 +239,7 @@ def _parse(values: Mapping[str, str], names: tuple[str, str, str], place: str) -
             return Credentials(access_key, secret_key, security_token)
         except CredentialsError as error:
             problem = f"in {place}: {error}"
-    del access_key, secret_key, security_token  # tools that report errors show local variables
+    del access_key, secret_key, security_token  # error reporters such as Sentry record local variables
     raise CredentialsError(problem)
 
 

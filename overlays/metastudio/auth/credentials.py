@@ -19,7 +19,7 @@ def require_visible_ascii(name: str, value: object) -> str:
             message has the name but not the value.
     """
     if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
-        del value  # tools that report errors show local variables
+        del value  # error reporters such as Sentry record local variables
         raise CredentialsError(
             f"{name} must be visible ASCII characters, not empty and without blanks or line breaks; copy it again"
         )

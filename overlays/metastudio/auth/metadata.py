@@ -55,7 +55,7 @@ class InstanceMetadata:
         return found
 
     def _find(self) -> Credentials | str:
-        """Return the credentials, or what is wrong: tools that report errors show the local variables of a raiser."""
+        """Return the credentials, or what is wrong. Error reporters record local variables of what raises."""
         token_status = 200 if self._token else self._get_token()
         status, body = self._get_credentials()
         if status == httpx.codes.UNAUTHORIZED and _NO_AGENCY not in body:

@@ -98,7 +98,7 @@ def stay_at_origin(request: httpx.Request) -> Action:
     """Keep the secrets of a request from following a redirect to another origin.
 
     httpx removes only ``Authorization`` there, and an auth flow does not see the redirected request. The ``trace``
-    extension of httpx does, just before the headers are written, and nothing is sent if it raises. It works with the
+    extension of httpx sees it just before its headers are written, and nothing is sent if it raises. It works with the
     transports of httpx; a ``trace`` of the caller's keeps working.
     """
 
@@ -136,7 +136,7 @@ class OriginGuard:
             closing = "response_closed" in event  # must go on, because it closes the connection after an error
             if not (self._seen or closing or event.startswith(_CONNECTING)):
                 raise ConfigurationError(
-                    f"credentials are not sent: this version of httpcore does not show its requests ({event})"
+                    f"credentials are not sent: this version of httpcore does not show where to ({event})"
                 )
             return
         if sent is self._seen:

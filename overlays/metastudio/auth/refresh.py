@@ -32,7 +32,7 @@ BACKOFF = timedelta(minutes=1)
 MAX_LIFETIME = timedelta(days=366)
 """The longest time to expiration that is believed, so that no sum of times overflows."""
 LEADER_TIMEOUT = 60.0
-"""Seconds until another caller's refresh is given up. It may be a task of the very event loop that this call blocks."""
+"""Seconds to wait for another caller. It may be a task of the event loop that this call blocks, and never finish."""
 _MAX_LEADERS = 3
 
 
@@ -144,7 +144,7 @@ class RefreshableValue(Generic[T]):
             if outcome is not None:
                 raise outcome  # as the leader does
             if timed_out:
-                raise ApiTimeoutError("waiting for the credentials, which another request gets, timed out")
+                raise ApiTimeoutError("timed out waiting for another request to refresh the credentials")
         raise ApiConnectionError("the credentials could not be refreshed: several requests in a row got no response")
 
     def _usable(self, refused: T | None) -> tuple[T | None, datetime | None]:

@@ -10,6 +10,7 @@ import click
 
 from metastudio.cli.options import CONNECTION, Command, DurationType, Option, connection_options, current
 from metastudio.cli.running import CommandError, ExitCode, describe_error, report_error, requires_extra
+from metastudio.redaction import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,12 +97,14 @@ def _test(**given: Any) -> None:
     try:
         with requires_extra("contract"):
             code = _run(given)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         click.echo("interrupted; no report was written", err=True)
+        for note in getattr(error, "__notes__", ()):  # items that could not be deleted
+            click.echo(printable(note), err=True)
         raise
     except Exception as error:  # every error, see above
-        message, hint, _ = describe_error(error)
-        raise CommandError(message, hint, ExitCode.USAGE) from error
+        shown = describe_error(error)
+        raise CommandError(shown.message, shown.hint, ExitCode.USAGE) from error
     click.get_current_context().exit(code)
 
 

@@ -48,21 +48,20 @@ class _Connections(Generic[C]):
 
     def take(self, origin: httpcore.Origin) -> tuple[C, C | None, bool]:
         """Return the connection that was used last, or a new one; then one to close, and whether the first is new."""
-        unusable: C | None = None
+        idle: C | None = None
         with self._lock:
             if self._idle:
-                connection, _ = self._idle.pop()
-                self._used.add(connection)
-                unusable = connection
-        if unusable is not None:
-            if unusable.can_handle_request(origin) and not unusable.has_expired():
-                return unusable, None, False
+                idle, _ = self._idle.pop()
+                self._used.add(idle)
+        if idle is not None:
+            if idle.can_handle_request(origin) and not idle.has_expired():
+                return idle, None, False
             with self._lock:
-                self._used.discard(unusable)
+                self._used.discard(idle)
         made = self._make(origin, ssl_context=self._ssl_context, keepalive_expiry=self._expiry)
         with self._lock:
             self._used.add(made)
-        return made, unusable, True
+        return made, idle, True
 
     def release(self, connection: C) -> list[C]:
         """End the use of a connection. Return the connections to close: this one, or idle ones that have expired."""

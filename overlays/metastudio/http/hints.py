@@ -1,6 +1,7 @@
 """Advice on the likely cause of an API error, one sentence with the next step.
 
-A hint accompanies the exception; no error class and no retry depends on it. The gateway spells its codes with two
+A hint accompanies the exception, and no error class depends on it. `clock_offset` and `TOKEN_REFUSED` also tell `auth`
+whether a refused request may be sent once more. The gateway spells its codes with two
 prefixes, `APIGW.` and `APIG.`, and its messages may change, so messages only refine a hint
 (docs/service-notes.md#error-codes).
 """

@@ -1,7 +1,7 @@
 """Refuses a response that was received before its request was sent.
 
 Bytes after a complete response stay in the buffer of httpcore, which would take them for the response to the next
-request on that connection, maybe of another caller. Such a response needs no read from the network: that tells it.
+request on that connection, maybe of another caller. Such a response is recognised because nothing was read for it.
 """
 
 from __future__ import annotations

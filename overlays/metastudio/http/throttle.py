@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from copy import copy
 
 from metastudio.errors import AuthenticationError, RateLimitError
 from metastudio.http.logs import logger
@@ -60,7 +61,7 @@ class Throttle:
             AuthenticationError: A request of this iteration was refused with it.
         """
         if self._stopped_by is not None:
-            raise self._stopped_by
+            raise copy(self._stopped_by)  # each caller gets its own, because an exception collects tracebacks
         with self._lock:
             now = self._clock()
             if now < self._next_start:
@@ -105,9 +106,9 @@ class Throttle:
             logger.info("the server limits the rate: no request of this iteration starts for %.1f s", pause)
 
     def judge(self, status: int | None, decision: Wait | Stop) -> Wait | Stop:
-        """Return what to do after a failed attempt, where a call outside an iteration would do `decision`.
+        """Adjust the decision of the retry policy for a request of this iteration.
 
-        A 429 is left to `refused`, which delays the whole iteration. Other retries count as starts.
+        A 429 is left to `refused`, which delays the whole iteration. Other retries take their turn under `max_rate`.
 
         Args:
             status: The HTTP status, or None if no complete response arrived.

@@ -1,6 +1,6 @@
 """Runs the requests that iterations send ahead, so that closing the client ends all of them.
 
-An iteration can be dropped anywhere, and the garbage collector then ends it in whatever thread it runs, at any point.
+A half-read iteration may be dropped, and the garbage collector closes it, in any thread and at any point.
 What such an end calls (`StopSignal.set`, `Executor.end`) therefore takes no lock and waits for nothing.
 """
 
@@ -53,7 +53,7 @@ class StopSignal:
 class DaemonPool:
     """Runs calls in daemon threads. Those of a `ThreadPoolExecutor` keep the process alive after Ctrl-C.
 
-    The callers bound the number of calls at once, and so of threads. A thread waits for the next call until `close`, or
+    There are as many threads as calls ran at once. A thread waits for the next call until `close`, or
     until the pool is garbage.
     """
 
@@ -106,7 +106,7 @@ class Executor:
         self._closed = False
         self._process = getpid()
         self._pool = DaemonPool()
-        self._running = set[StopSignal]()  # a set adds, discards and copies in one step
+        self._running = set[StopSignal]()  # adding, discarding and copying are atomic
 
     def begin(self) -> StopSignal:
         """Register an iteration, and return what stops it.

@@ -73,9 +73,9 @@ class IterateOptions:
     consistent: bool = field(
         default=False,
         metadata={
-            "doc": "Whether to deliver every item that exists and matches all the time exactly once, and any other at "
-            "most once, even while the list changes. Requests are then sequential and ordered by a time that never "
-            "changes. By default, a change of the list can hide an item or repeat it."
+            "doc": "Whether to deliver every item that exists and matches during the whole iteration exactly once, and "
+            "any other at most once, even while the list changes. Requests are then sequential and ordered by a time "
+            "that never changes. By default, a change of the list can hide an item or repeat it."
         },
     )
 

@@ -1,7 +1,7 @@
 """Callers and their credentials: request headers signed with a key pair, carrying a token, or forged on purpose.
 
-The tester is a client, so it signs with the signing functions of the client. Headers depend only on the method, the URL
-and the time, so that httpx, requests and curl send the same bytes.
+The tester is a client, so it signs with the signing functions of the client. Headers depend only on the method, the
+URL, the body and the time, so that httpx, requests and curl send the same bytes.
 """
 
 from __future__ import annotations
@@ -113,12 +113,12 @@ class Caller:
         options = (*self.signer_options, "--project", project_id)
         return replace(self, project_id=project_id, signer_options=options)
 
-    def headers(self, method: str, url: str, tampering: Tampering = UNTAMPERED) -> dict[str, str]:
+    def headers(self, method: str, url: str, tampering: Tampering = UNTAMPERED, *, body: bytes = b"") -> dict[str, str]:
         """Return the authentication headers of a request, a cookie among them."""
         scheme = self.scheme
         credential = self.credential(scheme) if scheme else None
         if isinstance(credential, Credentials):
-            return self._signed(method, url, tampering)
+            return self._signed(method, url, tampering, body)
         if scheme is None or credential is None or scheme.location == "query":
             return {}
         value = scheme.value(credential)
@@ -138,7 +138,7 @@ class Caller:
         kept = [(name, value) for name, value in pairs if name not in names]
         return url if kept == pairs else urlunsplit(parts._replace(query=canonical_query(kept)))
 
-    def _signed(self, method: str, url: str, tampering: Tampering) -> dict[str, str]:
+    def _signed(self, method: str, url: str, tampering: Tampering, body: bytes) -> dict[str, str]:
         keys = tampering.keys or self.keys
         assert keys is not None
         parts = urlsplit(url)
@@ -158,6 +158,7 @@ class Caller:
             parts.path if tampering.signed_path is None else tampering.signed_path,
             canonical_query(query_pairs(query)),
             covered,
+            signature.payload_hash(body),
         )
         signed = signature.signature(keys.secret_key, signature.string_to_sign(date, canonical))
         value = signature.authorization(keys.access_key, signature.signed_headers(covered), signed)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from metastudio import redaction
+from metastudio.http.curl import curl_command
 from metastudio.http.url import canonical_query, query_pairs
 from metastudio.tester.access import Scheme, SchemeKind
 from metastudio.tester.caller import Caller
@@ -39,6 +40,7 @@ def command(
     caller: Caller,
     *,
     headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
     case: str | None = None,
     generated: bool = False,
 ) -> str:
@@ -49,35 +51,35 @@ def command(
         url: URL with the query.
         caller: whose credentials the request carries.
         headers: further headers.
+        body: the body, which the tester made.
         case: name of the forged signature; None for a valid one.
         generated: whether the headers are generated, and so contain no personal data to mask.
     """
+    data = ["--data-binary", shlex.quote(body.decode("utf-8", "replace"))] if body else []
     verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
-    shown = [part for header in headers for part in ("-H", shlex.quote(_header(*header, generated)))]
+    options = ["-sS", "-i", *verb, *data]
+    shown = [(name, value if generated else _shown(name, value)) for name, value in headers]
     scheme = caller.scheme
-    if scheme is not None and scheme.kind is SchemeKind.SIGNATURE:
-        options = [*caller.signer_options, *(["--case", case] if case else [])]
-        options += ["--method", method] if method != "GET" else []
-        signer = " ".join([SIGNER, *options, _quoted(url)])
-        return " ".join([signer, "|", "curl -sS -i", *verb, *shown, "-K -"])
-    if scheme is not None:
-        shown.append(_credential(scheme, caller))
-    return " ".join(["curl -sS -i", *verb, *shown, _quoted(url)])
+    if scheme is None:
+        return " ".join(curl_command(options, _quoted(url), shown))
+    if scheme.kind is SchemeKind.SIGNATURE:
+        signing = [*caller.signer_options, *(["--case", case] if case else [])]
+        signing += ["--method", method] if method != "GET" else []
+        signing += ["--body", data[1]] if data else []
+        return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command([*options, "-K", "-"], "", shown)])
+    if scheme.kind is SchemeKind.TOKEN and scheme.location == "header":
+        is_complete = scheme.value(caller.token or "") == caller.token
+        value = caller.shown_token if is_complete else scheme.value(caller.shown_token)
+        return " ".join(curl_command(options, _quoted(url), shown, [(scheme.name, value)]))
+    return " ".join(curl_command([*options, _credential(scheme, caller)], _quoted(url), shown))
 
 
 def _credential(scheme: Scheme, caller: Caller) -> str:
-    """The options that send a token, or user name and password."""
+    """The options that send credentials elsewhere than in a header of their own."""
     if scheme.kind is SchemeKind.BASIC:
         return f'-u "{caller.shown_login}"'
-    pair = f'"{scheme.name}={caller.shown_token}"'
-    match scheme.location:
-        case "query":
-            return f"-G --data-urlencode {pair}"
-        case "cookie":
-            return f"-b {pair}"
-        case _:
-            is_complete = scheme.value(caller.token or "") == caller.token
-            return f'-H "{scheme.name}: {caller.shown_token if is_complete else scheme.value(caller.shown_token)}"'
+    option = "-b" if scheme.location == "cookie" else "-G --data-urlencode"
+    return f'{option} "{scheme.name}={caller.shown_token}"'
 
 
 def _quoted(url: str) -> str:
@@ -86,12 +88,6 @@ def _quoted(url: str) -> str:
     if not shown.startswith(f"{IN_PROCESS_URL}/"):
         return shlex.quote(shown)
     return f'"${BASE_URL}"{shlex.quote(shown.removeprefix(IN_PROCESS_URL))}'
-
-
-def _header(name: str, value: str, generated: bool) -> str:
-    if not value:
-        return f"{name};"  # the form in which curl sends an empty header
-    return f"{name}: {value if generated else _shown(name, value)}"
 
 
 def _masked(url: str) -> str:
@@ -105,4 +101,4 @@ def _masked(url: str) -> str:
 
 
 def _shown(name: str, value: str) -> str:
-    return redaction.MASK if redaction.is_sensitive(name) else redaction.mask(value)
+    return redaction.MASK if value and redaction.is_sensitive(name) else redaction.mask(value)

@@ -7,9 +7,7 @@ few compressed bytes may expand to more than the memory of this machine.
 from __future__ import annotations
 
 import json
-import math
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
@@ -19,6 +17,8 @@ from typing import Any
 
 import httpx
 
+from metastudio.http.retry import retry_after
+from metastudio.http.throttle import Throttle
 from metastudio.http.url import canonical_query
 from metastudio.tester import curl
 from metastudio.tester.caller import UNTAMPERED, Caller, Tampering, canonical_url
@@ -112,21 +112,13 @@ class RateLimiter:
     """
 
     def __init__(self, per_second: float | None, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._gap = 1 / per_second if per_second else 0.0
+        self._throttle = Throttle(per_second, clock=time.monotonic, random=random.random)
         self._sleep = sleep
-        self._next = 0.0
-        self._lock = threading.Lock()
 
     def wait(self) -> None:
         """Wait until the next request may be sent."""
-        if not self._gap:
-            return
-        with self._lock:
-            now = time.monotonic()
-            at = max(now, self._next)
-            self._next = at + self._gap
-        if at > now:
-            self._sleep(at - now)
+        while seconds := self._throttle.start()[0]:
+            self._sleep(seconds)
 
 
 class HttpClient:
@@ -161,6 +153,7 @@ class HttpClient:
         *,
         method: str = "GET",
         headers: HeaderList = (),
+        body: bytes = b"",
         caller: Caller | None = None,
         tampering: Tampering = UNTAMPERED,
         case: str | None = None,
@@ -173,6 +166,7 @@ class HttpClient:
             query: parameters by name.
             method: HTTP method.
             headers: further headers.
+            body: the body, which is sent as JSON.
             caller: sends with these credentials instead of the client's own.
             tampering: forges the signature.
             case: name of the forgery, for the shell command.
@@ -185,51 +179,60 @@ class HttpClient:
         """
         sender = caller or self.caller
         url = canonical_url(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
-        shown = curl.command(method, url, sender, headers=headers, case=case)
+        headers = [*headers, ("Content-Type", "application/json")] if body else headers
+        shown = curl.command(method, url, sender, headers=headers, body=body, case=case)
+
+        def attempt() -> HttpResponse:
+            return self._send(method, url, headers, body, sender, tampering, shown)
+
         try:
-            response = self._send(method, url, headers, sender, tampering, shown)
+            response = attempt()
         except NoResponseError as error:
             if not retry:
                 raise
-            response = self._send(method, url, headers, sender, tampering, shown)
+            response = attempt()
             self.traffic.missing_responses.append((str(error), shown))
         if response.status >= 500 and retry:
-            failed, response = response, self._send(method, url, headers, sender, tampering, shown)
+            failed, response = response, attempt()
             if response.status < 500:
                 self.traffic.transient_errors.append(failed)
         self.traffic.statuses[response.status] += 1
         return response
 
     def _send(
-        self, method: str, url: str, headers: HeaderList, caller: Caller, tampering: Tampering, shown: str
+        self, method: str, url: str, headers: HeaderList, body: bytes, caller: Caller, tampering: Tampering, shown: str
     ) -> HttpResponse:
-        response = self._send_once(method, url, headers, caller, tampering, shown)
+        response = self._send_once(method, url, headers, body, caller, tampering, shown)
         for attempt in range(_MAX_429_RETRIES):
             if response.status != httpx.codes.TOO_MANY_REQUESTS:
                 break
             self._sleep(self._retry_delay(response, attempt))
-            response = self._send_once(method, url, headers, caller, tampering, shown)
+            response = self._send_once(method, url, headers, body, caller, tampering, shown)
         return response
 
     def _send_once(
-        self, method: str, url: str, headers: HeaderList, caller: Caller, tampering: Tampering, shown: str
+        self, method: str, url: str, headers: HeaderList, body: bytes, caller: Caller, tampering: Tampering, shown: str
     ) -> HttpResponse:
         self.rate_limiter.wait()
         if self.stopwatch.is_over:
             raise TimeLimitError
         self.traffic.sent[self.suite] += 1
         request = self.client.build_request(
-            method, "http://placeholder/", headers=list(headers), extensions={"trace": self._watchdog.trace}
+            method,
+            "http://placeholder/",
+            headers=list(headers),
+            content=body or None,
+            extensions={"trace": self._watchdog.trace},
         )
         request.url = httpx.URL(caller.authenticated_url(url))
         request.headers["Host"] = request.url.netloc.decode("ascii")
-        add_headers(request.headers, caller.headers(method, url, tampering))
+        add_headers(request.headers, caller.headers(method, url, tampering, body=body))
         start, received = time.monotonic(), None
         try:
             with self._watchdog.watch():
                 received = self.client.send(request, stream=True)
                 try:
-                    body = _read_body(received)
+                    content = _read_body(received)
                 finally:
                     received.close()
         except UnreadableBodyError as error:
@@ -240,7 +243,7 @@ class HttpClient:
             if not isinstance(error, httpx.TimeoutException) and not self._watchdog.has_fired:
                 if received is None and self._watchdog.is_reused:
                     # A server may close an idle connection while a request is on its way.
-                    return self._send_once(method, url, headers, caller, tampering, shown)
+                    return self._send_once(method, url, headers, body, caller, tampering, shown)
                 raise NoResponseError(describe_failure(error), shown, slow=False) from None
             self._timeouts += 1
             if self._timeouts >= 3:
@@ -249,16 +252,14 @@ class HttpClient:
             waited = f"{time.monotonic() - start:.0f} s"
             raise NoResponseError(f"{what} within {waited}", shown, slow=True) from None
         self._timeouts = 0
-        return HttpResponse(method, url, received.status_code, received.headers, body, time.monotonic() - start, shown)
+        seconds = time.monotonic() - start
+        return HttpResponse(method, url, received.status_code, received.headers, content, seconds, shown)
 
     def _retry_delay(self, response: HttpResponse, attempt: int) -> float:
-        try:
-            wait = float(response.headers.get("Retry-After", ""))
-        except ValueError:
-            wait = math.nan
-        if math.isnan(wait):
+        wait = retry_after(response.headers)
+        if wait is None:
             wait = 2.0**attempt * random.uniform(0.5, 1)  # noqa: S311 - spreads requests, no secret
-        wait = min(max(wait, 0.0), _MAX_WAIT)
+        wait = min(wait, _MAX_WAIT)
         left = self.stopwatch.left
         if left is not None and wait > left:
             raise TimeLimitError

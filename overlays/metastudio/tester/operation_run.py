@@ -22,6 +22,7 @@ from metastudio.tester.relations import ListClient, judge
 from metastudio.tester.relations.judge import Relation
 from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponseError
 from metastudio.tester.relations.narrowing import Part, part_for, parts
+from metastudio.tester.relations.writes import LifeCycle
 from metastudio.tester.shapes import GenerationSettings, ShapesSuite
 from metastudio.tester.values import ValueKind, query_text
 from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Suite, Verdict
@@ -94,27 +95,43 @@ class OperationRun:
         """
         found: dict[str, str] = {}
         given = {"project_id": self.state.options.project_id, **self.state.options.path_values}
-        for (where, name), at in self.tested.parameter_pointers.items():
-            if where != "path":
-                continue
+        for name in self._path_names:
             value, source = given.get(name), self._list_of_ids(name)
             if not value and source is not None:
-                value = source.first_identity or "none"
-                self.blocked = self.blocked or ("" if source.first_identity else f"{source.tested.name} has no item")
+                value = self._identity_from(source, name)
             elif not value:
-                value = (self.tested.document.at(at) or {}).get("example")
+                value = _example(self.tested, name)
                 self.has_example_path = True
-            if value is None:
-                raise ConfigurationError(f"no value for path parameter {name}: give --path {name}=VALUE")
             found[name] = str(value)
         return found
 
+    @property
+    def _path_names(self) -> list[str]:
+        return [name for where, name in self.tested.parameter_pointers if where == "path"]
+
+    def _identity_from(self, source: OperationRun, parameter: str) -> str:
+        """Return the ID of an item: of the list, or of one that this run created for an operation that changes it."""
+        if self.tested.operation.method == "GET":
+            identity, missing = source.first_identity or "", f"{source.tested.name} has no item"
+        else:
+            identity, problem = source.life_cycle.new_item()
+            missing = f"{problem}; or give --path {parameter}=ID of an item that may be changed"
+        self.blocked = self.blocked or ("" if identity else missing)
+        return identity or "none"
+
     def _list_of_ids(self, parameter: str) -> OperationRun | None:
-        """Return the list whose items a path parameter identifies. An operation that writes takes its IDs from none."""
+        """Return the list whose items a path parameter identifies."""
         operation, before = self.tested.operation, self.tested.operation.path.partition(f"/{{{parameter}}}")[0]
-        names = (operation.list_id if operation.item_parameter == parameter else None, before)
+        if operation.item_parameter == parameter and self.its_list is not None:
+            return self.its_list
         lists = (each for each in self.state.operations if each.tested.is_list and operation.method == "GET")
-        return next((x for x in lists if x.tested.name == names[0] or x.tested.operation.path == names[1]), None)
+        return next((each for each in lists if each.tested.operation.path == before), None)
+
+    @cached_property
+    def its_list(self) -> OperationRun | None:
+        """The list whose items the operation is about, None if there is none."""
+        lists = (each for each in self.state.operations if each.tested.is_list)
+        return next((each for each in lists if each.tested.name == self.tested.operation.list_id), None)
 
     @cached_property
     def first_identity(self) -> str | None:
@@ -136,6 +153,29 @@ class OperationRun:
         query = dict(shapes.required_query(self.tested))
         return ListClient(self.tested, self.http, self.path, self.path_values, query)
 
+    @cached_property
+    def life_cycle(self) -> LifeCycle:
+        """The items that this run creates in the list. Only for list operations."""
+        return LifeCycle(self.list_client, self._address)
+
+    def _address(self, tested: OperationUnderTest, identity: str) -> tuple[str, list[tuple[str, str]]]:
+        """Return path and query of an operation on an item of the list."""
+        names = [name for where, name in tested.parameter_pointers if where == "path"]
+        values = {**self.state.options.path_values, **self.path_values, tested.operation.item_parameter or "": identity}
+        path = tested.path_with({name: values[name] if name in values else _example(tested, name) for name in names})
+        return path, shapes.required_query(tested)
+
+    def write(self, property_: Property) -> PropertyResult:
+        """Test what an operation does to an item that this run created."""
+        assert self.its_list is not None
+        _ = self.its_list.path  # finds out whether the list is blocked
+        if self.its_list.blocked:
+            return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.its_list.blocked)
+        self._begin(Suite.MEANING, f"meaning: {property_.id}")
+        result = self.its_list.life_cycle.judge(self.tested, property_)
+        self.state.seen = self.state.seen or result.exercised > 0
+        return result
+
     def start(self, property_: Property) -> PropertyResult:
         """Send the first request, which shows whether the operation can be tested."""
         state, tested, path = self.state, self.tested, self.path
@@ -148,10 +188,9 @@ class OperationRun:
         )
         if first.verdict is not Verdict.PASS:
             self.blocked = first.note or "the first response broke the contract"
-        elif client is None:
-            state.notes.append(
-                f"{tested.name} has no x-list in the contract: only shapes and authentication are tested"
-            )
+        elif client is None and tested.operation.list_id is None:
+            reason = "has items without identity" if tested.operation.list_rules else "has no x-list in the contract"
+            state.notes.append(f"{tested.name} {reason}: only shapes and authentication are tested")
         state.seen = state.seen or first.verdict is Verdict.BREACH or (not self.blocked and client is None)
         return first
 
@@ -214,9 +253,14 @@ class OperationRun:
 
     def shape(self, property_: Property) -> PropertyResult:
         """Return the verdict of suite `shapes` on a property. The first call sends the requests of all."""
+        path = self.path
+        if self.blocked:
+            return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.blocked)
         if self._shapes is None:
             client = self.list_client if self.tested.is_list else None
-            suite = ShapesSuite(self.tested, self.http, self.path, client, self._snapshot)
+            suite = ShapesSuite(self.tested, self.http, path, client, self._snapshot)
+            if self.tested.operation.kind == "create" and self.its_list is not None:
+                suite.received = self.its_list.life_cycle.record
             self._shapes = suite
             try:
                 self._run_shapes(suite)
@@ -233,15 +277,19 @@ class OperationRun:
 
     def _run_shapes(self, suite: ShapesSuite) -> None:
         options, http = self.state.options, self.http
+        names_item = any(self._list_of_ids(name) for name in self._path_names)
         settings = GenerationSettings(
             http.base_url, http.caller, self.path_values, options.max_examples, options.seed, options.timeout,
-            options.writes, lambda: http.stopwatch.is_over, options.verify, options.app,
+            options.writes and not names_item, lambda: http.stopwatch.is_over, options.verify, options.app,
         )  # fmt: skip
         self._begin(Suite.SHAPES, "shapes")
         for _ in suite.run(settings, lambda: http.traffic.sent.update([str(Suite.SHAPES)])):
             self._begin(Suite.SHAPES, "shapes")
         suite.finish()
         self.state.exercised.update({f"generated {what}": count for what, count in suite.exercised.items()})
+        done, operation = suite.exercised["successes"], self.tested.operation
+        if done and operation.method != "GET" and self.its_list is None:
+            self.state.notes.append(f"{operation.id} succeeded {done} times; its effects were not undone")
         if suite.problems:
             self.problem = f"schemathesis could not test {self.tested.name}: {'; '.join(dict.fromkeys(suite.problems))}"
 
@@ -256,3 +304,10 @@ class OperationRun:
             return self.tested.path_with({**self.path_values, "project_id": project})
 
         return AuthMatrix(self.tested, self.http, path_for, shapes.probing_query(self.tested))
+
+
+def _example(tested: OperationUnderTest, parameter: str) -> str:
+    value = (tested.document.at(tested.parameter_pointers["path", parameter]) or {}).get("example")
+    if value is None:
+        raise ConfigurationError(f"no value for path parameter {parameter}: give --path {parameter}=VALUE")
+    return str(value)

@@ -61,13 +61,13 @@ class OperationUnderTest:
         document: the contract.
         pointer: JSON pointer of the operation.
         operation: the compiled operation.
-        show: the operation that shows an item of this list; None if there is none.
+        item_operations: the operations on items of this list, and those that create them.
     """
 
     document: Document
     pointer: str
     operation: Operation
-    show: OperationUnderTest | None = None
+    item_operations: tuple[OperationUnderTest, ...] = ()
 
     @property
     def name(self) -> str:
@@ -85,6 +85,11 @@ class OperationUnderTest:
         """Whether the operation is a GET with `x-list` whose items can be told apart."""
         rules = self.operation.list_rules
         return rules is not None and rules.identity is not None and self.operation.method == "GET"
+
+    @property
+    def show(self) -> OperationUnderTest | None:
+        """The operation that shows an item of this list; None if there is none."""
+        return next((each for each in self.item_operations if each.operation.kind == "show"), None)
 
     def path_with(self, values: Mapping[str, str]) -> str:
         """Return the path with its parameters filled in."""
@@ -191,5 +196,5 @@ def _operations_under_test(path: Path) -> Iterator[OperationUnderTest]:
     check(document)
     compiled = compile_contract(document).operations
     found = [OperationUnderTest(document, at, compiled[raw["operationId"]]) for at, raw in operations(document)]
-    shows = {each.operation.list_id: each for each in found if each.operation.kind == "show"}
-    yield from (replace(each, show=shows.get(each.name)) for each in found)
+    for each in found:
+        yield replace(each, item_operations=tuple(other for other in found if other.operation.list_id == each.name))

@@ -16,7 +16,7 @@ from metastudio.tester.cases import auth_cases
 from metastudio.tester.operation_run import OperationRun
 from metastudio.tester.operation_under_test import OperationUnderTest, operations_under_test
 from metastudio.tester.options import RunOptions
-from metastudio.tester.relations import relations
+from metastudio.tester.relations import relations, writes
 from metastudio.tester.verdicts import Property, PropertyResult, Suite
 
 START, LIST = "start", "list"
@@ -84,10 +84,11 @@ def make_plan(options: RunOptions) -> Plan:
     caller, other = _callers(options, chosen)
     callers = {each.name: caller.with_schemes(each.security.schemes) for each in chosen}
     auth_notes: list[str] = []
+    lists = {each.name: each for each in everything if each.is_list}
     all_checks: dict[str, list[Check]] = {}
     for each in chosen:
         auth = _auth_checks(options, each, callers[each.name], other, auth_notes)
-        all_checks[each.name] = [*_prerequisites(each), *_checks(each), *auth]
+        all_checks[each.name] = [*_prerequisites(each), *_checks(each, lists.get(each.operation.list_id or "")), *auth]
     _check_patterns(options, [check.property for checks in all_checks.values() for check in checks])
     selected = {name: tuple(_selected(options, checks)) for name, checks in all_checks.items()}
     if not any(selected.values()):
@@ -123,9 +124,11 @@ def _prerequisites(tested: OperationUnderTest) -> Iterator[Check]:
         yield Check(whole, partial(OperationRun.whole_list, property_=whole))
 
 
-def _checks(tested: OperationUnderTest) -> Iterator[Check]:
+def _checks(tested: OperationUnderTest, its_list: OperationUnderTest | None) -> Iterator[Check]:
     for relation in relations(tested) if tested.is_list else ():
         yield Check(relation.property, partial(OperationRun.relation, relation=relation))
+    for property_ in writes.properties(tested, its_list) if its_list else ():
+        yield Check(property_, partial(OperationRun.write, property_=property_))
     for property_ in shapes.properties(tested):
         yield Check(property_, partial(OperationRun.shape, property_=property_))
 
@@ -134,7 +137,7 @@ def _auth_checks(
     options: RunOptions, tested: OperationUnderTest, caller: Caller, other: Caller | None, notes: list[str]
 ) -> Iterator[Check]:
     if tested.operation.method != "GET":
-        notes.append(f"{tested.name}: authentication is tested for GET only, not for {tested.operation.method}")
+        notes.append("authentication is tested for GET operations only")
         return
     notes += (f"{tested.name}: security scheme {each} cannot be tested" for each in tested.security.unsupported)
     if tested.security.is_optional:
@@ -167,7 +170,7 @@ def _selects(only: Iterable[str], skip: Iterable[str], property_: Property) -> b
 def _named(patterns: Iterable[str], property_: Property) -> bool:
     suite, id_ = str(property_.suite), property_.id
     names = (suite, id_, f"{suite}/{id_}", property_.key, property_.operation)
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+    return any(name == each or fnmatchcase(name, each) for name in names for each in patterns)
 
 
 def _check_patterns(options: RunOptions, every: list[Property]) -> None:

@@ -27,6 +27,7 @@ from metastudio.tester.operation_run import OperationRun, Progress, RunState
 from metastudio.tester.options import RunOptions
 from metastudio.tester.plan import Check, Plan, make_plan
 from metastudio.tester.redaction import Redactor
+from metastudio.tester.relations.writes import order_of_life
 from metastudio.tester.verdicts import (
     MAX_SHOWN_BREACHES,
     PropertyResult,
@@ -69,7 +70,13 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         rate_limiter, stopwatch = RateLimiter(options.rate_limit), Stopwatch(options.max_time)
         http = HttpClient(str(base_url), client, options.caller(), rate_limiter, stopwatch, Traffic())
         walk = _Walk(plan, RunState(options, http, progress, list(plan.notes)))
-        walk.run()
+        try:
+            walk.run()
+        except BaseException as error:
+            for note in walk.clean_up():
+                error.add_note(note)
+            raise
+        walk.state.notes += walk.clean_up()
     report = replace(walk.report(), target=str(target), contract=plan.operations[0].tested.document.path.name)
     return Redactor(plan.secrets).report(report)
 
@@ -121,10 +128,22 @@ class _Walk:
         state.operations = [operation for operation, _ in self._operations]
 
     def run(self) -> None:
-        """Make all checks. Those of suite `auth` come last, because a server may lock the key."""
-        for is_auth in (False, True):
-            for operation, checks in self._operations:
+        """Make all checks.
+
+        Those of suite `auth` come after the others of operations that change nothing, because a server may lock the
+        key. Operations that change data come last, in the order of an item's life.
+        """
+        reading = [each for each in self._operations if each[0].tested.operation.method == "GET"]
+        writing = [each for each in self._operations if each[0].tested.operation.method != "GET"]
+        writing.sort(key=lambda each: order_of_life(each[0].tested))
+        for operations, is_auth in ((reading, False), (reading, True), (writing, False)):
+            for operation, checks in operations:
                 self._checks(operation, [each for each in checks if (each.property.suite is Suite.AUTH) is is_auth])
+
+    def clean_up(self) -> list[str]:
+        """Delete the items that the run created. Return notes on those that cannot be deleted."""
+        lists = [each for each in self.state.operations if each.tested.is_list and "life_cycle" in vars(each)]
+        return [note for each in lists for note in each.life_cycle.clean_up()]
 
     def _checks(self, operation: OperationRun, checks: Iterable[Check]) -> None:
         for check in checks:

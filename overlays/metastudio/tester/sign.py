@@ -20,10 +20,11 @@ from metastudio.tester.options import credentials_from_environment, other_creden
 @click.command(help=__doc__, name="sign")
 @click.argument("url")
 @click.option("--method", default="GET", show_default=True, help="HTTP method.")
+@click.option("--body", default="", help="Body of the request.")
 @click.option("--case", type=click.Choice(list(FORGERIES)), help="Forge the signature in this way.")
 @click.option("--project", help="X-Project-Id, if it is not the caller's project.")
 @click.option("--other", is_flag=True, help="Sign for the second caller: METASTUDIO_OTHER_AK, _SK and _PROJECT_ID.")
-def sign(url: str, method: str, case: str | None, project: str | None, other: bool) -> None:
+def sign(url: str, method: str, body: str, case: str | None, project: str | None, other: bool) -> None:
     """Print the curl configuration."""
     try:
         keys, _, own = other_credentials_from_environment() if other else credentials_from_environment()
@@ -38,7 +39,7 @@ def sign(url: str, method: str, case: str | None, project: str | None, other: bo
     caller, url = Caller(project, keys), canonical_url(url)
     tampering = FORGERIES[case].tampering(caller, url) if case else UNTAMPERED
     click.echo(f'url = "{url}"')
-    for name, value in caller.headers(method, url, tampering).items():
+    for name, value in caller.headers(method, url, tampering, body=body.encode()).items():
         click.echo('header = "{}"'.format(f"{name}: {value}".replace("\\", "\\\\").replace('"', '\\"')))
 
 

@@ -151,9 +151,9 @@ class TrainingJobs:
             max_items: Number of items to stop after. By default the whole list is read.
             max_rate: Number of requests to start per second, at most. By default only the server limits the rate:
                 after a 429, no request of this iteration starts until the pause is over.
-            consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
-                other at most once, even while the list changes. Requests are then sequential and ordered by a time that
-                never changes. By default, a change of the list can hide an item or repeat it.
+            consistent: Whether to deliver every item that exists and matches during the whole iteration exactly
+                once, and any other at most once, even while the list changes. Requests are then sequential and ordered
+                by a time that never changes. By default, a change of the list can hide an item or repeat it.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
             sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
@@ -230,9 +230,9 @@ class TrainingJobs:
             max_items: Number of items to stop after. By default the whole list is read.
             max_rate: Number of requests to start per second, at most. By default only the server limits the rate:
                 after a 429, no request of this iteration starts until the pause is over.
-            consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
-                other at most once, even while the list changes. Requests are then sequential and ordered by a time that
-                never changes. By default, a change of the list can hide an item or repeat it.
+            consistent: Whether to deliver every item that exists and matches during the whole iteration exactly
+                once, and any other at most once, even while the list changes. Requests are then sequential and ordered
+                by a time that never changes. By default, a change of the list can hide an item or repeat it.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
             sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
@@ -422,9 +422,9 @@ class AsyncTrainingJobs:
             max_items: Number of items to stop after. By default the whole list is read.
             max_rate: Number of requests to start per second, at most. By default only the server limits the rate:
                 after a 429, no request of this iteration starts until the pause is over.
-            consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
-                other at most once, even while the list changes. Requests are then sequential and ordered by a time that
-                never changes. By default, a change of the list can hide an item or repeat it.
+            consistent: Whether to deliver every item that exists and matches during the whole iteration exactly
+                once, and any other at most once, even while the list changes. Requests are then sequential and ordered
+                by a time that never changes. By default, a change of the list can hide an item or repeat it.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
             sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.
@@ -501,9 +501,9 @@ class AsyncTrainingJobs:
             max_items: Number of items to stop after. By default the whole list is read.
             max_rate: Number of requests to start per second, at most. By default only the server limits the rate:
                 after a 429, no request of this iteration starts until the pause is over.
-            consistent: Whether to deliver every item that exists and matches all the time exactly once, and any
-                other at most once, even while the list changes. Requests are then sequential and ordered by a time that
-                never changes. By default, a change of the list can hide an item or repeat it.
+            consistent: Whether to deliver every item that exists and matches during the whole iteration exactly
+                once, and any other at most once, even while the list changes. Requests are then sequential and ordered
+                by a time that never changes. By default, a change of the list can hide an item or repeat it.
             sort_key: Property to order by. Only `create_time` is documented; other keys are passed on.
             sort_dir: Direction of the order, ascending by default. Use it with `sort_key`.
             create_until: Keep tasks created at this time or earlier.

@@ -5,7 +5,8 @@ Sample values come from the list of the server. A difference that a change of th
 
 Reading order: `list_client` (pages, items, snapshots), `judge` (from comparisons to a verdict), `pages`, `orders`,
 `items`, then `filters` with `sample_values` (values to ask for), `filter_oracle` (expected items) and
-`filter_assertions` (comparison). `narrowing` finds a part of a list that is too long to be read completely.
+`filter_assertions` (comparison). `narrowing` finds a part of a list that is too long to be read completely. `writes`
+creates, changes and deletes an item, with request bodies of `bodies`.
 """
 
 from metastudio.tester.relations.compile import relations

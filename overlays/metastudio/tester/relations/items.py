@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from functools import partial
 
 from metastudio import redaction
-from metastudio.contract.compiler import below, success_schema
+from metastudio.contract.compiler import below, plain, success_schema
+from metastudio.contract.json_pointer import join
 from metastudio.tester.forgeries import fake_like
 from metastudio.tester.http_client import HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.judge import Relation, RelationCheck
-from metastudio.tester.relations.list_client import ListClient, Query, Snapshot
+from metastudio.tester.relations.list_client import ListClient, Snapshot, object_with
+from metastudio.tester.relations.pagers import Query
 from metastudio.tester.relations.pages import orders
 from metastudio.tester.values import query_text, values_at
 from metastudio.tester.verdicts import Property, Suite
@@ -54,9 +56,9 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
 
 def show_relations(tested: OperationUnderTest) -> Iterator[Relation]:
     """Yield the relations between a list and the operation that shows one of its items."""
-    show, rules = tested.show, tested.rules
+    show = tested.show
     body = success_schema(tested.document, show.pointer) if show else None
-    if show is None or not body or below(tested.document, body[1], rules.identity or "") is None:
+    if show is None or not body or not _has_item(tested, body[1]):
         return
     parameters = show.operation.parameters.values()
     needed = {p.name for p in parameters if p.required} - {show.operation.item_parameter}
@@ -71,6 +73,12 @@ def show_relations(tested: OperationUnderTest) -> Iterator[Relation]:
         yield Relation(property_, partial(_unknown, show))
 
 
+def _has_item(tested: OperationUnderTest, schema: str) -> bool:
+    """Whether a schema has the identity of the list's items, at most one level down."""
+    places = ["", *(join([name]) for name in plain(tested.document, schema).get("properties", {}))]
+    return any(below(tested.document, schema, f"{at}{tested.rules.identity}") is not None for at in places)
+
+
 def _shown(show: OperationUnderTest, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     items = list(snapshot.items.values())
     if not items:
@@ -81,7 +89,8 @@ def _shown(show: OperationUnderTest, client: ListClient, snapshot: Snapshot, che
         expected = f"item {listed.identity}, which is in the list"
         if not check.holds(response.status in show.operation.success, expected, f"status {response.status}", response):
             continue
-        shown = client.parse_item(response.json if response.is_json else None, response)
+        found = object_with(response.json, client.rules.identity or "") if response.is_json else None
+        shown = client.parse_item(found, response)
         other = [at for at in client.pointers if shown.values[at] and shown.values[at] != (listed.values[at] or None)]
         other += ["its identity"] if shown.identity != listed.identity else []
         expected = f"the values that item {listed.identity} has in the list"

@@ -238,9 +238,14 @@ def _verdict_without_violations(relation: Relation, check: RelationCheck) -> Ver
 
 
 def _result(relation: Relation, check: RelationCheck, verdict: Verdict, note: str = "") -> PropertyResult:
+    return result_of(relation.property, check, verdict, note)
+
+
+def result_of(property_: Property, check: RelationCheck, verdict: Verdict, note: str = "") -> PropertyResult:
+    """Return the result of a check, with its violations as evidence if the verdict is a breach."""
     shown = check.violations[:MAX_SHOWN_BREACHES] if verdict is Verdict.BREACH else []
     return PropertyResult(
-        property=relation.property,
+        property=property_,
         verdict=verdict,
         exercised=check.exercised,
         note=note or "; ".join(dict.fromkeys(check.skipped)),

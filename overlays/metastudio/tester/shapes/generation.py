@@ -46,6 +46,7 @@ class GeneratedCall:
     method: str
     url: str
     headers: Mapping[str, str]
+    body: bytes
     response: HttpResponse | None
     command: str
 

@@ -94,12 +94,17 @@ class SigningAuth(AuthBase):
         for name in (*AUTH_HEADERS, *_credential_headers(self._caller)):
             request.headers.pop(name, None)
         headers: Any = request.headers
-        add_headers(headers, self._caller.headers(request.method or "GET", url))
+        add_headers(headers, self._caller.headers(request.method or "GET", url, body=_content(request.body)))
         request.url = self._caller.authenticated_url(url)
         request.headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
         request.register_hook("response", _limit_body)
         self._sent(request)
         return request
+
+
+def _content(body: Any) -> bytes:
+    """Return the body of a request of the `requests` library. JSON is never a stream."""
+    return body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else b""
 
 
 def _limit_body(response: requests.Response, **_: Any) -> None:
@@ -172,7 +177,7 @@ def generate(
                 yield None
     except EndlessResponseError:
         request = in_flight.request
-        yield _generated_call(request.method, request.url, dict(request.headers), settings, declared)
+        yield _generated_call(request.method, request.url, request.body, dict(request.headers), settings, declared)
         yield GenerationProblem("a response did not end; the remaining requests were not sent")
 
 
@@ -236,24 +241,27 @@ def _generated_calls(recorder: Any, settings: GenerationSettings, declared: froz
     for interaction in recorder.interactions.values():
         request, received = interaction.request, interaction.response
         headers = {name: values[0] for name, values in request.headers.items()}
-        yield _generated_call(request.method, request.uri, headers, settings, declared, received)
+        yield _generated_call(request.method, request.uri, request.body, headers, settings, declared, received)
 
 
 def _generated_call(
     method: str,
     url: str,
+    body: Any,
     headers: Mapping[str, str],
     settings: GenerationSettings,
     declared: frozenset[str],
     received: Any = None,
 ) -> GeneratedCall:
     url = settings.caller.plain_url(url)
-    own = [(name, value) for name, value in headers.items() if name.lower() in declared]
-    command = curl.command(method, url, settings.caller, headers=own, generated=True)
+    content = _content(body)
+    shown = declared | {"content-type"} if content else declared
+    own = [(name, value) for name, value in headers.items() if name.lower() in shown]
+    command = curl.command(method, url, settings.caller, headers=own, body=content, generated=True)
     response = None
     if received is not None:
         pairs = [(name, value) for name, values in received.headers.items() for value in values]
         response = HttpResponse(
             method, url, received.status_code, httpx.Headers(pairs), received.content or b"", received.elapsed, command
         )
-    return GeneratedCall(method, url, headers, response, command)
+    return GeneratedCall(method, url, headers, content, response, command)
