@@ -8,7 +8,7 @@ import pytest
 from dialects import CONTRACTS, DIALECTS
 from generator_limits import check_generator
 from metastudio.contract import ContractError, check, compile_contract, load
-from metastudio.sandbox import SandboxSettings, create_app
+from metastudio.sandbox import SandboxApp, SandboxSettings
 
 # the contract, what to replace, by what, what the message must say
 # ruff: noqa: E501 (a case is a row)
@@ -59,7 +59,7 @@ def test_generator_and_sandbox_refuse_what_only_the_tester_understands(dialect: 
     spec = CONTRACTS / f"{dialect.name}.yaml"  # type: ignore[attr-defined]
     document = load(spec)
     check(document)
-    for refuse in (lambda: check_generator(document), lambda: create_app(SandboxSettings(spec=spec))):
+    for refuse in (lambda: check_generator(document), lambda: SandboxApp(SandboxSettings(spec=spec))):
         with pytest.raises(ContractError, match=rf"{spec.name}:\d+:\d+: only the contract tester understands this"):
             refuse()
 

@@ -19,11 +19,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGE, EXAMPLES = (DOCS / "contract-testing.md").read_text(encoding="utf-8"), sorted((DOCS / "your-api").glob("*.yaml"))
 SERVER = """
 from dataclasses import replace
-from metastudio.sandbox import MAIN, CONFORMING, KeyPair, SandboxSettings, create_app
+from metastudio.sandbox import MAIN, CONFORMING, KeyPair, SandboxSettings, SandboxApp
 
 account = replace(MAIN, project_id="p1", keys=KeyPair("AK", "SK"))
 overrides = replace(CONFORMING, total=lambda count, found, window: count + FAULT)
-app = create_app(SandboxSettings(accounts=(account,)), overrides=overrides)
+app = SandboxApp(SandboxSettings(accounts=(account,)), overrides=overrides)
 """
 
 

@@ -37,7 +37,7 @@ def contract_test_command() -> click.Command:
         tests(["--only"], multiple=True, metavar="NAME", help="Run only these: meaning, shapes, auth, 'filter.*'."),
         tests(["--skip"], multiple=True, metavar="NAME", help="Suites or properties to skip."),
         tests(["--freeze"], is_flag=True, help="Test only items that exist now."),
-        tests(["--writes"], is_flag=True, help="Also send methods that may change data. POST may create tasks."),
+        tests(["--writes"], is_flag=True, help="Also test what creates, changes and deletes items."),
         tests(
             ["--forge/--no-forge"], default=None, help="Send forged credentials. By default not to the vendor's hosts."
         ),
@@ -102,8 +102,8 @@ def _test(**given: Any) -> None:
             click.echo(printable(note), err=True)
         raise
     except Exception as error:  # every error, see above
-        message, hint, _ = describe_error(error)
-        raise CommandError(message, hint, ExitCode.USAGE) from error
+        shown = describe_error(error)
+        raise CommandError(shown.message, shown.hint, ExitCode.USAGE) from error
     click.get_current_context().exit(code)
 
 
