@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from metastudio.sandbox import MAIN, Fault, SandboxApp, SandboxSettings, create_app
+from metastudio.sandbox import MAIN, Fault, SandboxApp, SandboxSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +18,7 @@ async def fetch(app: SandboxApp, path: Callable[[str], str], method: str = "GET"
 
 
 async def test_responds_without_a_socket(path: Callable[[str], str]) -> None:
-    app = create_app(SandboxSettings(jobs=3))
+    app = SandboxApp(SandboxSettings(jobs=3))
     got, headed = await fetch(app, path), await fetch(app, path, "HEAD")
     app.close()
 
@@ -33,14 +33,14 @@ async def test_latency_without_a_socket(path: Callable[[str], str]) -> None:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    app = create_app(SandboxSettings(jobs=1, latency=0.5, sleep=sleep))
+    app = SandboxApp(SandboxSettings(jobs=1, latency=0.5, sleep=sleep))
     assert (await fetch(app, path)).status_code == 200
     app.close()
     assert slept == [0.5]
 
 
 async def test_a_reset_needs_a_socket(path: Callable[[str], str]) -> None:
-    app = create_app(SandboxSettings(jobs=1, faults=(Fault("reset"),)))
+    app = SandboxApp(SandboxSettings(jobs=1, faults=(Fault("reset"),)))
     with pytest.raises(ConnectionResetError):
         await fetch(app, path)
     app.close()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metastudio.sandbox import MAIN, OTHER, Sandbox, create_app, serve
+from metastudio.sandbox import MAIN, OTHER, Sandbox, SandboxApp, serve
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 Fetch = Callable[..., httpx.Response]
@@ -36,7 +36,7 @@ KEEP: dict[str, Keep] = {
 
 
 def main_jobs() -> list[dict[str, Any]]:
-    app = create_app()
+    app = SandboxApp()
     (store,) = app.stores.values()
     found = [job for job in store.items() if job["project_id"] == MAIN.project_id]
     app.close()

@@ -585,13 +585,13 @@ def _auth() -> Iterator[Variant]:
     )
 
 
-def _any_key(attempt: auth.SignedRequest) -> None:
+def _any_key(attempt: auth.Attempt) -> None:
     """Treat an unknown key as that of the first account."""
     attempt.registry.keys.setdefault(attempt.authorization.access_key, next(iter(attempt.registry.keys.values())))
 
 
-def _near(seconds: int) -> Callable[[auth.SignedRequest], None]:
-    def date_is_within_tolerance(attempt: auth.SignedRequest) -> None:
+def _near(seconds: int) -> Callable[[auth.Attempt], None]:
+    def date_is_within_tolerance(attempt: auth.Attempt) -> None:
         signed = attempt.request.header("x-sdk-date")[0]
         if abs((parse_instant(_rfc3339(signed)) or 0) / NANO - attempt.registry.now()) > seconds:
             auth.date_is_within_tolerance(attempt)
@@ -599,7 +599,7 @@ def _near(seconds: int) -> Callable[[auth.SignedRequest], None]:
     return date_is_within_tolerance
 
 
-def _near_or_early(attempt: auth.SignedRequest) -> None:
+def _near_or_early(attempt: auth.Attempt) -> None:
     if (parse_instant(_rfc3339(attempt.request.header("x-sdk-date")[0])) or 0) / NANO > attempt.registry.now():
         auth.date_is_within_tolerance(attempt)
 
@@ -608,8 +608,8 @@ def _rfc3339(date: str) -> str:
     return f"{date[:4]}-{date[4:6]}-{date[6:11]}:{date[11:13]}:{date[13:]}"
 
 
-def _also_accepts(change: Callable[[SandboxRequest], SandboxRequest]) -> Callable[[auth.SignedRequest], None]:
-    def signature_matches(attempt: auth.SignedRequest) -> None:
+def _also_accepts(change: Callable[[SandboxRequest], SandboxRequest]) -> Callable[[auth.Attempt], None]:
+    def signature_matches(attempt: auth.Attempt) -> None:
         try:
             auth.signature_matches(attempt)
         except RefusedError:

@@ -117,7 +117,7 @@ def test_locked_key_ends_the_matrix() -> None:
         if next(count) > 9:
             raise RefusedError("locked")
 
-    variant = Variant("locks", replace(CONFORMING, key_rules=(*CONFORMING.key_rules, locked)))
+    variant = Variant("locks", CONFORMING.with_rule("key_is_not_locked", locked))
     report = proven(variant, only=("auth",))
     assert not report.breaches
     left = report.having(Verdict.NOT_EXERCISED)

@@ -279,14 +279,14 @@ def test_commands_of_a_report_reproduce_the_breach() -> None:
 @pytest.mark.parametrize(
     ("caller", "headers", "command"),
     [
-        (Caller("p", token="t"), [], 'curl -sS -i -H "X-Auth-Token: $METASTUDIO_TOKEN" http://h/p'),
-        (Caller("p"), [("X-Auth-Token", "")], "curl -sS -i -H 'X-Auth-Token;' http://h/p"),
-        (Caller("p", token="t", shown_token="a\\$b"), [], 'curl -sS -i -H "X-Auth-Token: a\\$b" http://h/p'),
+        (Caller("p", token="t"), [], 'curl -sS -i http://h/p -H "X-Auth-Token: $METASTUDIO_TOKEN"'),
+        (Caller("p"), [("X-Auth-Token", "")], "curl -sS -i http://h/p -H 'X-Auth-Token;'"),
+        (Caller("p", token="t", shown_token="a\\$b"), [], 'curl -sS -i http://h/p -H "X-Auth-Token: a\\$b"'),
         (
             Caller("p", Credentials("AAAA", "SSSS")).with_project_header("q"), [],
             "python -m metastudio.tester.sign --project q http://h/p | curl -sS -i -K -",
         ),
-        (Caller("p"), [("X-Name", "it's")], """curl -sS -i -H 'X-Name: it'"'"'s' http://h/p"""),
+        (Caller("p"), [("X-Name", "it's")], """curl -sS -i http://h/p -H 'X-Name: it'"'"'s'"""),
     ],
 )  # fmt: skip
 def test_command_contains_variables_for_credentials(
@@ -301,7 +301,9 @@ def test_command_contains_the_body_that_is_signed_and_sent() -> None:
     signer, _, sender = command.partition(" | ")
     data = '{"a": "it\'s"}'
     assert shlex.split(signer)[3:] == ["--method", "POST", "--body", data, "http://h/p"]
-    assert shlex.split(sender)[-4:] == ["--data-binary", data, "-K", "-"]
+    words = shlex.split(sender)
+    assert words[words.index("--data-binary") + 1] == data
+    assert words[words.index("-K") + 1] == "-"
 
 
 def test_command_with_a_token() -> None:

@@ -20,7 +20,7 @@ import pytest
 import trustme
 from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.errors import ConfigurationError
-from metastudio.sandbox import CONFORMING, MAIN, SandboxSettings, create_app
+from metastudio.sandbox import CONFORMING, MAIN, SandboxApp, SandboxSettings
 from metastudio.sandbox.http import SandboxRequest, SandboxResponse
 from metastudio.tester import Credentials, RunOptions, Verdict, prove, run
 from tester_runs import credentials_of, proven, serving
@@ -41,7 +41,7 @@ def test_conforming_server_passes() -> None:
 
 
 def test_application_in_process() -> None:
-    app = create_app(SandboxSettings())
+    app = SandboxApp(SandboxSettings())
     main = MAIN
     keys = Credentials(main.keys.access_key, main.keys.secret_key)
     report = prove(app, project_id=main.project_id, keys=keys, only=("meaning", "auth"))

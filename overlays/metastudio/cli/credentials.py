@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from datetime import UTC, datetime
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,15 +82,12 @@ def _found(connection: ConnectionOptions, config: Config) -> Iterator[tuple[str,
 
 
 def _clock(response: httpx.Response) -> str:
-    from email.utils import parsedate_to_datetime
+    from metastudio.http.retry import http_date
 
-    try:
-        server_time = parsedate_to_datetime(response.headers.get("Date", ""))
-    except (ValueError, OverflowError):
+    server_time = http_date(response.headers.get("Date", ""))
+    if server_time is None:
         return "unknown: the response has no valid date"
-    ahead = (
-        datetime.now(UTC) - (server_time if server_time.tzinfo else server_time.replace(tzinfo=UTC))
-    ).total_seconds()
+    ahead = time.time() - server_time
     if abs(ahead) < 3:  # Date has whole seconds, and the response took some time
         return "agrees with the server's"
     amount = f"{abs(ahead):.0f} s" if abs(ahead) < 120 else f"{abs(ahead) / 60:.0f} min"
@@ -252,21 +249,15 @@ def _print(signed: httpx.Request) -> None:
     """
     from metastudio.auth.chain import SECURITY_TOKEN
     from metastudio.config import TOKEN
+    from metastudio.http.curl import curl_command
 
     left_out = {"x-auth-token": TOKEN, "x-security-token": SECURITY_TOKEN}
-    parts = [f"curl --globoff {shlex.quote(str(signed.url))}"]
-    variables: list[str] = []
-    for raw_name, value in signed.headers.raw:
-        name = raw_name.decode("ascii")
-        if name.lower() == "host":
-            continue
-        if variable := left_out.get(name.lower()):
-            variables.append(variable)
-            parts.append(f'-H "{name}: ${variable}"')
-        else:
-            parts.append(f"-H {shlex.quote(f'{name}: {value.decode()}')}")
-    click.echo(" \\\n  ".join(parts))
-    for variable in variables:
+    headers = [(name.decode("ascii"), value.decode()) for name, value in signed.headers.raw if name.lower() != b"host"]
+    variables = [(name, left_out[name.lower()]) for name, _ in headers if name.lower() in left_out]
+    shown = [(name, value) for name, value in headers if name.lower() not in left_out]
+    read = [(name, f"${variable}") for name, variable in variables]
+    click.echo(" \\\n  ".join(curl_command(["--globoff"], shlex.quote(str(signed.url)), shown, read)))
+    for _, variable in variables:
         click.echo(f"The command reads the token from the environment variable {variable}.", err=True)
 
 

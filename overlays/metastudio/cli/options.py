@@ -18,6 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from metastudio.cli.completion import REGIONS, completer, profile_names
+from metastudio.contract import instants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
@@ -41,7 +42,6 @@ _UNITS = {
     **dict.fromkeys(("w", "week"), 7 * 24 * 3600),
 }
 _AMOUNT = re.compile(r"(\d+)\s*([a-z]+)\s*", re.ASCII)
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LAST_SECOND = time(23, 59, 59)
 _REQUIRED = "Required."
 _TIME_FORMS = "use 2023-12-01T08:00:00Z or an offset such as +08:00, a date such as 2023-12-01, or a duration: 2d ago"
@@ -382,7 +382,7 @@ def parse_time(text: str, *, now: datetime, end_of_day: bool = False) -> datetim
     """
     text = text.strip()
     try:
-        if _RFC3339.fullmatch(text):
+        if instants.parse_instant(text.replace(" ", "T", 1)) is not None:
             return datetime.fromisoformat(text.upper())
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             day = datetime.fromisoformat(text)
@@ -417,12 +417,3 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(seconds=seconds)
     except OverflowError:
         raise ValueError(f"{text!a} is too long a duration") from None
-
-
-def parse_instant(text: object) -> datetime | None:
-    """Parse a time in a response. Returns None if it is not a time with a time zone."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-        return moment.astimezone() if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

@@ -6,7 +6,7 @@
         print(sandbox.url, sandbox.access_key, sandbox.secret_key, sandbox.project_id, sandbox.token)
         (jobs,) = sandbox.stores.values()  # items of each list operation: add, replace, remove while it runs
 
-`create_app(settings)` returns the same server as an ASGI application; `run(settings, port=...)` serves in the
+`SandboxApp(settings)` is the same server as an ASGI application; `run(settings, port=...)` serves in the
 foreground. All operations of the contract are served; nothing here is specific to one of them.
 
 Where to read, in the order in which a request passes:
@@ -46,7 +46,7 @@ and a server that accepts old signatures:
 """
 
 from metastudio.sandbox.accounts import MAIN, OTHER, Account, KeyPair
-from metastudio.sandbox.app import SandboxApp, create_app
+from metastudio.sandbox.app import SandboxApp
 from metastudio.sandbox.overrides import CONFORMING, Overrides
 from metastudio.sandbox.server import PortTakenError, Sandbox, run, serve
 from metastudio.sandbox.settings import FAULT_KINDS, Fault, SandboxSettings
@@ -66,7 +66,6 @@ __all__ = [
     "Sandbox",
     "SandboxApp",
     "SandboxSettings",
-    "create_app",
     "run",
     "serve",
 ]

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from metastudio.sandbox.accounts import AccountRegistry
 from metastudio.sandbox.docs import docs_routes
-from metastudio.sandbox.faults import FAULT_REASONS, FaultMiddleware, faulty_response
+from metastudio.sandbox.faults import FAULT_REASONS, FAULTY_RESPONSES, FaultMiddleware
 from metastudio.sandbox.fixtures import advance, generate_items
 from metastudio.sandbox.http import MAX_BODY_BYTES, RefusedError, SandboxRequest, SandboxResponse
 from metastudio.sandbox.iam import ProjectService, TokenService
@@ -38,9 +38,22 @@ log = logging.getLogger("metastudio.sandbox")
 
 
 class SandboxApp(Starlette):
-    """The sandbox as an ASGI application. `stores` has the items of each list operation, by operation ID."""
+    """The sandbox as an ASGI application.
 
-    def __init__(self, settings: SandboxSettings, overrides: Overrides) -> None:
+    Args:
+        settings: Settings of the sandbox; the defaults if None.
+        overrides: Functions that replace those of the conforming server.
+
+    Attributes:
+        stores: The items of each list operation, by operation ID.
+
+    Raises:
+        ContractError: The contract cannot be read or is invalid.
+        DataFileError: The file for the items cannot be used.
+    """
+
+    def __init__(self, settings: SandboxSettings | None = None, overrides: Overrides = CONFORMING) -> None:
+        settings = settings or SandboxSettings()
         contract = read_contract(settings.spec)
         self.registry = AccountRegistry(settings.accounts, settings.now)
         self.settings = settings
@@ -140,7 +153,7 @@ class ServiceEndpoint:
             raise RefusedError("too_large")
         if self._services and request.method not in self._services:
             raise RefusedError("method_not_allowed", method=request.method, allowed=", ".join(self._services))
-        response = faulty_response(fault) or service.respond(request, in_path)
+        response = FAULTY_RESPONSES.get(fault) or service.respond(request, in_path)
         return replace(response, body=response.content()[:-20]) if fault == "cut" else response
 
 
@@ -156,20 +169,6 @@ class RequestMiddleware:
             received = await SandboxRequest.read(scope, receive)
             scope["state"] = {**scope.get("state", {}), "received": received, "request_id": uuid.uuid4().hex}
         await self._app(scope, receive, send)
-
-
-def create_app(settings: SandboxSettings | None = None, overrides: Overrides = CONFORMING) -> SandboxApp:
-    """Return the sandbox as an ASGI application.
-
-    Args:
-        settings: Settings of the sandbox; the defaults if None.
-        overrides: Functions that replace those of the conforming server.
-
-    Raises:
-        ContractError: The contract cannot be read or is invalid.
-        DataFileError: The file for the items cannot be used.
-    """
-    return SandboxApp(settings or SandboxSettings(), overrides)
 
 
 @asynccontextmanager

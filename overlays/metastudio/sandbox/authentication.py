@@ -1,13 +1,13 @@
 """Authentication of requests by signature or token, and the check of their project.
 
-Each rule is a small function that raises RefusedError or returns. `Overrides` holds the rules in the order in which
-they run, so a server without a rule, or with another one in its place, is quickly built.
+Each rule is a small function that raises RefusedError or returns. `Overrides` holds them by name, so a server without a
+rule, or with another one in its place, is quickly built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -26,44 +26,38 @@ _IDENTITY_HEADERS = ("x-project-id", "x-security-token")
 
 
 @dataclass(frozen=True)
-class SignedRequest:
-    """A request with an Authorization header, before the signature is verified."""
+class Attempt:
+    """A request with credentials, which the rules verify.
+
+    Attributes:
+        request: The request as received.
+        registry: The known accounts.
+        project: The project ID in the path, None if the path has none.
+        authorization: The parsed Authorization header; one without an access key if the request has a token.
+    """
 
     request: SandboxRequest
-    authorization: ParsedAuthorization
     registry: AccountRegistry
-
-    @property
-    def account(self) -> Account:
-        """The account that owns the access key. Raises RefusedError if the key is unknown."""
-        return self._owner[0]
+    project: str | None
+    authorization: ParsedAuthorization
 
     @property
     def keys(self) -> KeyPair:
         """The key pair of the access key. Raises RefusedError if the key is unknown."""
-        return self._owner[1]
-
-    @property
-    def _owner(self) -> tuple[Account, KeyPair]:
         access_key = self.authorization.access_key
         if access_key not in self.registry.keys:
             raise RefusedError("unknown_key", access_key=access_key)
-        return self.registry.keys[access_key]
+        return self.registry.keys[access_key][1]
+
+    @property
+    def account(self) -> Account:
+        """The account that owns the access key or the token, the main one for an unknown token."""
+        if self.authorization.access_key:
+            return self.registry.keys[self.authorization.access_key][0]
+        return self.registry.tokens.get(self.request.header(TOKEN)[0], (self.registry.accounts[0],))[0]
 
 
-@dataclass(frozen=True)
-class AuthenticatedRequest:
-    """A request of a known account. `project` is the project ID in the path, None if the path has none."""
-
-    request: SandboxRequest
-    account: Account
-    project: str | None
-    signed: bool
-
-
-SignatureRule = Callable[[SignedRequest], None]
-TokenRule = Callable[[SandboxRequest, AccountRegistry], None]
-ProjectRule = Callable[[AuthenticatedRequest], None]
+Rule = Callable[[Attempt], None]
 
 
 def authenticate(
@@ -71,121 +65,130 @@ def authenticate(
     security: Sequence[frozenset[str]],
     registry: AccountRegistry,
     overrides: Overrides,
-) -> Account:
-    """Return the account that sent a request.
+    project: str | None = None,
+) -> Attempt:
+    """Verify the credentials of a request.
 
     Args:
         request: The request as received.
         security: Security requirements of the operation, each the lower-case names of the headers it needs.
         registry: The known accounts.
         overrides: The rules to apply.
+        project: The project ID in the path.
 
     Raises:
         RefusedError: The credentials are missing or not accepted.
     """
-    for selector, check in ((AUTHORIZATION, _by_signature), (TOKEN, _by_token)):
+    for selector, check in ((AUTHORIZATION, _check_signature), (TOKEN, _check_token)):
         for requirement in security:
             if selector in requirement and request.header(selector):
                 for name in sorted(requirement):
                     if not request.header(name):
                         raise RefusedError("missing_header", header=name)
-                return check(request, registry, overrides)
+                return check(Attempt(request, registry, project, ParsedAuthorization("", (), "")), overrides)
     raise RefusedError("no_credentials")
 
 
-def key_is_known(signed: SignedRequest) -> None:
+def apply_rules(rules: Sequence[Rule], attempt: Attempt, overrides: Overrides) -> None:
+    """Apply rules, or those that replace them. Raises RefusedError."""
+    for name in (each.__name__ for each in rules):
+        if name in overrides.rules:
+            overrides.rules[name](attempt)
+
+
+def key_is_known(attempt: Attempt) -> None:
     """Require an access key of a known account."""
-    _ = signed.keys
+    _ = attempt.keys
 
 
-def key_is_not_locked(signed: SignedRequest) -> None:
+def key_is_not_locked(attempt: Attempt) -> None:
     """Refuse an access key that is locked."""
-    if signed.registry.is_locked(signed.authorization.access_key):
+    if attempt.registry.is_locked(attempt.authorization.access_key):
         raise RefusedError("locked")
 
 
-def date_is_well_formed(signed: SignedRequest) -> None:
+def date_is_well_formed(attempt: Attempt) -> None:
     """Require exactly one X-Sdk-Date, in the form YYYYMMDD'T'HHMMSS'Z'."""
-    if _signing_time(signed.request) is None:
+    if _signing_time(attempt.request) is None:
         raise RefusedError("malformed_date")
 
 
-def date_is_signed(signed: SignedRequest) -> None:
+def date_is_signed(attempt: Attempt) -> None:
     """Require X-Sdk-Date among the signed headers. It is the only header that must be signed."""
-    if "x-sdk-date" not in signed.authorization.signed_headers:
+    if "x-sdk-date" not in attempt.authorization.signed_headers:
         raise RefusedError("not_signed", header="x-sdk-date")
 
 
-def date_is_within_tolerance(signed: SignedRequest) -> None:
+def date_is_within_tolerance(attempt: Attempt) -> None:
     """Require an X-Sdk-Date within 15 minutes of the server's time."""
-    date, now = _signing_time(signed.request), signed.registry.now()
+    date, now = _signing_time(attempt.request), attempt.registry.now()
     if date is not None and abs(date.timestamp() - now) > CLOCK_TOLERANCE:
         server = datetime.fromtimestamp(now, UTC)
         raise RefusedError("expired", signed=f"{date:%Y%m%dT%H%M%SZ}", server=f"{server:%Y%m%dT%H%M%SZ}")
 
 
-def identity_headers_are_signed(signed: SignedRequest) -> None:
+def identity_headers_are_signed(attempt: Attempt) -> None:
     """Require X-Project-Id and X-Security-Token to be signed if they are sent.
 
     The signing guide does not require it, but they select the data that is read, and all vendor SDKs sign them.
     """
     for name in _IDENTITY_HEADERS:
-        if signed.request.header(name) and name not in signed.authorization.signed_headers:
+        if attempt.request.header(name) and name not in attempt.authorization.signed_headers:
             raise RefusedError("not_signed", header=name)
 
 
-def signed_headers_were_sent(signed: SignedRequest) -> None:
+def signed_headers_were_sent(attempt: Attempt) -> None:
     """Require every signed header exactly once."""
-    for name in signed.authorization.signed_headers:
-        if len(signed.request.header(name)) != 1:
+    for name in attempt.authorization.signed_headers:
+        if len(attempt.request.header(name)) != 1:
             raise RefusedError("signed_header_missing", header=name)
 
 
-def security_token_matches(signed: SignedRequest) -> None:
+def security_token_matches(attempt: Attempt) -> None:
     """Require the security token of a temporary key pair, and none with a permanent one."""
-    expected = signed.keys.security_token
-    if signed.request.header("x-security-token") != ([expected] if expected else []):
-        raise RefusedError("wrong_security_token", access_key=signed.authorization.access_key)
+    expected = attempt.keys.security_token
+    if attempt.request.header("x-security-token") != ([expected] if expected else []):
+        raise RefusedError("wrong_security_token", access_key=attempt.authorization.access_key)
 
 
-def signature_matches(signed: SignedRequest) -> None:
+def signature_matches(attempt: Attempt) -> None:
     """Require the signature that the secret key gives for this request."""
-    if not verify(signed.request, signed.authorization, signed.keys.secret_key):
-        raise RefusedError("wrong_signature", access_key=signed.authorization.access_key)
+    if not verify(attempt.request, attempt.authorization, attempt.keys.secret_key):
+        raise RefusedError("wrong_signature", access_key=attempt.authorization.access_key)
 
 
-def token_is_known(request: SandboxRequest, registry: AccountRegistry) -> None:
+def token_is_known(attempt: Attempt) -> None:
     """Require exactly one X-Auth-Token, issued by the sandbox."""
-    tokens = request.header(TOKEN)
-    if len(tokens) != 1 or tokens[0] not in registry.tokens:
+    tokens = attempt.request.header(TOKEN)
+    if len(tokens) != 1 or tokens[0] not in attempt.registry.tokens:
         raise RefusedError("unknown_token")
 
 
-def token_is_not_expired(request: SandboxRequest, registry: AccountRegistry) -> None:
+def token_is_not_expired(attempt: Attempt) -> None:
     """Refuse an expired token."""
-    _, expires_at = registry.tokens.get(request.header(TOKEN)[0], (None, None))
-    if expires_at is not None and registry.now() >= expires_at:
+    _, expires_at = attempt.registry.tokens.get(attempt.request.header(TOKEN)[0], (None, None))
+    if expires_at is not None and attempt.registry.now() >= expires_at:
         raise RefusedError(
             "expired_token", expires_at=f"{datetime.fromtimestamp(expires_at, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         )
 
 
-def project_belongs_to_caller(authenticated: AuthenticatedRequest) -> None:
+def project_belongs_to_caller(attempt: Attempt) -> None:
     """Require the project in the path to belong to the account."""
-    if authenticated.project is not None and authenticated.project != authenticated.account.project_id:
+    if attempt.project is not None and attempt.project != attempt.account.project_id:
         raise RefusedError("foreign_project")
 
 
-def project_header_matches(authenticated: AuthenticatedRequest) -> None:
+def project_header_matches(attempt: Attempt) -> None:
     """Require the X-Project-Id of a signed request to name the project in the path, or else the account's project."""
-    sent = authenticated.request.header("x-project-id")
-    if authenticated.signed and sent and sent != [authenticated.project or authenticated.account.project_id]:
+    sent = attempt.request.header("x-project-id")
+    if attempt.authorization.access_key and sent and sent != [attempt.project or attempt.account.project_id]:
         raise RefusedError("project_mismatch")
 
 
-KEY_RULES: tuple[SignatureRule, ...] = (key_is_known, key_is_not_locked)
+KEY_RULES = (key_is_known, key_is_not_locked)
 """Run first. A refusal by one of these is not a failed signature."""
-SIGNATURE_RULES: tuple[SignatureRule, ...] = (
+SIGNATURE_RULES = (
     date_is_well_formed,
     date_is_signed,
     date_is_within_tolerance,
@@ -195,34 +198,31 @@ SIGNATURE_RULES: tuple[SignatureRule, ...] = (
     signature_matches,
 )
 """Run after the key rules. A refusal by one of these counts towards the lock of the access key."""
-TOKEN_RULES: tuple[TokenRule, ...] = (token_is_known, token_is_not_expired)
-PROJECT_RULES: tuple[ProjectRule, ...] = (project_belongs_to_caller, project_header_matches)
-"""Run for every authenticated request."""
+TOKEN_RULES = (token_is_known, token_is_not_expired)
+PROJECT_RULES = (project_belongs_to_caller, project_header_matches)
+"""Run last, for the operations of the contract."""
+RULES: Mapping[str, Rule] = {each.__name__: each for each in KEY_RULES + SIGNATURE_RULES + TOKEN_RULES + PROJECT_RULES}
 
 
-def _by_signature(request: SandboxRequest, registry: AccountRegistry, overrides: Overrides) -> Account:
-    headers = request.header(AUTHORIZATION)
+def _check_signature(attempt: Attempt, overrides: Overrides) -> Attempt:
+    headers = attempt.request.header(AUTHORIZATION)
     authorization = overrides.parse_authorization(headers[0]) if len(headers) == 1 else None
     if authorization is None:
         raise RefusedError("malformed_authorization")
-    signed = SignedRequest(request, authorization, registry)
-    for rule in overrides.key_rules:
-        rule(signed)
+    attempt = replace(attempt, authorization=authorization)
+    apply_rules(KEY_RULES, attempt, overrides)
     try:
-        for rule in overrides.signature_rules:
-            rule(signed)
+        apply_rules(SIGNATURE_RULES, attempt, overrides)
     except RefusedError:
-        registry.record_signature(authorization.access_key, success=False)
+        attempt.registry.record_signature(authorization.access_key, success=False)
         raise
-    registry.record_signature(authorization.access_key, success=True)
-    return signed.account
+    attempt.registry.record_signature(authorization.access_key, success=True)
+    return attempt
 
 
-def _by_token(request: SandboxRequest, registry: AccountRegistry, overrides: Overrides) -> Account:
-    for rule in overrides.token_rules:
-        rule(request, registry)
-    known = registry.tokens.get(request.header(TOKEN)[0])
-    return known[0] if known else registry.accounts[0]
+def _check_token(attempt: Attempt, overrides: Overrides) -> Attempt:
+    apply_rules(TOKEN_RULES, attempt, overrides)
+    return attempt
 
 
 def _signing_time(request: SandboxRequest) -> datetime | None:

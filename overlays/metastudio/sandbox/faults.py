@@ -22,20 +22,14 @@ SLOW_SECONDS = 30.0
 """Seconds that the fault `slow` delays a response."""
 
 
-def faulty_response(kind: str) -> SandboxResponse | None:
-    """Return the response that replaces the regular one, or None if the fault only alters the regular one."""
-    html = {"Content-Type": "text/html; charset=utf-8"}
-    match kind:
-        case "502":
-            return SandboxResponse(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", html)
-        case "redirect":
-            return SandboxResponse(302, b"", {"Location": "https://login.example.com/"})
-        case "login":
-            return SandboxResponse(200, b"<!DOCTYPE html><html><title>Sign in</title><form></form></html>", html)
-        case "empty":
-            return SandboxResponse(200, b"")
-        case _:
-            return None
+_HTML = {"Content-Type": "text/html; charset=utf-8"}
+FAULTY_RESPONSES: Mapping[str, SandboxResponse] = {
+    "502": SandboxResponse(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", _HTML),
+    "redirect": SandboxResponse(302, b"", {"Location": "https://login.example.com/"}),
+    "login": SandboxResponse(200, b"<!DOCTYPE html><html><title>Sign in</title><form></form></html>", _HTML),
+    "empty": SandboxResponse(200, b""),
+}
+"""Faults that are other responses."""
 
 
 class FaultMiddleware:

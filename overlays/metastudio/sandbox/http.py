@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -31,11 +32,11 @@ class SandboxRequest:
     @classmethod
     async def read(cls, scope: Scope, receive: Receive) -> SandboxRequest:
         """Read a request. A body above the maximum size is not read to its end."""
-        body, more = bytearray(), True
-        while more and len(body) <= MAX_BODY_BYTES:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
+        body = bytearray()
+        async for part in Request(scope, receive).stream():
+            body += part
+            if len(body) > MAX_BODY_BYTES:
+                break
         path = scope.get("raw_path") or scope["path"].encode()
         return cls(scope["method"], path, scope["query_string"], tuple(scope["headers"]), bytes(body))
 

@@ -56,7 +56,7 @@ class ProjectService(Service):
     def respond(self, request: SandboxRequest, in_path: Mapping[str, str]) -> SandboxResponse:
         """List the project if it has the requested name."""
         try:
-            account = authenticate(request, _SECURITY, self._registry, self._overrides)
+            account = authenticate(request, _SECURITY, self._registry, self._overrides).account
         except RefusedError as refused:
             return _error(401, self._overrides.refusals[refused.reason].message.format(**refused.details))
         names = parse_qs(request.query.decode("latin-1")).get("name", [account.project_name])

@@ -8,7 +8,7 @@ from typing import Any
 
 from metastudio.contract.operation import Filter, ListRules, Operation, Order, Parameter
 from metastudio.sandbox import authentication, gateway, parameters, signature, store
-from metastudio.sandbox.authentication import ProjectRule, SignatureRule, TokenRule
+from metastudio.sandbox.authentication import Rule
 from metastudio.sandbox.gateway import Refusal
 from metastudio.sandbox.http import SandboxRequest, SandboxResponse
 from metastudio.sandbox.listing import Listing, StoreColumn
@@ -31,10 +31,7 @@ class Overrides:
     methods: Callable[[Operation], tuple[str, ...]] = methods
     refusals: Mapping[str, Refusal] = field(default_factory=lambda: gateway.REFUSALS)
     parse_authorization: Callable[[str], ParsedAuthorization | None] = signature.parse_authorization
-    key_rules: tuple[SignatureRule, ...] = authentication.KEY_RULES
-    signature_rules: tuple[SignatureRule, ...] = authentication.SIGNATURE_RULES
-    token_rules: tuple[TokenRule, ...] = authentication.TOKEN_RULES
-    project_rules: tuple[ProjectRule, ...] = authentication.PROJECT_RULES
+    rules: Mapping[str, Rule] = field(default_factory=lambda: authentication.RULES)
     split_query: Callable[[bytes], list[tuple[str, str]]] = parameters.split_query
     choose: Callable[[Parameter, Sequence[str]], str | list[str]] = parameters.choose
     convert: Callable[[Mapping[str, Any], str], Any] = parameters.convert
@@ -50,20 +47,13 @@ class Overrides:
 
     def without(self, rule: str) -> Overrides:
         """Return a copy without the authentication rule of this name. Raises KeyError if there is none."""
-        return self._replace_rule(rule, ())
+        _ = self.rules[rule]
+        return replace(self, rules={name: each for name, each in self.rules.items() if name != rule})
 
-    def with_rule(self, rule: str, replacement: Callable[[Any], None] | TokenRule) -> Overrides:
+    def with_rule(self, rule: str, replacement: Rule) -> Overrides:
         """Return a copy with another rule in the place of the named one. Raises KeyError if there is none."""
-        return self._replace_rule(rule, (replacement,))
-
-    def _replace_rule(self, name: str, replacement: tuple[Any, ...]) -> Overrides:
-        for group in ("key_rules", "signature_rules", "token_rules", "project_rules"):
-            rules: tuple[Any, ...] = getattr(self, group)
-            for at, rule in enumerate(rules):
-                if rule.__name__ == name:
-                    changed: dict[str, Any] = {group: (*rules[:at], *replacement, *rules[at + 1 :])}
-                    return replace(self, **changed)
-        raise KeyError(name)
+        _ = self.rules[rule]
+        return replace(self, rules={**self.rules, rule: replacement})
 
 
 CONFORMING = Overrides()

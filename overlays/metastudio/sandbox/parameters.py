@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any
 from urllib.parse import parse_qsl
 
-from jsonschema import FormatChecker
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
 from metastudio.contract.instants import parse_instant
@@ -22,7 +22,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,400}")
 _NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?")
 _SCALARS = ("boolean", "integer", "number", "string")
 
-_FORMATS = FormatChecker(())
+_FORMATS = copy(oas30_format_checker)
 _FORMATS.checkers = {
     **oas30_format_checker.checkers,
     "date-time": (lambda value: not isinstance(value, str) or parse_instant(value) is not None, ()),

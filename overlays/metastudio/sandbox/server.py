@@ -19,7 +19,7 @@ from anyio.from_thread import start_blocking_portal
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from metastudio.sandbox.app import SandboxApp, create_app
+from metastudio.sandbox.app import SandboxApp
 from metastudio.sandbox.overrides import CONFORMING, Overrides
 from metastudio.sandbox.settings import SandboxSettings
 
@@ -55,7 +55,7 @@ class Sandbox:
         self, settings: SandboxSettings | None = None, *, port: int = 0, overrides: Overrides = CONFORMING
     ) -> None:
         self.settings = settings or SandboxSettings()
-        self.app: SandboxApp = create_app(self.settings, overrides)
+        self.app = SandboxApp(self.settings, overrides)
         self.stores = self.app.stores
         self.main, self.other = self.settings.accounts[0], self.settings.accounts[-1]
         self.access_key, self.secret_key = self.main.keys.access_key, self.main.keys.secret_key

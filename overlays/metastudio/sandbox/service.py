@@ -12,7 +12,7 @@ from typing import Any
 
 from metastudio.contract.json_pointer import set_at, split, values_at
 from metastudio.sandbox.accounts import AccountRegistry
-from metastudio.sandbox.authentication import AUTHORIZATION, AuthenticatedRequest, authenticate
+from metastudio.sandbox.authentication import PROJECT_RULES, apply_rules, authenticate
 from metastudio.sandbox.fixtures import ItemGenerator, stamp
 from metastudio.sandbox.gateway import SERVICE_REASONS
 from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
@@ -58,10 +58,8 @@ class OperationService(Service):
         """Return the response of a success. Raises RefusedError."""
         security = self._served.security
         if security and all(security):
-            account = authenticate(request, security, self._registry, self._overrides)
-            signed = bool(request.header(AUTHORIZATION))
-            for rule in self._overrides.project_rules:
-                rule(AuthenticatedRequest(request, account, in_path.get(PROJECT), signed=signed))
+            attempt = authenticate(request, security, self._registry, self._overrides, in_path.get(PROJECT))
+            apply_rules(PROJECT_RULES, attempt, self._overrides)
         values = self._values(request, in_path)
         body = self._handle(values, self._body(request))
         return SandboxResponse(self._served.status, b"" if self._served.body_schema is None else body)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from metastudio import redaction
+from metastudio.http.curl import curl_command
 from metastudio.http.url import canonical_query, query_pairs
 from metastudio.tester.caller import Caller
 
@@ -53,19 +54,17 @@ def command(
         case: name of the forged signature; None for a valid one.
         generated: whether the headers are generated, and so contain no personal data to mask.
     """
+    data = ["--data-binary", shlex.quote(body.decode("utf-8", "replace"))] if body else []
     verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
-    shown = [part for header in headers for part in ("-H", shlex.quote(_header(*header, generated)))]
-    data = shlex.quote(body.decode("utf-8", "replace"))
-    shown += ["--data-binary", data] if body else []
+    options = ["-sS", "-i", *verb, *data]
+    shown = [(name, value if generated else _shown(name, value)) for name, value in headers]
     if caller.keys is not None:
-        options = [*caller.signer_options, *(["--case", case] if case else [])]
-        options += ["--method", method] if method != "GET" else []
-        options += ["--body", data] if body else []
-        signer = " ".join([SIGNER, *options, _quoted(url)])
-        return " ".join([signer, "|", "curl -sS -i", *verb, *shown, "-K -"])
-    if caller.token is not None:
-        shown.append(f'-H "{caller.token_header}: {caller.shown_token}"')
-    return " ".join(["curl -sS -i", *verb, *shown, _quoted(url)])
+        signing = [*caller.signer_options, *(["--case", case] if case else [])]
+        signing += ["--method", method] if method != "GET" else []
+        signing += ["--body", data[1]] if data else []
+        return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command([*options, "-K", "-"], "", shown)])
+    token = [(caller.token_header, caller.shown_token)] if caller.token is not None else []
+    return " ".join(curl_command(options, _quoted(url), shown, token))
 
 
 def _quoted(url: str) -> str:
@@ -74,12 +73,6 @@ def _quoted(url: str) -> str:
     if not shown.startswith(f"{IN_PROCESS_URL}/"):
         return shlex.quote(shown)
     return f'"${BASE_URL}"{shlex.quote(shown.removeprefix(IN_PROCESS_URL))}'
-
-
-def _header(name: str, value: str, generated: bool) -> str:
-    if not value:
-        return f"{name};"  # the form in which curl sends an empty header
-    return f"{name}: {value if generated else _shown(name, value)}"
 
 
 def _masked(url: str) -> str:
@@ -93,4 +86,4 @@ def _masked(url: str) -> str:
 
 
 def _shown(name: str, value: str) -> str:
-    return redaction.MASK if redaction.is_sensitive(name) else redaction.mask(value)
+    return redaction.MASK if value and redaction.is_sensitive(name) else redaction.mask(value)

@@ -7,9 +7,7 @@ few compressed bytes may expand to more than the memory of this machine.
 from __future__ import annotations
 
 import json
-import math
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +17,8 @@ from typing import Any
 
 import httpx
 
+from metastudio.http.retry import retry_after
+from metastudio.http.throttle import Throttle
 from metastudio.http.url import canonical_query
 from metastudio.tester import curl
 from metastudio.tester.caller import UNTAMPERED, Caller, Tampering, canonical_url
@@ -112,21 +112,13 @@ class RateLimiter:
     """
 
     def __init__(self, per_second: float | None, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._gap = 1 / per_second if per_second else 0.0
+        self._throttle = Throttle(per_second, clock=time.monotonic, random=random.random)
         self._sleep = sleep
-        self._next = 0.0
-        self._lock = threading.Lock()
 
     def wait(self) -> None:
         """Wait until the next request may be sent."""
-        if not self._gap:
-            return
-        with self._lock:
-            now = time.monotonic()
-            at = max(now, self._next)
-            self._next = at + self._gap
-        if at > now:
-            self._sleep(at - now)
+        while seconds := self._throttle.start()[0]:
+            self._sleep(seconds)
 
 
 class HttpClient:
@@ -264,13 +256,10 @@ class HttpClient:
         return HttpResponse(method, url, received.status_code, received.headers, content, seconds, shown)
 
     def _retry_delay(self, response: HttpResponse, attempt: int) -> float:
-        try:
-            wait = float(response.headers.get("Retry-After", ""))
-        except ValueError:
-            wait = math.nan
-        if math.isnan(wait):
+        wait = retry_after(response.headers)
+        if wait is None:
             wait = 2.0**attempt * random.uniform(0.5, 1)  # noqa: S311 - spreads requests, no secret
-        wait = min(max(wait, 0.0), _MAX_WAIT)
+        wait = min(wait, _MAX_WAIT)
         left = self.stopwatch.left
         if left is not None and wait > left:
             raise TimeLimitError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 
 from metastudio import redaction
+from metastudio.http.retry import http_date
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.list_client import ListClient, UnexpectedResponseError
@@ -115,10 +115,10 @@ def _correct_clock(response: HttpResponse, http: HttpClient) -> bool:
     """Set the clock from the server's `Date` header if it differs by minutes. Return whether it did."""
     if http.caller.keys is None:
         return False
-    try:
-        server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-    except (ValueError, OverflowError):
+    seconds = http_date(response.headers.get("Date", ""))
+    if seconds is None:
         return False
+    server_time = datetime.fromtimestamp(seconds, UTC)
     if abs((server_time - http.caller.clock.now()).total_seconds()) < _MAX_CLOCK_SKEW:
         return False
     http.caller.clock.set_to(server_time)
