@@ -13,6 +13,7 @@ from metastudio.contract.compiler import compile_contract, operations, parameter
 from metastudio.contract.document import Document
 from metastudio.contract.json_pointer import join
 from metastudio.contract.naming import COMMANDS, LIST_COMMANDS, command_words, method_name, method_suffix, python_name
+from metastudio.contract.validation import check_servable
 from metastudio.lists.options import IterateOptions
 from openapi_python_client.strings import ClassName
 
@@ -39,6 +40,7 @@ _ITERATE_OPTIONS = frozenset(each.name for each in dataclasses.fields(IterateOpt
 
 def check_generator(document: Document) -> None:
     """Raise ContractError for the first thing that the generator cannot make as it stands."""
+    check_servable(document)
     _check_methods(document)
     for pointer, operation in operations(document):
         _check_parameters(document, pointer, operation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 import metastudio
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = SETTINGS["project"]
 
 
 def test_the_package_is_also_a_program() -> None:
@@ -58,3 +60,23 @@ def test_metadata_has_what_a_package_page_shows() -> None:
     assert all(url.startswith("https://") for url in PROJECT["urls"].values())
     kinds = {each.split(" :: ")[0] for each in PROJECT["classifiers"]}
     assert {"Development Status", "Operating System", "Programming Language", "Topic", "Typing"} <= kinds
+
+
+def test_a_package_page_has_no_link_into_the_repository() -> None:
+    """A page of a package index has no other files of the repository, and there is no public address of it yet."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    relative = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+    assert all((ROOT / link).exists() for link in relative.findall(text))
+    for each in SETTINGS["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(each["pattern"], each["replacement"], text)
+    assert not relative.findall(text)
+    assert "One contract, `openapi.yaml`, gives" in text
+    assert "](" not in text.partition("## Install")[0]
+
+
+def test_the_api_reference_names_what_exists() -> None:
+    """`scripts/docs` takes minutes; a name that has moved fails here first."""
+    names = re.findall(r"\bmetastudio(?:\.\w+)+", (ROOT / "scripts" / "docs").read_text(encoding="utf-8"))
+    assert len(names) > 15
+    for name in names:
+        pkgutil.resolve_name(name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli_runs import CommandOfCopy, PseudoTerminal
 from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
-from metastudio.cli.root import command_entries
+from metastudio.cli.root import commands
 from metastudio.contract.naming import COMMANDS, command_words
 from metastudio.contract.operation import Operation
 from metastudio_client.contract import OPERATIONS
@@ -261,5 +261,5 @@ def test_names_of_commands_do_not_depend_on_other_operations() -> None:
 
 
 def test_own_commands_are_reserved() -> None:
-    assert {*command_entries({})} <= COMMANDS
-    assert {*command_entries(OPERATIONS)} == COMMANDS | {"jobs"}
+    assert {*commands({})} <= COMMANDS
+    assert {*commands(OPERATIONS)} == COMMANDS | {"jobs"}

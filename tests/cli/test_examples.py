@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import run
+from metastudio.sandbox import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -46,6 +47,16 @@ def test_the_pytest_example() -> None:
     pytest_ = (sys.executable, "-m", "pytest", *plain)
     done = run(ROOT / "examples" / "test_my_program.py", env={}, command=pytest_)
     assert "2 passed" in done.out, done.out + done.err
+
+
+def test_the_program_of_the_readme(tmp_path: Path) -> None:
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert code is not None
+    (tmp_path / "first.py").write_text(code[1].replace("timeout=3600", "timeout=20, poll=0.1"))
+    with serve(progress=0.1) as sandbox:
+        done = run("-W", "error", tmp_path / "first.py", env=sandbox.environment, command=(sys.executable,))
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1] in ("success", "failure", "None")
 
 
 def test_every_example_is_tested_and_listed() -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metastudio.cli.options import parse_duration, parse_instant, parse_time
-from metastudio.cli.output import to_local
+from metastudio.cli.options import parse_duration, parse_time
+from metastudio.cli.output import to_instant, to_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,4 +93,4 @@ def test_times_are_shown_in_local_time(moment: datetime, offset: str) -> None:
 @pytest.mark.parametrize("text", ["soon", "2023-12-01T08:00:00", "9999-12-31T23:59:59Z", "None"])
 def test_other_text_is_not_changed(text: str) -> None:
     assert to_local(text) == text
-    assert parse_instant(text) is None
+    assert to_instant(text, "date-time") is None

@@ -152,7 +152,7 @@ BROKEN = {
     "unknown collation": (
         "          description: ID of the task.\n",
         "          description: ID of the task.\n          x-collation: codepoints\n",
-        "x-collation is codepoint or case-insensitive",
+        "x-collation is codepoint, case-insensitive or enum",
         "x-collation: codepoints",
     ),
     "malformed time zone": (

@@ -256,7 +256,7 @@ def without_direction(rules: ListRules) -> ListRules:
     return rules._replace(order=rules.order._replace(direction=None))
 
 
-def changed_filter(name: str, **changes: str) -> Callable[[ListRules], ListRules]:
+def changed_filter(name: str, **changes: Any) -> Callable[[ListRules], ListRules]:
     return lambda rules: rules._replace(filters={**rules.filters, name: rules.filters[name]._replace(**changes)})
 
 

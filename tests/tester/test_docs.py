@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from metastudio.tester.operation_under_test import operations_under_test
 from metastudio.tester.relations import relations
 from metastudio.tester.shapes import properties
 
-PAGE = (Path(__file__).parents[2] / "docs" / "contract-testing.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, EXAMPLES = (DOCS / "contract-testing.md").read_text(encoding="utf-8"), sorted((DOCS / "your-api").glob("*.yaml"))
 SERVER = """
 from dataclasses import replace
 from metastudio.sandbox import MAIN, CONFORMING, KeyPair, SandboxSettings, SandboxApp
@@ -33,14 +35,22 @@ def test_every_option_is_documented() -> None:
     assert not [each for each in options if f"`{each}" not in PAGE and f", `{each}" not in PAGE]
 
 
-def test_every_property_is_documented() -> None:
-    [tested] = operations_under_test()
+@pytest.mark.parametrize("spec", [None, *EXAMPLES], ids=str)
+def test_every_property_is_documented(spec: Path | None) -> None:
+    [tested] = operations_under_test(spec)
     names = [each.property.id for each in relations(tested)] + [each.id for each in properties(tested)]
     for name in names:
-        general = re.sub(r"^(filter|input)\.[\w-]+", r"\1.NAME", name)
-        general = re.sub(r"^order\.\w+", "order.KEY", re.sub(r"^scope\.\w+", "scope.NAME", general))
+        general = re.sub(r"^(filter|input|invalid)\.[^.]+", r"\1.NAME", name)
+        general = re.sub(r"^order\.\w+\.", "order.KEY.", re.sub(r"^scope\.\w+", "scope.NAME", general))
         last = general.rpartition(".")[2]
         assert f"`{general}`" in PAGE or f"`.{last}`" in PAGE, name
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda each: each.stem)
+def test_vocabulary_of_each_example_is_on_the_page(spec: Path) -> None:
+    text = spec.read_text(encoding="utf-8")
+    rules = textwrap.dedent(text[text.index("      x-list:\n") : text.index("components:\n")])
+    assert f"```yaml\n{rules}```" in PAGE
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -102,8 +102,8 @@ def _test(**given: Any) -> None:
             click.echo(printable(note), err=True)
         raise
     except Exception as error:  # every error, see above
-        message, hint, _ = describe_error(error)
-        raise CommandError(message, hint, ExitCode.USAGE) from error
+        shown = describe_error(error)
+        raise CommandError(shown.message, shown.hint, ExitCode.USAGE) from error
     click.get_current_context().exit(code)
 
 

@@ -138,18 +138,9 @@ def _read_body(source: str) -> dict[str, Any]:
     except ValueError as error:  # also UnicodeDecodeError
         raise CommandError(f"{name} is not JSON: {error}", code=ExitCode.USAGE) from None
     if not isinstance(body, dict):
-        raise CommandError(f"{name} must hold a JSON object, not {_JSON_NAMES[type(body)]}", code=ExitCode.USAGE)
+        kind = "an array" if isinstance(body, list) else "a single value"
+        raise CommandError(f"{name} must hold a JSON object, not {kind}", code=ExitCode.USAGE)
     return body
-
-
-_JSON_NAMES = {
-    list: "an array",
-    str: "a string",
-    int: "a number",
-    float: "a number",
-    bool: "a boolean",
-    type(None): "null",
-}
 
 
 def _confirm(operation: Operation, identities: Sequence[str]) -> None:

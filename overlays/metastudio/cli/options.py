@@ -417,12 +417,3 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(seconds=seconds)
     except OverflowError:
         raise ValueError(f"{text!a} is too long a duration") from None
-
-
-def parse_instant(text: object) -> datetime | None:
-    """Parse a time in a response. Returns None if it is not a time with a time zone."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-        return moment.astimezone() if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

@@ -17,7 +17,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from metastudio.cli.options import parse_instant
 from metastudio.cli.running import CommandError, ExitCode
 from metastudio.contract.json_pointer import split
 
@@ -107,15 +106,16 @@ def to_local(value: Any, time_format: str | None = "date-time") -> str:
 
 
 def to_instant(value: Any, time_format: str | None) -> datetime | None:
-    """Return the time of a property with a format of times, or None."""
-    if time_format == "date-time":
-        return parse_instant(value)
-    if not str(time_format).startswith("epoch-") or not isinstance(value, int):
-        return None
+    """Return the local time of a property with a format of times, or None if it is not a time with a time zone."""
     try:
-        return datetime.fromtimestamp(value / (1000 if time_format == "epoch-milliseconds" else 1)).astimezone()
+        if time_format == "date-time":
+            moment = datetime.fromisoformat(str(value))
+            return moment.astimezone() if moment.tzinfo else None
+        if str(time_format).startswith("epoch-") and isinstance(value, int):
+            return datetime.fromtimestamp(value / (1000 if time_format == "epoch-milliseconds" else 1)).astimezone()
     except (ValueError, OverflowError, OSError):
-        return None
+        pass
+    return None
 
 
 def is_time(operation: Operation, column: str) -> bool:

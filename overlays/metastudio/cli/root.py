@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-from functools import cached_property, partial
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import get_completion_class
 from metastudio_client.contract import OPERATIONS, TITLE
 
 from metastudio.cli.completion import NO_ID_CACHE
@@ -22,11 +22,22 @@ if TYPE_CHECKING:
     from metastudio.contract.operation import Operation
 
 
-class CommandEntry(NamedTuple):
-    """A subcommand: its line in `--help`, and a function that imports it."""
+class LazyCommand(click.Command):
+    """A subcommand with its line in the help of the root command. It is imported when it is used.
 
-    summary: str
-    load: Callable[[], click.Command]
+    Args:
+        name: Its name.
+        summary: Its line in the help.
+        load: Imports the command.
+    """
+
+    def __init__(self, name: str, summary: str, load: Callable[[], click.Command]) -> None:
+        super().__init__(name, short_help=summary)
+        self._load = load
+
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        """Return a context of the imported command."""
+        return self._load().make_context(*arguments, **settings)
 
 
 def _load(module: str, factory: str, *arguments: Any) -> click.Command:
@@ -34,37 +45,37 @@ def _load(module: str, factory: str, *arguments: Any) -> click.Command:
     return command
 
 
-BUILT_IN = {
-    "whoami": CommandEntry(
-        "Show and check credentials, server and project.", partial(_load, "credentials", "whoami_command")
-    ),
-    "curl": CommandEntry(
-        "Sign a GET request; send, print or explain it.", partial(_load, "credentials", "curl_command")
-    ),
-    "sandbox": CommandEntry("Run a local server for testing.", partial(_load, "sandbox", "sandbox_command")),
-    "contract-test": CommandEntry(
-        "Test a server against the contract.", partial(_load, "contract_test", "contract_test_command")
-    ),
-    "completion": CommandEntry("Print a shell completion script.", lambda: _completion_command()),
-}
+def _built_in() -> list[LazyCommand]:
+    credentials = partial(partial, _load, "credentials")
+    return [
+        LazyCommand("whoami", "Show and check credentials, server and project.", credentials("whoami_command")),
+        LazyCommand("curl", "Sign a GET request; send, print or explain it.", credentials("curl_command")),
+        LazyCommand("sandbox", "Run a local server for testing.", partial(_load, "sandbox", "sandbox_command")),
+        LazyCommand(
+            "contract-test",
+            "Test a server against the contract.",
+            partial(_load, "contract_test", "contract_test_command"),
+        ),
+        LazyCommand("completion", "Print a shell completion script.", _completion_command),
+    ]
 
 
-def command_entries(contract: Mapping[str, Operation]) -> dict[str, CommandEntry]:
-    """Return all subcommands. `watch` belongs to the first list whose items can be watched."""
+def commands(contract: Mapping[str, Operation]) -> dict[str, click.Command]:
+    """Return all subcommands by name. `watch` belongs to the first list whose items can be watched."""
     groups: dict[str, dict[str, Operation]] = {}
     for operation in contract.values():
         name, *below = command_words(operation, contract)
         groups.setdefault(name, {})[" ".join(below)] = operation
-    entries: dict[str, CommandEntry] = {}
+    found: list[LazyCommand] = []
     for name, operations in groups.items():
         titles = [title(each) for each in ([operations[""]] if "" in operations else operations.values())]
-        entries[name] = CommandEntry(" ".join(titles), partial(_contract_command, name, operations, contract))
+        found.append(LazyCommand(name, " ".join(titles), partial(_contract_command, name, operations, contract)))
     for name, operations in groups.items():
         if "" in operations and _watchable(operations[""], contract):
             watch = partial(_load, "states", "watch_command", operations[""])
-            entries["watch"] = CommandEntry(f"Watch {name} until they finish or need input.", watch)
+            found.append(LazyCommand("watch", f"Watch {name} until they finish or need input.", watch))
             break
-    return {**entries, **BUILT_IN}
+    return {str(each.name): each for each in (*found, *_built_in())}
 
 
 def _contract_command(
@@ -99,41 +110,11 @@ def _watchable(operation: Operation, contract: Mapping[str, Operation]) -> bool:
 
 
 class RootGroup(Group):
-    """A group that imports only the subcommand it runs."""
-
-    @cached_property
-    def entries(self) -> dict[str, CommandEntry]:
-        """The subcommands of the installed contract."""
-        return command_entries(OPERATIONS)
+    """A group whose subcommands are shown in their own order, those of the contract first."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all subcommands."""
-        return list(self.entries)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a subcommand."""
-        return self.entries[cmd_name].load() if cmd_name in self.entries else None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand, or suggest a similar one."""
-        if args[0] not in self.entries and not ctx.resilient_parsing:
-            raise click.exceptions.NoSuchCommand(args[0], possibilities=self.entries, ctx=ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the subcommands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in self.entries.items()])
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
-        """Complete subcommands without importing them."""
-        items = [CompletionItem(name, help=entry.summary) for name, entry in self.entries.items()]
-        return [
-            *(item for item in items if item.value.startswith(incomplete)),
-            *click.Command.shell_complete(self, ctx, incomplete),
-        ]
+        """Return the names of the subcommands."""
+        return list(self.commands)
 
 
 def _completion_command() -> click.Command:
@@ -177,6 +158,7 @@ def _examples() -> str:
 
 root = RootGroup(
     "metastudio",
+    commands=commands(OPERATIONS),
     context_settings={"help_option_names": ["-h", "--help"]},
     params=[
         *connection_options(),

@@ -10,7 +10,7 @@ import signal
 import sys
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import click
 
@@ -68,22 +68,14 @@ class CommandError(click.ClickException):
         code: Exit code of the command.
     """
 
-    def __init__(self, message: str, hint: str | None = None, code: ExitCode = ExitCode.FAILED) -> None:
+    def __init__(self, message: str, hint: str | None = None, code: int = ExitCode.FAILED) -> None:
         super().__init__(message)
         self.hint = hint
         self.code = code
 
 
-class ErrorText(NamedTuple):
-    """The message, hint and exit code of an error."""
-
-    message: str
-    hint: str | None
-    code: int
-
-
-def describe_error(error: Exception) -> ErrorText:
-    """Return the message, hint and exit code of an error. None of them contains a secret."""
+def describe_error(error: Exception) -> CommandError:
+    """Return the error with the message, hint and exit code to show. None of them contains a secret."""
     match error:
         case CommandError():
             return _text(error.message, error.code, error.hint)
@@ -135,8 +127,8 @@ def _credentials_hint() -> str:
     return f"set {ACCESS_KEY} and {SECRET_KEY}, or {TOKEN}"
 
 
-def _text(message: str, code: int, hint: str | None = None) -> ErrorText:
-    return ErrorText(printable_lines(message), hint and printable_lines(hint), int(code))
+def _text(message: str, code: int, hint: str | None = None) -> CommandError:
+    return CommandError(printable_lines(message), hint and printable_lines(hint), code)
 
 
 def printable_lines(text: str) -> str:
@@ -214,12 +206,12 @@ def report_error(error: Exception, subject: str = "") -> int:
         error: The error.
         subject: What the error is about, such as the ID of one item of several.
     """
-    message, hint, code = describe_error(error)
+    shown = describe_error(error)
     title = f"{printable(subject)}: " if subject else ""
-    click.echo(f"{styled('Error:', fg='red', bold=True)} {title}{message}", err=True)
-    if hint:
-        click.echo(f"{styled('Hint:', fg='cyan', bold=True)} {hint}", err=True)
-    return code
+    click.echo(f"{styled('Error:', fg='red', bold=True)} {title}{shown.message}", err=True)
+    if shown.hint:
+        click.echo(f"{styled('Hint:', fg='cyan', bold=True)} {shown.hint}", err=True)
+    return shown.code
 
 
 def styled(text: str, **style: Any) -> str:

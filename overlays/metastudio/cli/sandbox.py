@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
+from metastudio.cli.completion import completer
 from metastudio.cli.options import Command, DurationType, Option
 from metastudio.cli.running import CommandError, ExitCode, requires_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 def sandbox_command() -> click.Command:
@@ -40,7 +40,7 @@ def sandbox_command() -> click.Command:
                 ["--fault"],
                 multiple=True,
                 metavar="KIND[:RATE]",
-                shell_complete=_complete_kinds,
+                shell_complete=completer(_fault_kinds),
                 help="Fail all requests, or this share of them, such as 503:0.2. Repeatable; ? lists the kinds.",
             ),
             Option(
@@ -49,7 +49,7 @@ def sandbox_command() -> click.Command:
             Option(
                 ["--progress"],
                 type=DurationType(),
-                help="Let tasks move through their states: every so often, a third of those that are not at rest.",
+                help="Let tasks move through their states: at this interval, a third of the unfinished ones.",
             ),
             Option(
                 ["--data"],
@@ -93,8 +93,7 @@ def _serve(port: int, fault: Sequence[str], command: Sequence[str], **given: Any
         raise CommandError(f"cannot run {command[0]}: {error.strerror}", code=ExitCode.USAGE) from None
 
 
-@requires_extra("sandbox")
-def _complete_kinds(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+def _fault_kinds() -> Iterable[str]:
     from metastudio.sandbox import FAULT_KINDS
 
-    return [CompletionItem(kind, help=meaning) for kind, meaning in FAULT_KINDS.items() if kind.startswith(incomplete)]
+    return FAULT_KINDS

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -270,13 +271,8 @@ def _outcome(operation: Operation, state: str, until: Collection[str]) -> ExitCo
     return ExitCode.ITEM_FAILED if operation.states[state].ended == "failure" else ExitCode.NEEDS_INPUT
 
 
-class JsonLinesView:
+class JsonLinesView(nullcontext[None]):
     """Writes an item as a line of JSON whenever its state changes."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
 
     def changed(self, identity: str, item: dict[str, Any]) -> None:
         """Write the item."""

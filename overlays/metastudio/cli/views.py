@@ -173,7 +173,6 @@ class ItemTable:
         return ((f"{name:<{width}}", text) for name, text in zip(self._columns[1:], values, strict=True) if text)
 
     def _styled(self, name: str) -> Iterable[Text]:
-
         for text in self._cells[name]:
             yield Text.assemble((text, state_colour(self._operation, text) if name == self._state else ""))
 
@@ -192,7 +191,6 @@ class ItemTable:
         return [name for name in columns if name in chosen]
 
     def _width(self, columns: Iterable[str], *, folded: bool) -> int:
-
         widths = []
         for name in columns:
             full = max(map(cell_len, [name, *self._cells[name]]))
@@ -304,13 +302,11 @@ class LiveView:
         self._items[identity].outcome = outcome
 
     def _view(self) -> Group:
-
         now = self._console.get_time()
         spin = self._spinner.render(now)
         return Group(*(self._line(identity, watched, spin) for identity, watched in self._items.items()))
 
     def _line(self, identity: str, watched: WatchedItem, spin: Any) -> Text:
-
         state = self._coloured(watched.state) if watched.state else Text()
         if watched.outcome is not None:
             sign, colour, note = OUTCOMES[watched.outcome]
@@ -322,7 +318,6 @@ class LiveView:
         return Text(" ").join(part for part in parts if part)
 
     def _coloured(self, state: str) -> Text:
-
         return Text(escaped(state), style=state_colour(self._operation, state))
 
 

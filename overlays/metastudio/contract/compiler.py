@@ -21,6 +21,7 @@ from metastudio.contract.operation import (
     ListRules,
     Operation,
     Order,
+    Paging,
     Parameter,
     ServerUrl,
     State,
@@ -278,26 +279,62 @@ def _list_rules(raw: Mapping[str, Any], known: Mapping[str, Parameter]) -> ListR
     sources = {key: _source(raw, key) for key in ("items", "total", "identity", "scope", "page")}
     if "x-source" in page:
         sources["page"] = page["x-source"]
+    total, invalid = raw.get("total"), raw.get("invalid", {})
+    counted: dict[str, Any] = total if isinstance(total, dict) else {"property": total}
+    size = page["size" if page["style"] == "page" else "limit"]
     return ListRules(
         items=raw["items"],
-        total=raw.get("total"),
+        total=counted.get("property"),
         identity=raw.get("identity"),
         scope=raw.get("scope", {}),
-        offset=page["offset"],
-        limit=page["limit"],
-        max_limit=known[page["limit"]].schema.get("maximum"),
+        offset=page.get(_MOVING.get(page["style"], ""), ""),
+        limit=size,
+        max_limit=known[size].schema.get("maximum"),
         order=_order(raw["order"]) if "order" in raw else None,
-        filters={
-            name: Filter(
-                parameter=name,
-                property=each.get("property"),
-                op=each["op"],
-                sandbox=each.get("sandbox"),
-                source=each.get("x-source", "unstated" if each["op"] == "unstated" else "page"),
-            )
-            for name, each in raw.get("filters", {}).items()
-        },
+        filters={name: _filter(name, each) for name, each in raw.get("filters", {}).items()},
         sources=sources,
+        paging=_paging(page),
+        total_header=counted.get("header", ""),
+        total_when=_texts(counted.get("when", {})),
+        constants=_texts(raw.get("constants", {})),
+        invalid={"*": invalid} if isinstance(invalid, str) else invalid,
+    )
+
+
+_MOVING = {"offset": "offset", "page": "number", "cursor": "cursor"}
+"""The key of `page` that names the parameter with the position, by style."""
+
+
+def _paging(page: Mapping[str, Any]) -> Paging:
+    style, stride = page["style"], page.get("stride", 1)
+    return Paging(
+        style=style,
+        first=page.get("first", 1 if style == "page" else 0),
+        stride=0 if stride == "size" else stride,
+        next="" if page.get("next") == "Link" else page.get("next", ""),
+        end=page.get("end", "empty" if style == "offset" else "unstated"),
+    )
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(value) for name, value in values.items()}
+
+
+def _filter(name: str, raw: Mapping[str, Any]) -> Filter:
+    ops = raw["op"] if isinstance(raw["op"], list) else [raw["op"]]
+    op = ops[0] if len(ops) == 1 else "unstated"
+    return Filter(
+        parameter=name,
+        property=raw.get("property"),
+        op=op,
+        sandbox=raw.get("sandbox"),
+        source=raw.get("x-source", "unstated" if ops == ["unstated"] else "page"),
+        readings=tuple(ops) if len(ops) > 1 else (),
+        case=raw.get("case", ""),
+        several=raw.get("several", "any"),
+        wildcards=raw.get("wildcards", ""),
+        template=raw.get("template", ""),
+        excludes=tuple(raw.get("excludes", ())),
     )
 
 
@@ -308,7 +345,7 @@ def _source(raw: Mapping[str, Any], keyword: str) -> str:
 
 
 def _order(raw: Mapping[str, Any]) -> Order:
-    direction = raw.get("direction", {})
+    direction, ties = raw.get("direction", {}), raw.get("ties", {})
     return Order(
         parameter=raw["key"]["parameter"],
         keys=raw["key"]["values"],
@@ -318,6 +355,11 @@ def _order(raw: Mapping[str, Any]) -> Order:
         default=direction.get("default", "asc"),
         without_key=raw.get("without_key", "unstated"),
         source=raw.get("x-source", "page"),
+        affix=direction.get("as", ""),
+        several=raw.get("several", ""),
+        ties=ties.get("property", ""),
+        ties_order=ties.get("direction", "asc"),
+        nulls=raw.get("nulls", ""),
     )
 
 

@@ -95,15 +95,33 @@ class Transition(NamedTuple):
     states: Mapping[str, str]
 
 
+def _without_defaults(value: Any) -> str:
+    """Return the repr of a named tuple without the fields that have their default."""
+    defaults = value._field_defaults
+    given = [
+        f"{name}={each!r}"
+        for name, each in zip(value._fields, value, strict=True)
+        if name not in defaults or each != defaults[name]
+    ]
+    return f"{type(value).__name__}({', '.join(given)})"
+
+
 class Filter(NamedTuple):
     """A filter parameter: it matches items whose `property` compares by `op` with the given value.
 
     Attributes:
         parameter: The parameter's name on the wire.
         property: A JSON pointer into an item (`*` is any element), or None if the contract states none.
-        op: eq, ne, ge, gt, le, lt, substring, prefix, exists or unstated.
+        op: eq, ne, ge, gt, le, lt, between, substring, prefix, exists, absent or unstated.
         sandbox: How the sandbox compares if `op` is unstated.
         source: The origin of the rule (`x-source`): `page`, `decision` or `unstated`.
+        readings: The ops of which a server chooses one; `op` is then unstated.
+        case: Whether texts compare `exact` or `folded`, or `unstated`; empty is `exact`, for substring and prefix
+            `unstated`.
+        several: Whether `any` or `all` of several values must match.
+        wildcards: `like` or `glob` if these wildcards work in the value; empty if every character is literal.
+        template: How a value is written, with `{}` for it; empty if it is written as it is.
+        excludes: The filters that may not be sent together with this one.
     """
 
     parameter: str
@@ -111,6 +129,15 @@ class Filter(NamedTuple):
     op: str
     sandbox: str | None
     source: str
+    readings: tuple[str, ...] = ()
+    case: str = ""
+    several: str = "any"
+    wildcards: str = ""
+    template: str = ""
+    excludes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return _without_defaults(self)
 
 
 class Order(NamedTuple):
@@ -123,6 +150,11 @@ class Order(NamedTuple):
         asc, desc: Its two values; `default` names the one that holds without it.
         without_key: The order of a list without a key.
         source: The origin of the rule (`x-source`).
+        affix: Whether the direction is a `prefix` or `suffix` of the key; `asc` and `desc` are then its texts.
+        several: The text that joins several keys, or `repeat` if the parameter is repeated; empty for one key only.
+        ties: JSON pointer into an item that orders items with equal keys, empty if it is unstated.
+        ties_order: The direction of `ties`: asc, desc, or `same` as the key.
+        nulls: Where items without the property are: first, last, or as `low` or `high` values; empty if unstated.
     """
 
     parameter: str
@@ -133,19 +165,53 @@ class Order(NamedTuple):
     default: str
     without_key: str
     source: str
+    affix: str = ""
+    several: str = ""
+    ties: str = ""
+    ties_order: str = "asc"
+    nulls: str = ""
+
+    def __repr__(self) -> str:
+        return _without_defaults(self)
+
+
+class Paging(NamedTuple):
+    """How the pages of a list follow each other.
+
+    Attributes:
+        style: offset, page (numbers), cursor or link.
+        first: The number of the first page.
+        stride: How far the numbers of two pages are apart; 0 is the page length.
+        next: JSON pointer to the next cursor or link in the response, empty for the header `Link`.
+        end: What a page after the end is: `empty`, `refused` or `unstated`.
+    """
+
+    style: str = "offset"
+    first: int = 0
+    stride: int = 1
+    next: str = ""
+    end: str = "empty"
 
 
 class ListRules(NamedTuple):
     """The rules of a list operation (`x-list`).
 
     Attributes:
-        items, total: JSON pointers into the response body; `total` is None if the server does not count.
+        items, total: JSON pointers into the response body; `total` is None if the body has none. `items` is empty if
+            the list is the whole body.
         identity: JSON pointer into an item, None if items have no identity.
         scope: Maps a path parameter to the JSON pointer into an item that must equal it.
-        offset, limit: The paging parameters; `max_limit` is the largest page that the contract allows.
+        offset, limit: The paging parameters; `max_limit` is the largest page that the contract allows. `offset` takes
+            the page number or cursor in other styles; it is empty if links are followed.
         order: How the list is ordered, or None.
         filters: The filter parameters by name.
         sources: The origin (`x-source`) of the keys `items`, `total`, `identity`, `scope` and `page`.
+        paging: How the pages follow each other.
+        total_header: The response header with the total, empty if there is none.
+        total_when: The parameters that ask for the total; empty if each response has it.
+        constants: Parameters of every request, with their values.
+        invalid: Maps a parameter, or `*` for the others, to what becomes of an invalid value: refuse, ignore, clamp or
+            unstated.
     """
 
     items: str
@@ -158,6 +224,23 @@ class ListRules(NamedTuple):
     order: Order | None
     filters: Mapping[str, Filter]
     sources: Mapping[str, str]
+    paging: Paging = Paging()
+    total_header: str = ""
+    total_when: Mapping[str, str] = {}
+    constants: Mapping[str, str] = {}
+    invalid: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return _without_defaults(self)
+
+    @property
+    def has_total(self) -> bool:
+        """Whether a response has the total, perhaps only if it is asked for."""
+        return self.total is not None or bool(self.total_header)
+
+    def when_invalid(self, parameter: str) -> str:
+        """Return what becomes of an invalid value of a parameter; empty if the rules do not say."""
+        return self.invalid.get(parameter, self.invalid.get("*", ""))
 
 
 class State(NamedTuple):

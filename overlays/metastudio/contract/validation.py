@@ -39,6 +39,7 @@ _EXTENSIONS = (*_VOCABULARIES, "x-enum-varnames", "x-enum-descriptions")
 _JSON_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _NOT_SCHEMAS = ("/properties", "/default", "/enum", "/x-enum-descriptions")
 """Ends of the pointers of mappings in which `type` may be a name."""
+_PAGING_KEYS = ("offset", "limit", "number", "size", "cursor")
 _BOUNDS = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
 
 
@@ -65,6 +66,39 @@ def check(document: Document) -> None:
             _check_list(document, pointer, operation["x-list"])
         if isinstance(operation.get("x-item"), dict):
             _check_item(document, pointer, operation["x-item"])
+
+
+def check_servable(document: Document) -> None:
+    """Raise ContractError for the first part of an `x-list` that only the contract tester understands.
+
+    The client and the sandbox page by offset through the list in an object, and send or compare values as they are.
+    """
+    for pointer, operation in operations(document):
+        for place in _tester_only(operation.get("x-list", {})):
+            message = "only the contract tester understands this; the client and the sandbox do not"
+            raise document.error(f"{pointer}/x-list{place}", message)
+
+
+def _tester_only(rules: dict[str, Any]) -> Iterator[str]:
+    """Yield the places below an `x-list` that only the contract tester understands."""
+    if not rules:
+        return
+    if rules["page"]["style"] != "offset":
+        yield "/page/style"
+    if not rules["items"]:
+        yield "/items"
+    if isinstance(rules.get("total"), dict):
+        yield "/total"
+    yield from (f"/{key}" for key in ("constants", "invalid") if key in rules)
+    order = rules.get("order", {})
+    if "as" in order.get("direction", {}):
+        yield "/order/direction/as"
+    yield from (f"/order/{key}" for key in ("several", "ties", "nulls") if key in order)
+    for name, rule in rules.get("filters", {}).items():
+        if rule["op"] in ("between", "absent") or isinstance(rule["op"], list):
+            yield f"/filters/{name}/op"
+        known = ("case", "several", "wildcards", "template", "excludes")
+        yield from (f"/filters/{name}/{key}" for key in known if key in rule)
 
 
 def _check_openapi(document: Document) -> None:
@@ -240,25 +274,37 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
             raise document.error(
                 place, "the response of a list, and its items, must be named schemas (components/schemas)"
             )
-    if "total" in rules and below(document, body[1], rules["total"]) is None:
-        raise document.error(f"{at}/total", f"the response has no property {rules['total']}")
-    named: list[tuple[str, str]] = [(f"{at}/page/{key}", rules["page"][key]) for key in ("offset", "limit")]
+    _check_total(document, pointer, rules.get("total"), body[1])
+    page, order = rules["page"], rules.get("order", {})
+    if page.get("next", "Link") != "Link" and below(document, body[1], page["next"]) is None:
+        raise document.error(f"{at}/page/next", f"the response has no property {page['next']}")
+    named: list[tuple[str, str]] = [(f"{at}/page/{key}", page[key]) for key in _PAGING_KEYS if key in page]
     properties: list[tuple[str, str]] = [(f"{at}/identity", rules["identity"])] if "identity" in rules else []
     for parameter, target in rules.get("scope", {}).items():
         named.append((f"{at}/scope/{parameter}", parameter))
         properties.append((f"{at}/scope/{parameter}", target))
     for parameter, each in rules.get("filters", {}).items():
         named.append((f"{at}/filters/{parameter}", parameter))
+        named += [(f"{at}/filters/{parameter}/excludes/{n}", name) for n, name in enumerate(each.get("excludes", []))]
         if "property" in each:
             properties.append((f"{at}/filters/{parameter}/property", each["property"]))
         elif each["op"] != "unstated":
             message = f"op {each['op']} compares a property; add property: /name"
             raise document.error(f"{at}/filters/{parameter}", message)
-    if "order" in rules:
-        named.append((f"{at}/order/key/parameter", rules["order"]["key"]["parameter"]))
-        properties += [(f"{at}/order/key/values/{v}", p) for v, p in rules["order"]["key"]["values"].items()]
-        if "direction" in rules["order"]:
-            named.append((f"{at}/order/direction/parameter", rules["order"]["direction"]["parameter"]))
+        if parameter in each.get("excludes", []):
+            raise document.error(f"{at}/filters/{parameter}/excludes", f"{parameter} excludes itself")
+    named += [(f"{at}/constants/{name}", name) for name in rules.get("constants", {})]
+    if isinstance(rules.get("total"), dict):
+        named += [(f"{at}/total/when/{name}", name) for name in rules["total"].get("when", {})]
+    if isinstance(rules.get("invalid"), dict):
+        named += [(f"{at}/invalid/{name}", name) for name in rules["invalid"] if name != "*"]
+    if order:
+        named.append((f"{at}/order/key/parameter", order["key"]["parameter"]))
+        properties += [(f"{at}/order/key/values/{v}", p) for v, p in order["key"]["values"].items()]
+        if "parameter" in order.get("direction", {}):
+            named.append((f"{at}/order/direction/parameter", order["direction"]["parameter"]))
+        if "ties" in order:
+            properties.append((f"{at}/order/ties/property", order["ties"]["property"]))
     for place, parameter in named:
         if parameter not in by_name:
             raise document.error(place, _unknown(parameter, by_name, "parameter of this operation"))
@@ -266,6 +312,39 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
         if below(document, item, target) is None:
             known = [join([name]) for name in (document.at(item) or {}).get("properties", {})]
             raise document.error(place, _unknown(target, known, "property of an item"))
+    _check_roles(document, at, rules)
+
+
+def _check_total(document: Document, pointer: str, total: Any, body: str) -> None:
+    """Check that the response has the total, in the body or in a header."""
+    at = f"{pointer}/x-list/total"
+    where = total if isinstance(total, dict) else {"property": total} if total else {}
+    if "property" in where and below(document, body, where["property"]) is None:
+        raise document.error(at, f"the response has no property {where['property']}")
+
+
+def _check_roles(document: Document, at: str, rules: dict[str, Any]) -> None:
+    """Check that no parameter of a list has two roles, and that the rules of the order fit together."""
+    order, direction = rules.get("order", {}), rules.get("order", {}).get("direction", {})
+    roles = [
+        *((f"{at}/page/{key}", rules["page"][key]) for key in rules["page"] if key in _PAGING_KEYS),
+        *([(f"{at}/order/key/parameter", order["key"]["parameter"])] if order else []),
+        *([(f"{at}/order/direction/parameter", direction["parameter"])] if "parameter" in direction else []),
+        *((f"{at}/filters/{name}", name) for name in rules.get("filters", {})),
+        *((f"{at}/constants/{name}", name) for name in rules.get("constants", {})),
+    ]
+    taken: dict[str, str] = {}
+    for place, parameter in roles:
+        if parameter in taken:
+            line, _ = document.position(taken[parameter])
+            role = taken[parameter].removeprefix(f"{at}/")
+            raise document.error(place, f"{parameter} is already {role} on line {line}; a parameter has one role")
+        taken[parameter] = place
+    if direction and direction["asc"] == direction["desc"]:
+        raise document.error(f"{at}/order/direction/desc", f"asc and desc are both {direction['asc']!r}")
+    if "several" in order and "parameter" in direction:
+        message = "several keys need their directions in the keys: use as: prefix or as: suffix instead of parameter"
+        raise document.error(f"{at}/order/several", message)
 
 
 def _check_item(document: Document, pointer: str, rules: dict[str, Any]) -> None:

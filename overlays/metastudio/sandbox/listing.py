@@ -14,6 +14,7 @@ from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import split, values_at
 from metastudio.contract.operation import Operation
+from metastudio.contract.validation import check_servable
 
 PACKAGED_CONTRACT = Path(metastudio_client.__file__).with_name("openapi.yaml")
 PROJECT = "project_id"
@@ -147,6 +148,7 @@ def read_contract(path: Path | str | None = None) -> ServedContract:
 def _read(path: Path, _modified: int) -> ServedContract:
     document = load(path)
     check(document)
+    check_servable(document)
     compiled = compile_contract(document).operations
     pointers = {raw["operationId"]: pointer for pointer, raw in operations(document)}
     served = [ServedOperation(document, pointers[each.id], each) for each in compiled.values()]

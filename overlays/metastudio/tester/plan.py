@@ -160,7 +160,7 @@ def _selects(only: Iterable[str], skip: Iterable[str], property_: Property) -> b
 def _named(patterns: Iterable[str], property_: Property) -> bool:
     suite, id_ = str(property_.suite), property_.id
     names = (suite, id_, f"{suite}/{id_}", property_.key, property_.operation)
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+    return any(name == each or fnmatchcase(name, each) for name in names for each in patterns)
 
 
 def _check_patterns(options: RunOptions, every: list[Property]) -> None:

@@ -69,17 +69,21 @@ class ValueType:
         in_text: whether they are texts.
         zone: zone of a time without one; empty if the schema states none.
         collation: order of texts, a key of `COLLATIONS`; empty if the schema states none.
+        ranks: the words of an enum in their order, if that is the order of the texts.
     """
 
     kind: ValueKind
     in_text: bool = True
     zone: str = ""
     collation: str = ""
+    ranks: tuple[str, ...] = ()
 
     @property
     def has_order(self) -> bool:
         """Whether the schema says which of two values is the greater one."""
-        return self.collation in COLLATIONS if self.kind is ValueKind.TEXT else self.kind is not ValueKind.OTHER
+        if self.kind is ValueKind.TEXT:
+            return self.collation in COLLATIONS or bool(self.ranks)
+        return self.kind is not ValueKind.OTHER
 
     def comparable(self, value: Any) -> Any:
         """Return a value in comparable form, None if the schema does not say how to compare it."""
@@ -95,6 +99,8 @@ class ValueType:
 
     def order_key(self, value: Any) -> Any:
         """Return the sort key of a comparable value, None if the schema states no order for it."""
+        if self.ranks:
+            return self.ranks.index(value) if value in self.ranks else None
         if self.kind is ValueKind.TEXT:
             return COLLATIONS[self.collation](value) if self.has_order and value is not None else None
         return value if self.has_order else None
@@ -137,7 +143,9 @@ def value_type(schema: Mapping[str, Any]) -> ValueType:
         kinds = {"date-time": ValueKind.INSTANT, "date": ValueKind.DATE, **numeric}
         kind = kinds.get(str(written), ValueKind.TEXT)
     zone, collation = str(schema.get("x-time-zone", "")), str(schema.get("x-collation", ""))
-    return ValueType(kind, wanted == "string", zone if _ZONE.fullmatch(zone) else "", collation)
+    words = schema.get("enum", ()) if collation == "enum" and kind is ValueKind.TEXT else ()
+    ranks = tuple(str(word) for word in words if word is not None)
+    return ValueType(kind, wanted == "string", zone if _ZONE.fullmatch(zone) else "", collation, ranks)
 
 
 def _parse_date(text: Any) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations import filters, items, orders, pages
+from metastudio.tester.relations import filters, invalid, items, orders, pages
 from metastudio.tester.relations.judge import Relation
 
 
@@ -13,5 +13,6 @@ def relations(tested: OperationUnderTest) -> tuple[Relation, ...]:
     Relations over all responses of the run come last.
     """
     everything = [*pages.relations(tested), *orders.relations(tested), *filters.relations(tested)]
+    everything += invalid.relations(tested)
     everything += items.show_relations(tested)
     return (*everything, *items.relations(tested))

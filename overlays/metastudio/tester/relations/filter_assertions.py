@@ -7,17 +7,17 @@ from typing import Any
 
 from metastudio import redaction
 from metastudio.tester.relations import sample_values
-from metastudio.tester.relations.filter_oracle import bounds_contradict, matcher
+from metastudio.tester.relations.filter_oracle import matcher, may_contradict
 from metastudio.tester.relations.judge import RelationCheck
 from metastudio.tester.relations.list_client import (
     AS_EXPECTED,
     ListClient,
     ListItem,
     PagedListing,
-    Query,
     Snapshot,
     raw_values,
 )
+from metastudio.tester.relations.pagers import Query
 
 FilterValues = Mapping[str, Sequence[Any]]
 """Filter values by parameter name."""
@@ -29,7 +29,7 @@ def expected(client: ListClient, snapshot: Snapshot, given: FilterValues) -> tup
 
 
 def _matcher(client: ListClient, given: FilterValues) -> Callable[[ListItem], bool | None]:
-    rules = [client.rules.filters[name] for name in given]
+    rules = [client.filter_rule(name) for name in given]
     matchers = [matcher(rule, client.value_type(rule.property or ""), given[rule.parameter]) for rule in rules]
 
     def test(item: ListItem) -> bool | None:
@@ -42,7 +42,8 @@ def _matcher(client: ListClient, given: FilterValues) -> Callable[[ListItem], bo
 def filter_query(client: ListClient, given: FilterValues) -> Query:
     """Return the query parameters of filters."""
     parameters = client.tested.operation.parameters
-    return {name: sample_values.query_value(parameters[name], values) for name, values in given.items()}
+    templates = {name: client.rules.filters[name].template for name in given}
+    return {name: sample_values.query_value(parameters[name], each, templates[name]) for name, each in given.items()}
 
 
 def check_filter(
@@ -108,10 +109,10 @@ def check_filter(
 
 def may_be_refused(client: ListClient, given: FilterValues) -> bool:
     """Whether a server may refuse the filters: one of their values, or bounds that exclude each other."""
-    parameters = client.tested.operation.parameters
-    if not all(sample_values.must_accept(parameters[name], values) for name, values in given.items()):
+    parameters, rules = client.tested.operation.parameters, client.rules.filters
+    if not all(sample_values.must_accept(parameters[n], each, rules[n].template) for n, each in given.items()):
         return True
-    return bounds_contradict(client.tested, {**client.fixed_query, **{n: values[0] for n, values in given.items()}})
+    return may_contradict(client.tested, {**client.fixed_query, **{n: values[0] for n, values in given.items()}})
 
 
 def _without_defaults(
@@ -124,7 +125,7 @@ def _without_defaults(
     stand for one value.
     """
     for name, values in given.items():
-        rule = client.rules.filters[name]
+        rule = client.filter_rule(name)
         listed = client.tested.operation.parameters[name].values
         if rule.op == "eq" and listed and len(values) == 1 and values[0] in listed:
             absent = [item for item in strays if not item.values[rule.property or ""]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 from metastudio.contract.operation import Filter
@@ -17,24 +17,27 @@ from metastudio.tester.relations.filter_assertions import (
     filter_query,
     may_be_refused,
 )
+from metastudio.tester.relations.filter_oracle import ORDERED, excluded
 from metastudio.tester.relations.judge import NO_ZONE, Relation, RelationCheck
 from metastudio.tester.relations.list_client import (
     ListClient,
     ListItem,
-    Query,
     Snapshot,
     UnexpectedResponseError,
+    is_refusal,
     raw_values,
 )
-from metastudio.tester.relations.orders import in_order
+from metastudio.tester.relations.orders import criteria, in_order, requested
 from metastudio.tester.relations.orders import query as ordered
-from metastudio.tester.values import ValueKind
+from metastudio.tester.relations.pagers import Query
+from metastudio.tester.values import ValueKind, ValueType
 from metastudio.tester.verdicts import Property, Suite
 
 MAX_PAIRS = 24
 _WORDS = {
     "eq": "is", "ne": "is not", "ge": "is at least", "gt": "is above", "le": "is at most", "lt": "is below",
-    "substring": "contains", "prefix": "starts with", "exists": "exists or not, according to",
+    "between": "is between the bounds in", "substring": "contains", "prefix": "starts with",
+    "exists": "exists or not, according to", "absent": "is absent or not, according to",
 }  # fmt: skip
 
 
@@ -47,11 +50,17 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
         def of(part: str, sentence: str, name: str = name, location: Any = location) -> Property:
             return Property(tested.name, Suite.MEANING, f"filter.{name}{part}", sentence, location)
 
+        if rule.readings and rule.property:
+            stated.append(rule)
+            words = ", or ".join(f"whose {rule.property} {_WORDS[op]} the given value" for op in rule.readings)
+            sentence = f"{name} returns exactly the items {words}: one of these, always the same."
+            yield Relation(of("", sentence), partial(_readings, rule), filters=(name,))
+            continue
         if rule.op == "unstated" or rule.property is None:
             sentence = f"The effect of {name}."
             yield Relation(of("", sentence), partial(_unstated, name), stated=False, filters=(name,))
             continue
-        if rule.op in ("ge", "gt", "le", "lt") and not tested.value_type(rule.property).has_order:
+        if (rule.op in ORDERED or rule.op == "between") and not tested.value_type(rule.property).has_order:
             sentence = f"The order in which {name} compares {rule.property}: the contract states no x-collation."
             yield Relation(of("", sentence), partial(_unstated, name), stated=False, filters=(name,))
             continue
@@ -59,16 +68,19 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
         matching = f"the items whose {rule.property} {_WORDS[rule.op]} the given value"
         yield Relation(of("", f"{name} returns exactly {matching}."), partial(_seen, rule), filters=(name,))
         if rule.op in ("eq", "ne", "substring", "prefix"):
-            sentence = f"{name} compares exactly: no partial match, no other case, no wildcard."
-            yield Relation(of(".exact", sentence), partial(_near_misses, rule), filters=(name,))
-        if tested.operation.parameters[name].is_array:
-            sentence = (
-                f"Several values of {name} return the items that match any of them; all values return the whole list."
-            )
+            yield Relation(of(".exact", _comparison(rule)), partial(_near_misses, rule), filters=(name,))
+        if tested.operation.parameters[name].is_array and rule.op != "between":
+            whole_list = "; all values return the whole list" if rule.several == "any" else ""
+            sentence = f"Several values of {name} return the items that match {rule.several} of them{whole_list}."
             yield Relation(of(".several", sentence), partial(_several_values, rule), filters=(name,))
-        if rule.op in ("ge", "gt", "le", "lt") and tested.value_type(rule.property).kind is ValueKind.INSTANT:
+        if rule.op in ORDERED and tested.value_type(rule.property).kind is ValueKind.INSTANT:
             sentence = f"{name} compares instants, independent of the time zone."
             yield Relation(of(".zones", sentence), partial(_zones, rule), filters=(name,))
+        if rule.excludes:
+            sentence = f"{name} is refused together with {' or '.join(rule.excludes)}."
+            is_promised = (rules.when_invalid(name) or "refuse") == "refuse"
+            check = partial(_exclusive, rule)
+            yield Relation(of(".excludes", sentence), check, stated=is_promised, filters=(name, *rule.excludes))
     if not stated:
         return
     location = tested.location("/x-list/filters")
@@ -83,30 +95,84 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
     yield Relation(whole("paged", "Paging, order and total also hold for a filtered list."), partial(_paged, stated))
 
 
+def _comparison(rule: Filter) -> str:
+    """Return how a filter compares texts, in words."""
+    case = rule.case or ("unstated" if rule.op in ("substring", "prefix") else "exact")
+    other_case = {"exact": ", no other case", "folded": ", any case", "unstated": ""}[case]
+    wildcard = f"the wildcards of {rule.wildcards}" if rule.wildcards else "no wildcard"
+    partial_match = "" if rule.op in ("substring", "prefix") else "no partial match, "
+    return f"{rule.parameter} compares exactly: {partial_match}{wildcard}{other_case}."
+
+
 def _seen(rule: Filter, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    name = rule.parameter
-    values: list[Any]
-    is_ordered = rule.op in ("ge", "gt", "le", "lt")
+    name, pointer, type_ = rule.parameter, rule.property or "", client.value_type(rule.property or "")
+    given: list[list[Any]]
+    is_ordered = rule.op in ORDERED or rule.op == "between"
     if is_ordered:
-        values = [*sample_values.boundary_values(rule, client.value_type(rule.property or ""), snapshot)]
-    elif rule.op == "exists":
-        values = [True, False]
+        bounds = sample_values.boundary_values(rule, type_, snapshot)
+        given = [[each] for each in bounds] if rule.op in ORDERED else _ranges(type_, bounds)
+    elif rule.op in ("exists", "absent"):
+        given = [[True], [False]] if "{}" in (rule.template or "{}") else [[True]]
     elif rule.op in ("substring", "prefix"):
         found = [v for v in sample_values.seen_values(rule, snapshot) if isinstance(v, str)]
-        values = [part for v in found for part in (v, v[: max(1, len(v) // 2)])]
-        values += [v[1:-1] for v in found if len(v) > 2] if rule.op == "substring" else []
+        parts = [part for v in found for part in (v, v[: max(1, len(v) // 2)].strip())]
+        parts += [v[1:-1].strip() for v in found if rule.op == "substring"]  # a server may trim the blanks at the ends
+        given = [[part] for part in parts if part]
     else:
-        values = sample_values.seen_values(rule, snapshot)
-    if not values:
-        if is_ordered and any(item.values[rule.property or ""] for item in snapshot.items.values()):
-            return check.leave_open(NO_ZONE.format(rule.property))
-        return check.skip(f"needs an item that has {rule.property}")
+        given = [[each] for each in sample_values.seen_values(rule, snapshot)]
+    if not given:
+        if is_ordered and any(item.values[pointer] for item in snapshot.items.values()):
+            return check.leave_open(NO_ZONE.format(pointer))
+        return check.skip(f"needs an item that has {pointer}")
     if len(snapshot.items) < 2:
         check.skip("a list of one item cannot show that a filter works")
-    for value in dict.fromkeys(values):
-        given = {name: [value]}
-        check_filter(client, snapshot, check, given, may_refuse=may_be_refused(client, given))
+    for values in given:
+        if values not in given[: given.index(values)]:
+            sent = {name: values}
+            check_filter(client, snapshot, check, sent, may_refuse=may_be_refused(client, sent))
     return None
+
+
+def _ranges(type_: ValueType, bounds: Sequence[str]) -> list[list[Any]]:
+    """Return pairs of bounds: neighbouring ones, and the first with the last."""
+    keys = sorted({type_.order_key(type_.comparable(each)): each for each in bounds}.items())
+    texts = [text for _, text in keys]
+    pairs = [*zip(texts, texts, strict=True), *pairwise(texts), (texts[0], texts[-1])] if texts else []
+    return [list(each) for each in dict.fromkeys(pairs)]
+
+
+def _readings(rule: Filter, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    """Check that one of the readings explains all responses."""
+    tried = list[RelationCheck]()
+    for op in rule.readings:
+        client.readings[rule.parameter] = rule._replace(op=op, readings=())
+        found = RelationCheck()
+        for verify in (_seen, _near_misses):
+            verify(client.readings[rule.parameter], client, snapshot, found)
+        tried.append(found)
+        if not found.violations:
+            check.observe(f"{rule.parameter} is read as {op}")
+            break
+    else:
+        del client.readings[rule.parameter]
+    best = min(tried, key=lambda each: len(each.violations))
+    check.exercised += best.exercised
+    for target, values in ((check.violations, best.violations), (check.skipped, best.skipped)):
+        target.extend(values)  # type: ignore[arg-type]
+
+
+def _exclusive(rule: Filter, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    for name in rule.excludes:
+        rules = (rule, client.rules.filters[name])
+        found = [each for item in snapshot.items.values() if all(each := [_value(r, item) for r in rules])]
+        if not found:
+            check.skip(f"needs an item that has {rule.property} and {rules[1].property}")
+            continue
+        given = dict(zip((rule.parameter, name), found[0], strict=True))
+        response = client.send(filter_query(client, given))
+        fine, seen = is_refusal(response), f"status {response.status}"
+        check.observe(f"{rule.parameter} together with {name}: {seen}")
+        check.holds(fine, f"a refusal of {rule.parameter} together with {name}", seen, response)
 
 
 def _near_misses(rule: Filter, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
@@ -156,14 +222,23 @@ def _zones(rule: Filter, client: ListClient, snapshot: Snapshot, check: Relation
     return None
 
 
+def _usable(stated: Sequence[Filter], client: ListClient) -> list[Filter]:
+    """Return the filters that do not narrow the list already, and whose reading is known."""
+    known = (client.filter_rule(rule.parameter) for rule in stated if rule.parameter not in client.fixed_query)
+    return [rule for rule in known if not rule.readings]
+
+
 def _together(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    stated = [rule for rule in stated if rule.parameter not in client.fixed_query]
+    stated = _usable(stated, client)
     items = snapshot.items.values()
     anchors = sorted(items, key=lambda item: -sum(bool(item.values[r.property or ""]) for r in stated))
     if len(anchors) < 2:
         return check.skip("needs two items")
     first, last = anchors[0], next((a for a in anchors[1:] if a.values != anchors[0].values), anchors[-1])
-    given = {rule.parameter: value for rule in stated if (value := _value(rule, first))}
+    given = dict[str, list[Any]]()
+    for rule in stated:
+        if (value := _value(rule, first)) and not excluded(client.tested, {**given, rule.parameter: value}):
+            given[rule.parameter] = value
     pairs = list(combinations(given, 2))
     for left, right in pairs[:: max(1, len(pairs) // MAX_PAIRS)]:
         check_filter(
@@ -180,9 +255,9 @@ def _together(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, 
 
 
 def _paged(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    stated = [rule for rule in stated if rule.parameter not in client.fixed_query]
+    stated = _usable(stated, client)
     best: tuple[int, FilterValues] | None = None
-    for rule in stated:
+    for rule in (each for each in stated if each.op not in ("exists", "absent", "between")):
         type_ = client.value_type(rule.property or "")
         seen, boundaries = sample_values.seen_values, sample_values.boundary_values
         values = seen(rule, snapshot) if rule.op == "eq" else boundaries(rule, type_, snapshot)
@@ -196,7 +271,9 @@ def _paged(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, che
     order = client.rules.order
     queries: list[Query] = [{}]
     if order:
-        queries += [ordered(order, key, order.desc if order.direction else None) for key in order.keys]
+        is_directed = order.direction or order.affix
+        keys = order.keys if order.source != "unstated" else ()
+        queries += [ordered(order, (key, order.desc if is_directed else None)) for key in keys]
     for more in queries:
         whole = check_filter(client, snapshot, check, given, may_refuse=False, more=more)
         listing = client.fetch_all({**filter_query(client, given), **more}, max(1, count // 3))
@@ -209,9 +286,9 @@ def _paged(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, che
         check.holds(
             len(totals) == 1, "the same total on each page", f"totals {sorted(map(str, totals))}", *listing.responses
         )
-        if more and order:
-            key, direction = str(more[order.parameter]), order.desc if order.direction else order.asc
-            fine, mismatch = in_order(order, key, direction, listing.items, client.value_type(order.keys[key]))
+        asked = requested(order, {name: str(value) for name, value in more.items()}) if order else None
+        if order and asked:
+            fine, mismatch = in_order(criteria(order, [asked], client.value_type), listing.items)
             check.holds(fine, "the requested order", mismatch, *listing.responses)
     return None
 
@@ -234,4 +311,8 @@ def _unstated(name: str, client: ListClient, snapshot: Snapshot, check: Relation
 
 def _value(rule: Filter, item: ListItem) -> list[Any]:
     found = list(sample_values.sendable(raw_values(item, rule.property or "")))
-    return [True] if rule.op == "exists" and found else found[:1] if rule.op != "gt" and rule.op != "lt" else []
+    if rule.op in ("exists", "absent"):
+        return [True] if (rule.op == "exists") == bool(found) else []
+    if rule.op == "between":
+        return [found[0], found[0]] if found else []
+    return found[:1] if rule.op not in ("gt", "lt") else []

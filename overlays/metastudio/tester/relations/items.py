@@ -15,7 +15,8 @@ from metastudio.tester.forgeries import fake_like
 from metastudio.tester.http_client import HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.judge import Relation, RelationCheck
-from metastudio.tester.relations.list_client import ListClient, Query, Snapshot, object_with
+from metastudio.tester.relations.list_client import ListClient, Snapshot, object_with
+from metastudio.tester.relations.pagers import Query
 from metastudio.tester.relations.pages import orders
 from metastudio.tester.values import query_text, values_at
 from metastudio.tester.verdicts import Property, Suite

@@ -8,10 +8,13 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-from metastudio.contract.operation import ListRules
+from metastudio.contract.operation import Filter, ListRules
+from metastudio.http.url import query_pairs
 from metastudio.tester.http_client import HttpClient, HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.relations.pagers import Query, pager
 from metastudio.tester.values import ValueType, values_at
 
 MAX_COMPARED_ITEMS = 1000
@@ -20,10 +23,8 @@ DEFAULT_PAGE_LENGTH = 100
 """Length of a page if the contract has no maximum."""
 MAX_SNAPSHOT_READS = 6
 """How often the list is read until its items match its total."""
-Query = Mapping[str, str | tuple[str, ...]]
-"""Query parameters by name; a tuple repeats the parameter."""
-
-
+MAX_EMPTY_PAGES = 5
+"""How many pages without items may follow each other if each has a next one."""
 AS_EXPECTED = "as expected"
 
 
@@ -67,10 +68,14 @@ class ListPage:
 
 @dataclass(frozen=True)
 class PagedListing:
-    """All pages of a list. `complete` is false if the list is too long."""
+    """All pages of a list.
+
+    `complete` is false if the list is too long, `ended` is false if a page without new items has a next one.
+    """
 
     pages: tuple[ListPage, ...]
     complete: bool
+    ended: bool = True
 
     @cached_property
     def items(self) -> tuple[ListItem, ...]:
@@ -146,7 +151,9 @@ class ListClient:
         self.http = http
         self.path = path
         self.path_values = values
-        self.fixed_query = dict(fixed_query)
+        self.fixed_query = {**fixed_query, **tested.rules.constants, **tested.rules.total_when}
+        self.pager = pager(tested.rules)
+        self.readings: dict[str, Filter] = {}
         self.pages: list[ListPage] = []
         self.assumed_defaults: dict[str, str] = {}
         self._types = {pointer: tested.value_type(pointer) for pointer in self.pointers}
@@ -156,6 +163,7 @@ class ListClient:
         """JSON pointers of the item properties that relations compare."""
         rules = self.rules
         found = [*rules.scope.values(), *(rules.order.keys.values() if rules.order else ())]
+        found += [rules.order.ties] if rules.order and rules.order.ties else []
         found += [each.property for each in rules.filters.values() if each.property]
         return tuple(dict.fromkeys(found))
 
@@ -164,13 +172,17 @@ class ListClient:
         """The longest page that the server returns, up to the maximum of the contract, or 100 items without one."""
         longest = self.rules.max_limit or DEFAULT_PAGE_LENGTH
         response = self.send({self.rules.limit: str(longest)})
-        if _is_refusal(response):
+        if is_refusal(response):
             return self._longest_accepted(longest) or longest
         page = self.parse_page(response)
         count = len(page.items)
         if count == 0 or count >= longest or (page.total is not None and count >= page.total):
             return longest
-        if not self.fetch_page({self.rules.limit: str(longest), self.rules.offset: str(count)}).items:
+        further = self.pager.at(count, longest) or self.pager.at(longest, longest)
+        if not self.pager.is_random or further is None:
+            return longest
+        response = self.send(further)
+        if is_refusal(response) or not self.parse_page(response).items:
             return longest
         is_maximum = len(self.fetch_page({self.rules.limit: str(count)}).items) == count
         return count if is_maximum else longest
@@ -180,7 +192,7 @@ class ListClient:
         accepted = 0
         while refused - accepted > 1:
             size = (accepted + refused) // 2
-            if _is_refusal(self.send({self.rules.limit: str(size)})):
+            if is_refusal(self.send({self.rules.limit: str(size)})):
                 refused = size
             else:
                 accepted = size
@@ -196,20 +208,42 @@ class ListClient:
         """Return how the values of an item property are compared."""
         return self._types[pointer]
 
+    def filter_rule(self, name: str) -> Filter:
+        """Return the rule of a filter, with the op that the server was found to use if the contract leaves a choice."""
+        return self.readings.get(name, self.rules.filters[name])
+
     def send(self, query: Query) -> HttpResponse:
         """Send a request and return the response, whatever it is."""
+        pairs, headers = self._parameters(query)
+        return self.http.send(self.path, pairs, headers=headers)
+
+    def follow(self, query: Query, following: Query | str, base: HttpResponse) -> HttpResponse:
+        """Request the next page, by a query or by a link. Only the host of the run is asked, whatever a link names."""
+        if not isinstance(following, str):
+            return self.send({**query, **following})
+        url, own = urljoin(base.url, following), self.http.base_url
+        path = urlsplit(url.removeprefix(own)).path if url.startswith(f"{own}/") else self.path
+        return self.http.send(path, query_pairs(urlsplit(url).query), headers=self._parameters(query)[1])
+
+    def _parameters(self, query: Query) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the query and the headers of a request."""
         known, pairs, headers = self.tested.operation.parameters, list[tuple[str, str]](), list[tuple[str, str]]()
         for name, value in {**self.fixed_query, **query}.items():
             target = headers if name in known and known[name].location == "header" else pairs
             target += [(name, text) for text in (value if isinstance(value, tuple) else (value,))]
-        return self.http.send(self.path, pairs, headers=headers)
+        return pairs, headers
 
     def fetch_page(self, query: Query) -> ListPage:
         """Request a page. Raise UnexpectedResponseError if the response is not one."""
-        return self.parse_page(self.send(query))
+        return self.parse_page(self.send(query), counted=True)
 
-    def parse_page(self, response: HttpResponse) -> ListPage:
-        """Parse a response as a page. Raise UnexpectedResponseError if it is not one."""
+    def parse_page(self, response: HttpResponse, *, counted: bool = False) -> ListPage:
+        """Parse a response as a page. Raise UnexpectedResponseError if it is not one.
+
+        Args:
+            response: the response.
+            counted: whether the request asked for the total, if it has to be asked for.
+        """
         if response.status not in self.tested.operation.success:
             raise UnexpectedResponseError(response, f"status {response.status}{_message(response)}")
         if not response.is_json:
@@ -217,20 +251,28 @@ class ListClient:
             raise UnexpectedResponseError(response, f"status {response.status} with a body that is not JSON ({kind})")
         items = _at(response.json, self.rules.items)
         if not isinstance(items, list):
-            raise UnexpectedResponseError(response, f"no array at {self.rules.items} of the response")
-        total = _at(response.json, self.rules.total) if self.rules.total else None
-        if self.rules.total and (not isinstance(total, int) or isinstance(total, bool)):
-            raise UnexpectedResponseError(response, f"no integer at {self.rules.total} of the response")
+            raise UnexpectedResponseError(response, f"no array at {self.rules.items or 'the top'} of the response")
+        total = self._total(response)
+        if self.rules.has_total and total is None and (counted or not self.rules.total_when):
+            where = self.rules.total or f"header {self.rules.total_header}"
+            raise UnexpectedResponseError(response, f"no integer at {where} of the response")
         page = ListPage(tuple(self.parse_item(each, response) for each in items), total, response)
         self.pages.append(page)
         return page
 
-    def send_first(self, query: Query) -> HttpResponse:
-        """Request the first page of maximum length and return the response, whatever it is."""
-        return self.send({**query, self.rules.limit: str(self.page_length), self.rules.offset: "0"})
+    def _total(self, response: HttpResponse) -> int | None:
+        if self.rules.total_header:
+            text = response.headers.get(self.rules.total_header, "").rpartition("/")[2].strip()
+            return int(text) if text.isascii() and text.isdigit() else None
+        found = _at(response.json, self.rules.total) if self.rules.total else None
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+    def send_first(self, query: Query, size: int | None = None) -> HttpResponse:
+        """Request the first page, of maximum length without a size, and return the response, whatever it is."""
+        return self.send({**query, **(self.pager.at(0, size or self.page_length) or {})})
 
     def fetch_all(self, query: Query, size: int | None = None, first: HttpResponse | None = None) -> PagedListing:
-        """Request all pages, until one is short, empty or contains no new item.
+        """Request all pages, until one is the last or contains no new item.
 
         Args:
             query: filters and order.
@@ -241,22 +283,30 @@ class ListClient:
             UnexpectedResponseError: a response is not a page.
         """
         size = min(size or self.page_length, self.page_length)
-        pages: list[ListPage] = []
-        seen: set[str] = set()
+        response = first or self.send_first(query, size)
+        pages, seen, position, empty = list[ListPage](), set[str](), 0, 0
         while True:
-            at = sum(len(page.items) for page in pages)
-            if first is not None and not pages:
-                page = self.parse_page(first)
-            else:
-                page = self.fetch_page({**query, self.rules.limit: str(size), self.rules.offset: str(at)})
-            pages.append(page)
+            page = self.parse_page(response, counted=True)
             new = set(page.identities) - seen
-            seen |= new
-            done = at + len(page.items) >= page.total if page.total is not None else len(page.items) < size
-            if done or not new:
+            if pages and self.rules.paging.end == "unstated" and self.pager.is_random and not new:
                 return PagedListing(tuple(pages), True)
+            pages.append(page)
+            seen |= new
+            position, empty = position + len(page.items), 0 if page.items else empty + 1
+            following = self._following(page, position, size)
+            may_go_on = new if self.pager.is_random or page.items else empty < MAX_EMPTY_PAGES
+            if following is None or not may_go_on:
+                return PagedListing(tuple(pages), True, following is None or self.pager.is_random)
             if len(seen) >= MAX_COMPARED_ITEMS:
                 return PagedListing(tuple(pages), False)
+            response = self.follow(query, following, page.response)
+            if self.pager.is_random and self.rules.paging.end != "empty" and is_refusal(response):
+                return PagedListing(tuple(pages), True)
+
+    def _following(self, page: ListPage, end: int, size: int) -> Query | str | None:
+        if self.pager.is_random and (len(page.items) < size if page.total is None else end >= page.total):
+            return None
+        return self.pager.following(page.response, end, size)
 
     def snapshot(self) -> Snapshot:
         """Read the complete list, repeatedly while the number of items differs from the total.
@@ -303,7 +353,8 @@ def raw_values(item: ListItem, pointer: str) -> Iterator[Any]:
     yield from values_at(item.raw, pointer)
 
 
-def _is_refusal(response: HttpResponse) -> bool:
+def is_refusal(response: HttpResponse) -> bool:
+    """Whether a response refuses the request, other than for lack of credentials or too many requests."""
     return 400 <= response.status < 500 and response.status not in (401, 429)
 
 

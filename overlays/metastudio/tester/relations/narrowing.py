@@ -13,6 +13,7 @@ from metastudio.contract.instants import NANO
 from metastudio.contract.operation import Filter
 from metastudio.tester.relations import sample_values
 from metastudio.tester.relations.filter_assertions import filter_query
+from metastudio.tester.relations.filter_oracle import ORDERED
 from metastudio.tester.relations.judge import Relation
 from metastudio.tester.relations.list_client import ListClient, Snapshot, raw_values
 from metastudio.tester.values import ValueKind
@@ -21,6 +22,8 @@ FEWEST, MOST = 20, 300
 """Length of a useful part: it differs in most properties, and is read with a few requests."""
 MAX_STEPS = 40
 MAX_VALUES = 8
+_NEVER = ("unstated", "exists", "absent", "between")
+"""Ops by which no list is narrowed."""
 Part = tuple[ListClient, Snapshot]
 
 
@@ -28,7 +31,7 @@ def parts(client: ListClient, snapshot: Snapshot) -> list[Part]:
     """Return up to two parts of a list, narrowed by different filters."""
     found: list[Part] = []
     for rule in client.rules.filters.values():
-        if len(found) < 2 and rule.op not in ("unstated", "exists") and rule.property:
+        if len(found) < 2 and rule.op not in _NEVER and rule.property:
             part = _part(client, snapshot, rule)
             if part is not None:
                 found.append(part)
@@ -42,7 +45,7 @@ def part_for(relation: Relation, whole: Part, narrowed: Sequence[Part]) -> Part:
 
 
 def _part(client: ListClient, snapshot: Snapshot, rule: Filter) -> Part | None:
-    is_ordered = rule.op in ("ge", "gt", "le", "lt")
+    is_ordered = rule.op in ORDERED
     for value in _bounds(client, snapshot, rule) if is_ordered else _common_values(client, snapshot, rule):
         part = client.narrowed({rule.parameter: value})
         narrowed = part.snapshot()
@@ -58,7 +61,8 @@ def _common_values(client: ListClient, snapshot: Snapshot, rule: Filter) -> Iter
         counted.update(set(sample_values.sendable(raw_values(item, rule.property or ""))))
     for value, _ in counted.most_common(MAX_VALUES):
         text = filter_query(client, {rule.parameter: [value]})[rule.parameter]
-        if isinstance(text, str) and sample_values.must_accept(parameter, [value]) and _is_useful(client, rule, text):
+        must_accept = sample_values.must_accept(parameter, [value], rule.template)
+        if isinstance(text, str) and must_accept and _is_useful(client, rule, text):
             yield text
 
 
@@ -83,7 +87,7 @@ def _bounds(client: ListClient, snapshot: Snapshot, rule: Filter) -> Iterator[st
     for _ in range(MAX_STEPS):
         count = _count(client, rule, middle * unit)
         if count is not None and FEWEST <= count <= MOST:
-            yield type_.written(middle * unit) or ""
+            yield sample_values.bound_text(rule, type_, middle * unit) or ""
             return
         many, few = (middle, few) if count is not None and count > MOST else (many, middle)
         middle = (many + few) // 2
@@ -96,5 +100,5 @@ def _is_useful(client: ListClient, rule: Filter, text: str) -> bool:
 
 def _count(client: ListClient, rule: Filter, bound: Any) -> int | None:
     """Return the total for a bound, None if there is none or the bound cannot be written."""
-    text = client.value_type(rule.property or "").written(bound)
+    text = sample_values.bound_text(rule, client.value_type(rule.property or ""), bound)
     return client.fetch_page({rule.parameter: text, client.rules.limit: "1"}).total if text else None

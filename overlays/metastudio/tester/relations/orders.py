@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
-from typing import Any
+from itertools import pairwise, permutations
+from typing import Any, NamedTuple
 
 from metastudio.contract.operation import Order
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.judge import NO_ZONE, Relation, RelationCheck
-from metastudio.tester.relations.list_client import (
-    AS_EXPECTED,
-    ListClient,
-    ListItem,
-    Query,
-    Snapshot,
-    raw_values,
-)
+from metastudio.tester.relations.list_client import AS_EXPECTED, ListClient, ListItem, Snapshot, raw_values
+from metastudio.tester.relations.pagers import Query
 from metastudio.tester.values import COLLATIONS, ValueKind, ValueType
 from metastudio.tester.verdicts import Property, Suite
+
+Key = tuple[str, str | None]
+"""A sort key with its direction, as the contract writes it; None leaves the direction out."""
+
+
+class Criterion(NamedTuple):
+    """One level of an order.
+
+    Args:
+        pointer: JSON pointer of the property.
+        descending: whether greater values come first.
+        type: how the values are compared.
+        nulls: where items without the property are, as in `Order`; empty if they may be anywhere.
+    """
+
+    pointer: str
+    descending: bool
+    type: ValueType
+    nulls: str = ""
+
+    def position(self, item: ListItem) -> tuple[int, Any] | None:
+        """Return what decides the position of an item, None if the contract leaves it open."""
+        values = item.values[self.pointer]
+        if not values:
+            after = {"first": -1, "last": 1, "low": 1 if self.descending else -1, "high": -1 if self.descending else 1}
+            return (after[self.nulls], None) if self.nulls else None
+        key = self.type.order_key(values[0])
+        return None if key is None else (0, key)
 
 
 def relations(tested: OperationUnderTest) -> Iterator[Relation]:
@@ -33,47 +55,105 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
         def of(id_: str, sentence: str, location: Any = location, key: str = key) -> Property:
             return Property(tested.name, Suite.MEANING, f"order.{key}.{id_}", sentence, location)
 
-        which, is_stated = f"{order.parameter}={key}", tested.value_type(pointer).has_order
+        is_directed = bool(order.direction or order.affix)
+        is_stated = tested.value_type(pointer).has_order and order.source != "unstated"
         for word, value in (("ascending", order.asc), ("descending", order.desc)):
-            if order.direction or value == order.default:
-                asked = f"{which}&{order.direction}={value}" if order.direction else which
-                sentence = f"With {asked} the list is in {word} order of {pointer} across all pages."
+            if is_directed or word.startswith(order.default):
+                asked = _shown(query(order, (key, value)))
                 if is_stated:
+                    sentence = f"With {asked} the list is in {word} order of {pointer} across all pages."
                     yield Relation(of(word, sentence), partial(_in_order, order, key, value))
                 else:
                     sentence = f"How {asked} orders texts: the contract states no x-collation for {pointer}."
                     yield Relation(of(word, sentence), partial(_observed_order, order, key, value), stated=False)
-        if order.direction:
-            sentence = f"Without {order.direction}, the direction of {which} is {order.default}."
-            location = tested.location("/x-list/order/direction", order.source)
-            yield Relation(of("default", sentence, location), partial(_default, order, key))
-            yield Relation(
-                of("reversed", f"{order.desc} is the reverse of {order.asc}, with the same items."),
-                partial(_reversed, order, key),
-            )
+        if order.source == "unstated":
+            continue
+        if is_directed:
+            if query(order, (key, None)) != query(order, (key, _default_direction(order))):
+                sentence = f"Without a direction, that of {order.parameter}={key} is {order.default}."
+                location = tested.location("/x-list/order/direction", order.source)
+                yield Relation(of("default", sentence, location), partial(_default, order, key))
+            sentence = f"{order.desc} is the reverse of {order.asc or 'the plain key'}, with the same items."
+            yield Relation(of("reversed", sentence), partial(_reversed, order, key))
+        if order.nulls and is_stated:
+            where = {"low": "as the lowest values", "high": "as the highest values"}.get(order.nulls, order.nulls)
+            sentence = f"Ordered by {key}, items without {pointer} come {where}."
+            location = tested.location("/x-list/order/nulls", order.source)
+            yield Relation(of("nulls", sentence, location), partial(_nulls, order, key))
+        if order.ties and is_stated and tested.value_type(order.ties).has_order:
+            sentence = f"Items with the same {pointer} are in order of {order.ties} ({order.ties_order})."
+            location = tested.location("/x-list/order/ties", order.source)
+            yield Relation(of("ties", sentence, location), partial(_ties, order, key))
+    comparable = [key for key, pointer in order.keys.items() if tested.value_type(pointer).has_order]
+    if order.several and order.source != "unstated" and len(comparable) > 1:
+        location = tested.location("/x-list/order/several", order.source)
+        sentence = "Ordered by several keys, each key orders the items that are equal in those before it."
+        property_ = Property(tested.name, Suite.MEANING, "order.several", sentence, location)
+        yield Relation(property_, partial(_several, order, comparable))
 
 
-def query(order: Order, key: str, direction: str | None) -> Query:
-    """Return the query parameters of an order."""
-    return {order.parameter: key, **({order.direction: direction} if order.direction and direction else {})}
+def query(order: Order, *keys: Key) -> Query:
+    """Return the query parameters of an order by one or several keys."""
+    texts = [_written(order, *each) for each in keys]
+    value = tuple(texts) if order.several == "repeat" and len(texts) > 1 else order.several.join(texts)
+    direction = keys[0][1] if order.direction else None
+    return {order.parameter: value, **({order.direction: direction} if order.direction and direction else {})}
 
 
-def in_order(order: Order, key: str, direction: str, items: Sequence[ListItem], type_: ValueType) -> tuple[bool, str]:
+def requested(order: Order, given: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the key and the direction that a query asks for, None if it asks for no single known key."""
+    asked = {name: given[name] for name in (order.parameter, order.direction) if name and name in given}
+    for key in order.keys:
+        for direction in (order.desc, order.asc, None):
+            if query(order, (key, direction)) == asked:
+                return key, direction or _default_direction(order)
+    return None
+
+
+def criteria(order: Order, keys: Sequence[Key], type_of: Callable[[str], ValueType]) -> list[Criterion]:
+    """Return the levels of an order by some keys."""
+    return [
+        Criterion(order.keys[key], (direction or _default_direction(order)) == order.desc, type_of(order.keys[key]))
+        for key, direction in keys
+    ]
+
+
+def in_order(levels: Sequence[Criterion], items: Sequence[ListItem]) -> tuple[bool, str]:
     """Whether items are in order, and the first two that are not.
 
-    Items without the sort property may be anywhere, and so may texts whose order the schema does not state.
+    Items without a sort property may be anywhere, and so may texts whose order the schema does not state.
     """
-    pointer = order.keys[key]
-    keys = ((item, type_.order_key(item.values[pointer][0])) for item in items if item.values[pointer])
-    for (left, low), (right, high) in pairwise((item, each) for item, each in keys if each is not None):
-        if low > high if direction == order.asc else low < high:
-            shown = [_shown(next(raw_values(item, pointer))) for item in (left, right)]
-            return False, f"{shown[0]} (item {left.identity}) before {shown[1]} (item {right.identity})"
+    placed = [(item, [level.position(item) for level in levels]) for item in items]
+    for (left, before), (right, after) in pairwise(each for each in placed if None not in each[1]):
+        for level, low, high in zip(levels, before, after, strict=True):
+            if low == high:
+                continue
+            assert low is not None
+            assert high is not None
+            if low[0] > high[0] or (low[0] == high[0] and (low[1] < high[1] if level.descending else low[1] > high[1])):
+                shown = [_value(item, level.pointer) for item in (left, right)]
+                return False, f"{shown[0]} (item {left.identity}) before {shown[1]} (item {right.identity})"
+            break
     return True, AS_EXPECTED
 
 
-def _shown(value: Any) -> str:
-    return str(value)[:100]
+def _written(order: Order, key: str, direction: str | None) -> str:
+    if not order.affix or direction is None:
+        return key
+    return direction + key if order.affix == "prefix" else key + direction
+
+
+def _default_direction(order: Order) -> str:
+    return order.asc if order.default == "asc" else order.desc
+
+
+def _shown(asked: Query) -> str:
+    pairs = ((name, value if isinstance(value, str) else "&".join(value)) for name, value in asked.items())
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def _value(item: ListItem, pointer: str) -> str:
+    return str(next(raw_values(item, pointer), "absent"))[:100]
 
 
 def _is_comparable(client: ListClient, snapshot: Snapshot, pointer: str, check: RelationCheck) -> bool:
@@ -91,46 +171,94 @@ def _in_order(
 ) -> None:
     if not _is_comparable(client, snapshot, order.keys[key], check):
         return
-    asked, type_ = query(order, key, direction), client.value_type(order.keys[key])
     expected = f"{order.keys[key]} {'ascending' if direction == order.asc else 'descending'}"
-    for size in (client.page_length, max(2, len(snapshot.items) // 4)):
+    levels = criteria(order, [(key, direction)], client.value_type)
+    _check_order(client, query(order, (key, direction)), levels, check, expected, max(2, len(snapshot.items) // 4))
+
+
+def _check_order(
+    client: ListClient, asked: Query, levels: Sequence[Criterion], check: RelationCheck, expected: str, *sizes: int
+) -> None:
+    for size in (client.page_length, *sizes):
         listing = client.fetch_all(asked, size)
         for page in listing.pages:
-            fine, seen = in_order(order, key, direction, page.items, type_)
+            fine, seen = in_order(levels, page.items)
             check.holds(fine, expected, seen, page.response, certain=True)
-        fine, seen = in_order(order, key, direction, listing.items, type_)
+        fine, seen = in_order(levels, listing.items)
         check.holds(fine, f"{expected}, across pages", seen, *listing.responses)
-    return
+
+
+def _nulls(order: Order, key: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    pointer = order.keys[key]
+    if len({bool(item.values[pointer]) for item in snapshot.items.values()}) < 2:
+        return check.skip(f"needs items with and without {pointer}")
+    for direction in dict.fromkeys((order.asc, order.desc) if order.direction or order.affix else (order.asc,)):
+        levels = [each._replace(nulls=order.nulls) for each in criteria(order, [(key, direction)], client.value_type)]
+        expected = f"items without {pointer} {order.nulls}"
+        _check_order(client, query(order, (key, direction)), levels, check, expected)
+    return None
+
+
+def _ties(order: Order, key: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    pointer = order.keys[key]
+    values = [item.values[pointer] for item in snapshot.items.values() if item.values[pointer]]
+    if len(set(values)) == len(values):
+        return check.skip(f"needs items with the same {pointer}")
+    for direction in dict.fromkeys((order.asc, order.desc) if order.direction or order.affix else (order.asc,)):
+        same = direction == order.desc if order.ties_order == "same" else order.ties_order == "desc"
+        tie = Criterion(order.ties, same, client.value_type(order.ties))
+        levels = [*criteria(order, [(key, direction)], client.value_type), tie]
+        _check_order(client, query(order, (key, direction)), levels, check, f"{pointer}, then {order.ties}")
+    return None
+
+
+def _several(order: Order, keys: Sequence[str], client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    for first, second in list(permutations(keys, 2))[:6]:
+        values = [item.values[order.keys[first]] for item in snapshot.items.values()]
+        if len(set(values)) == len(values):
+            check.skip(f"needs items with the same {order.keys[first]}")
+            continue
+        ways = ((order.asc, order.desc), (order.desc, order.asc)) if order.affix else ((None, None),)
+        for directions in ways:
+            asked = list(zip((first, second), directions, strict=True))
+            sent = query(order, *asked)
+            if tuple(sorted(sent[order.parameter])) != sent[order.parameter] and order.several == "repeat":
+                continue  # a signature sorts the values of a repeated parameter
+            levels = criteria(order, asked, client.value_type)
+            expected = f"{order.keys[first]}, then {order.keys[second]}"
+            _check_order(client, sent, levels, check, expected)
 
 
 def _observed_order(
     order: Order, key: str, direction: str, client: ListClient, snapshot: Snapshot, check: RelationCheck
 ) -> None:
-    listing = client.fetch_all(query(order, key, direction))
+    listing = client.fetch_all(query(order, (key, direction)))
     for name in COLLATIONS:
-        type_ = ValueType(ValueKind.TEXT, collation=name)
-        fine, seen = in_order(order, key, direction, listing.items, type_)
+        level = Criterion(order.keys[key], direction == order.desc, ValueType(ValueKind.TEXT, collation=name))
+        fine, seen = in_order([level], listing.items)
         check.observe(f"{name}: {'as ordered' if fine else seen}")
 
 
 def _default(order: Order, key: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     if not _is_comparable(client, snapshot, order.keys[key], check):
         return
-    direction = order.asc if order.default == "asc" else order.desc
-    absent = client.fetch_page({**query(order, key, None), client.rules.limit: str(client.page_length)})
-    said = client.fetch_page({**query(order, key, direction), client.rules.limit: str(client.page_length)})
-    fine, seen = in_order(order, key, direction, absent.items, client.value_type(order.keys[key]))
+    direction = _default_direction(order)
+    absent, said = (
+        client.fetch_page({**query(order, (key, each)), client.rules.limit: str(client.page_length)})
+        for each in (None, direction)
+    )
+    fine, seen = in_order(criteria(order, [(key, None)], client.value_type), absent.items)
     check.holds(fine, f"{order.default} order", seen, absent.response, certain=True)
-    check.holds(absent.identities == said.identities, f"the same page as with {order.direction}={direction}",
-                "other items, or another order", absent.response, said.response)  # fmt: skip
-    return
+    expected = f"the same page as with {_shown(query(order, (key, direction)))}"
+    same = absent.identities == said.identities
+    check.holds(same, expected, "other items, or another order", absent.response, said.response)
 
 
 def _reversed(order: Order, key: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     pointer = order.keys[key]
     if len(snapshot.items) < 2 or not snapshot.complete:
         return check.skip("needs two items, and a list that is short enough to compare")
-    up, down = (client.fetch_all(query(order, key, each)) for each in (order.asc, order.desc))
+    up, down = (client.fetch_all(query(order, (key, each))) for each in (order.asc, order.desc))
     same = set(up.identities) == set(down.identities) == set(snapshot.items)
     check.holds(
         same, "the same items in both orders", "some items appear in one order only", *up.responses, *down.responses

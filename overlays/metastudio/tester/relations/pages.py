@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.judge import Relation, RelationCheck
-from metastudio.tester.relations.list_client import AS_EXPECTED, ListClient, Query, Snapshot, UnexpectedResponseError
+from metastudio.tester.relations.list_client import (
+    AS_EXPECTED,
+    ListClient,
+    ListPage,
+    Snapshot,
+    UnexpectedResponseError,
+    is_refusal,
+)
+from metastudio.tester.relations.orders import query as ordered
+from metastudio.tester.relations.pagers import Query
 from metastudio.tester.verdicts import Property, Suite
 
 MAX_PAGES = 12
@@ -15,48 +24,54 @@ WINDOW_LENGTH = 10
 
 
 def relations(tested: OperationUnderTest) -> Iterator[Relation]:
-    """Yield the relations of paging and the total."""
-    rules = tested.rules
+    """Yield the relations of paging and the total, without those on any page if pages only follow each other."""
+    rules, style = tested.rules, tested.rules.paging.style
     page, limit = tested.location("/x-list/page", rules.sources["page"]), rules.limit
-    largest = rules.max_limit
+    largest, is_random = rules.max_limit, style in ("offset", "page")
 
     def of(id_: str, sentence: str) -> Property:
         return Property(tested.name, Suite.MEANING, id_, sentence, page)
 
     yield Relation(of("page.joined", "All pages together are the whole list, with each item once."), joined)
-    yield Relation(
-        of(
-            "page.limit",
-            f"A page has {limit} items, or all items if there are fewer, and equals the start of a longer page.",
-        ),
-        lengths,
-    )
-    yield Relation(
-        of("page.offset", f"{rules.offset} skips that many items of the list; 0 or absent skips none."), offsets
-    )
-    yield Relation(of("page.end", "A page after the end of the list is empty and not an error."), after_the_end)
-    sentence = f"{rules.offset}=N+1 returns the page of {rules.offset}=N moved by one item, anywhere in the list."
-    yield Relation(of("page.windows", sentence), windows, whole=True)
+    length = f"{limit} items, or all items if there are fewer" if is_random else f"at most {limit} items"
+    yield Relation(of("page.limit", f"A page has {length}, and equals the start of a longer page."), lengths)
+    if style == "offset":
+        sentence = f"{rules.offset} skips that many items of the list; 0 or absent skips none."
+        yield Relation(of("page.offset", sentence), offsets)
+        sentence = f"{rules.offset}=N+1 returns the page of {rules.offset}=N moved by one item, anywhere in the list."
+        yield Relation(of("page.windows", sentence), windows, whole=True)
+    elif style == "page":
+        sentence = f"{rules.offset} counts pages of {limit} items from {rules.paging.first}, the page without a number."
+        yield Relation(of("page.number", sentence), offsets)
+        sentence = f"A page equals the two pages of half its {limit}, anywhere in the list."
+        yield Relation(of("page.windows", sentence), halves, whole=True)
+    if not is_random:
+        yield Relation(of("page.end", "The last page has no next page."), last_page)
+    elif rules.paging.end != "unstated":
+        how = "empty and not an error" if rules.paging.end == "empty" else "refused"
+        yield Relation(of("page.end", f"A page after the end of the list is {how}."), after_the_end)
     if largest is not None:
         location = tested.location_at(f"{tested.parameter_pointers['query', limit]}/schema/maximum", "decision")
         sentence = f"The effect of a {limit} above {largest}, a maximum that this contract chose."
         yield Relation(
             Property(tested.name, Suite.MEANING, "page.clamp", sentence, location), clamp, stated=False, whole=True
         )
-    if rules.total is not None:
+    if rules.has_total:
         location = tested.location("/x-list/total", rules.sources["total"])
-        sentence = f"{rules.total} counts all items that match the filters, independent of page and order."
+        where = rules.total or f"The header {rules.total_header}"
+        sentence = f"{where} counts all items that match the filters, independent of page and order."
         yield Relation(Property(tested.name, Suite.MEANING, "total", sentence, location), total)
 
 
 def orders(client: ListClient) -> Iterator[Query]:
-    """Yield the query of each order, first without one."""
+    """Yield the query of each order, first without one. An order that the contract leaves open is not requested."""
     yield {}
     order = client.rules.order
-    for key in order.keys if order else ():
-        yield {order.parameter: key} if order else {}
-        if order and order.direction:
-            yield {order.parameter: key, order.direction: order.desc}
+    for key in order.keys if order and order.source != "unstated" else ():
+        if order:
+            yield ordered(order, (key, None))
+        if order and (order.direction or order.affix):
+            yield ordered(order, (key, order.desc))
 
 
 def sizes(count: int, longest: int) -> Iterator[int]:
@@ -100,21 +115,18 @@ def lengths(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> Non
     for size in sorted({1, 2, 3, count - 1, count, count + 1, longest // 2, longest - 1, longest}):
         if 1 <= size <= longest:
             page = client.fetch_page({client.rules.limit: str(size)})
-            expected = min(size, count)
-            check.holds(
-                len(page.items) == expected, f"{expected} items, as the list has {count}",
-                f"{len(page.items)} items", page.response, certain=len(page.items) > size,
-            )  # fmt: skip
-            prefix = first.identities[: len(page.items)]
-            expected_text = f"the first {len(page.items)} items of the page of {longest}"
-            check.holds(
-                page.identities == prefix, expected_text, "other items, or another order", first.response, page.response
-            )
+            wanted, found = min(size, count), len(page.items)
+            fine = found == wanted if client.pager.is_random else found <= size
+            expected = f"{wanted} items, as the list has {count}" if client.pager.is_random else f"at most {size} items"
+            check.holds(fine, expected, f"{found} items", page.response, certain=found > size)
+            prefix, shared = first.identities[:found], page.identities[: len(first.items)]
+            expected = f"the first {found} items of the page of {longest}"
+            check.holds(shared == prefix, expected, "other items, or another order", first.response, page.response)
     return None
 
 
 def offsets(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    """Check that an offset shifts the page over the same list."""
+    """Check that pages anywhere in the list are a window over the same list."""
     count, longest = len(snapshot.items), client.page_length
     if count < 2 or not snapshot.complete:
         return check.skip(_too_few(snapshot, "two items"))
@@ -124,25 +136,49 @@ def offsets(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> Non
     check.holds(absent.identities == whole[:5][:longest], f"the start of the list, as without {rules.offset}",
                 _difference(whole[:5], absent.identities), absent.response)  # fmt: skip
     for query in orders(client):
-        ordered = client.fetch_all(query).identities if query else whole
-        for offset in sorted({0, 1, 2, count // 2, count - 1} if not query else {1, count - 1}):
-            for size in (min(3, longest), longest):
-                page = client.fetch_page({**query, rules.offset: str(offset), rules.limit: str(size)})
-                expected = ordered[offset : offset + size]
-                wanted = f"the {len(expected)} items from position {offset} of the list"
+        listed = client.fetch_all(query).identities if query else whole
+        for size in dict.fromkeys((min(3, longest), longest)):
+            positions = client.pager.positions(count, size)
+            for position in positions if not query else positions[1:2] + positions[-1:]:
+                page = client.fetch_page({**query, **(client.pager.at(position, size) or {})})
+                expected = listed[position : position + size]
+                wanted = f"the {len(expected)} items from position {position} of the list"
                 check.holds(page.identities == expected, wanted, _difference(expected, page.identities), page.response)
     return None
 
 
 def after_the_end(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    """Check that pages after the last item are empty."""
-    count, rules = len(snapshot.items), client.rules
+    """Check that pages after the last item are empty, or refused."""
+    count, rules, size = len(snapshot.items), client.rules, min(10, client.page_length)
     if not snapshot.complete:
         return check.skip(_too_few(snapshot, "a whole list"))
     largest = client.tested.operation.parameters[rules.offset].schema.get("maximum", math.inf)
-    for offset in (each for each in (count, count + 1, count + 1000) if each <= largest):
-        page = client.fetch_page({rules.offset: str(offset), rules.limit: str(min(10, client.page_length))})
-        check.holds(not page.items, f"no items after the last of {count}", f"{len(page.items)} items", page.response)
+    page_after = math.ceil(count / size) * size or size
+    starts = (page_after, page_after + size, page_after + 100 * size)
+    for position in starts if rules.paging.style == "page" else (count, count + 1, count + 1000):
+        query = client.pager.at(position, size) or {}
+        if int(str(query[rules.offset])) > largest:
+            continue
+        if rules.paging.end == "refused":
+            response = client.send(query)
+            fine, seen = is_refusal(response), f"status {response.status}"
+            check.holds(fine, f"a refusal, as the list has {count} items", seen, response)
+        else:
+            page = client.fetch_page(query)
+            seen = f"{len(page.items)} items"
+            check.holds(not page.items, f"no items after the last of {count}", seen, page.response)
+    return None
+
+
+def last_page(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    """Check that following the pages comes to an end."""
+    count = len(snapshot.items)
+    if not snapshot.complete:
+        return check.skip(_too_few(snapshot, "a whole list"))
+    for size in dict.fromkeys((client.page_length, *sizes(max(count, 1), client.page_length))):
+        listing = client.fetch_all({}, size)
+        expected = f"no next page after the last of {count} items"
+        check.holds(listing.ended, expected, "a next page, which has no new items", *listing.responses[-2:])
     return None
 
 
@@ -151,21 +187,45 @@ def windows(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> Non
     count = len(snapshot.items) if snapshot.complete or snapshot.total is None else snapshot.total
     if count < 2:
         return check.skip("needs two items")
-    rules, size = client.rules, min(WINDOW_LENGTH, client.page_length)
+    size = min(WINDOW_LENGTH, client.page_length)
     for query in ({}, list(orders(client))[-1]):
         for offset in sorted({0, 1, count // 2, max(0, count - size), count - 1}):
             here, moved = (
-                client.fetch_page({**query, rules.offset: str(at), rules.limit: str(size)})
-                for at in (offset, offset + 1)
+                client.fetch_page({**query, **(client.pager.at(at, size) or {})}) for at in (offset, offset + 1)
             )
-            length = min(size, count - offset)
-            expected = f"{length} items from position {offset}, as the list has {count}"
-            check.holds(len(here.items) == length, expected, f"{len(here.items)} items", here.response)
+            _check_length(check, here, offset, size, count)
             shared, found = here.identities[1:], moved.identities[: len(here.items) - 1]
             expected = f"the items after position {offset} at the start of the page from position {offset + 1}"
             check.holds(shared == found, expected, _difference(shared, found), here.response, moved.response)
-            check.holds(here.total in (count, None), f"total {count}", f"total {here.total}", here.response)
     return None
+
+
+def halves(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    """Check that a page equals two pages of half its length, in a list of any length."""
+    count = len(snapshot.items) if snapshot.complete or snapshot.total is None else snapshot.total
+    half = min(WINDOW_LENGTH, client.page_length) // 2
+    if count < 2 or not half:
+        return check.skip("needs two items, and pages of two items")
+    for query in ({}, list(orders(client))[-1]):
+        for position in client.pager.positions(count, 2 * half):
+            whole, *parts = (
+                client.fetch_page({**query, **(client.pager.at(at, size) or {})})
+                for at, size in ((position, 2 * half), (position, half), (position + half, half))
+                if at < count
+            )
+            _check_length(check, whole, position, 2 * half, count)
+            found = tuple(name for part in parts for name in part.identities)
+            expected = f"the items from position {position} in two pages of {half}"
+            responses = [each.response for each in (whole, *parts)]
+            check.holds(whole.identities == found, expected, _difference(whole.identities, found), *responses)
+    return None
+
+
+def _check_length(check: RelationCheck, page: ListPage, position: int, size: int, count: int) -> None:
+    length = min(size, count - position)
+    expected = f"{length} items from position {position}, as the list has {count}"
+    check.holds(len(page.items) == length, expected, f"{len(page.items)} items", page.response)
+    check.holds(page.total in (count, None), f"total {count}", f"total {page.total}", page.response)
 
 
 def clamp(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
@@ -185,8 +245,10 @@ def total(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     count, rules = len(snapshot.items), client.rules
     if not snapshot.complete:
         return check.skip(_too_few(snapshot, "a whole list"))
-    queries: list[Query] = [{}, {rules.limit: "1"}, {rules.offset: "0"}, {rules.offset: str(count + 5)}]
-    queries += [{rules.limit: "2", rules.offset: "1"}, {rules.limit: str(client.page_length)}]
+    queries: list[Query] = [{}, {rules.limit: "1"}, {rules.limit: str(client.page_length)}]
+    queries += [client.pager.at(each, 2) or {} for each in client.pager.positions(count, 2)[:3]]
+    if client.pager.is_random and rules.paging.end == "empty":
+        queries.append(client.pager.at((count // 2 + 3) * 2, 2) or {})
     for query in [*queries, *orders(client)]:
         page = client.fetch_page(query)
         check.holds(

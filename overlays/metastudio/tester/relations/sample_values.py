@@ -58,6 +58,12 @@ def boundary_values(rule: Filter, type_: ValueType, snapshot: Snapshot) -> list[
     return [text for mark in marks for text in type_.neighbours(mark)]
 
 
+def bound_text(rule: Filter, type_: ValueType, bound: Any) -> str | None:
+    """Return a bound as a query parameter, None if it cannot be written."""
+    text = type_.written(bound)
+    return rule.template.replace("{}", text) if text and rule.template else text
+
+
 def in_other_zones(value: str) -> list[str]:
     """Return the same instant in other time zones."""
     moment = parse_instant(value)
@@ -68,13 +74,18 @@ def in_other_zones(value: str) -> list[str]:
     return found
 
 
-def query_value(parameter: Parameter, values: Iterable[Any]) -> str | tuple[str, ...]:
-    """Return values as a query parameter, joined or repeated according to the contract."""
+def query_value(parameter: Parameter, values: Iterable[Any], template: str = "") -> str | tuple[str, ...]:
+    """Return values as a query parameter, written by the template, joined or repeated according to the contract."""
     written_values = tuple(query_text(each) for each in values)
-    return written_values if parameter.is_array and not parameter.joined else ",".join(written_values)
+    if template.count("{}") > 1:
+        return template.format(*written_values)
+    if parameter.is_array and not parameter.joined:
+        return tuple(template.replace("{}", each) if template else each for each in written_values)
+    joined = ",".join(written_values)
+    return template.replace("{}", joined) if template else joined
 
 
-def must_accept(parameter: Parameter, values: Sequence[Any]) -> bool:
+def must_accept(parameter: Parameter, values: Sequence[Any], template: str = "") -> bool:
     """Whether a server must accept values of items as a filter.
 
     It may refuse what the parameter schema forbids, such as too many values, and texts under a restriction that this
@@ -82,12 +93,13 @@ def must_accept(parameter: Parameter, values: Sequence[Any]) -> bool:
     """
     from openapi_schema_validator import OAS30WriteValidator
 
-    typed_values = [typed(each, parameter) for each in values]
+    sent = [query_value(parameter, values, template)] if template and not parameter.is_array else values
+    typed_values = [typed(each, parameter) for each in sent]
     if None in typed_values:
         return False
     if not OAS30WriteValidator(parameter.schema).is_valid(typed_values if parameter.is_array else typed_values[0]):
         return False
-    return all(_is_plain(parameter, each) for each in typed_values if isinstance(each, str))
+    return all(_is_plain(parameter, each) for each in (values if template else typed_values) if isinstance(each, str))
 
 
 def _is_plain(parameter: Parameter, text: str) -> bool:

@@ -15,7 +15,8 @@ from enum import IntEnum
 from typing import Any
 
 from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
-from metastudio.tester.relations.filter_oracle import bounds_contradict
+from metastudio.tester.relations.filter_oracle import may_contradict
+from metastudio.tester.relations.orders import requested
 from metastudio.tester.relations.sample_values import broken_bounds, is_plain_text
 from metastudio.tester.shapes.responses import LENIENT, source
 from metastudio.tester.values import parse_instant
@@ -69,14 +70,21 @@ def assess(
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         given.setdefault(name, []).append(text)
-    found = [Assessment(Validity.VALID)]
+    parameters = tested.operation.parameters.values()
+    missing = [each for each in parameters if each.required and each.location == "query" and each.name not in given]
+    found = [Assessment(Validity.UNSPECIFIED if missing else Validity.VALID)]
     for name, texts in given.items():
         at = tested.parameter_pointers.get(("query", name))
         is_open = name in tested.unstated or _has_no_effect(tested, name, given)
         if at is None or is_open or any(map(_is_ambiguous, (name, *texts))):
             found.append(Assessment(Validity.UNSPECIFIED, name))
         else:
-            found.append(Assessment(_parameter(tested, at, name, texts, longest), name, f"{at}/schema"))
+            validity = _parameter(tested, at, name, texts, longest)
+            if validity is Validity.INVALID and not _must_refuse(tested, name):
+                validity = Validity.UNSPECIFIED
+            if validity is Validity.VALID and _is_unlisted_key(tested, name, texts):
+                validity = Validity.UNSPECIFIED
+            found.append(Assessment(validity, name, f"{at}/schema"))
     everything = list(given)
     for (where, name), at in tested.parameter_pointers.items():
         value = (headers or {}).get(name)
@@ -88,9 +96,23 @@ def assess(
             )
     firsts = {name: texts[0] for name, texts in given.items()}
     is_too_long = sum(len(text) for texts in given.values() for text in texts) > _MAX_QUERY_LENGTH
-    if is_too_long or (tested.is_list and bounds_contradict(tested, firsts)):
+    if is_too_long or (tested.is_list and may_contradict(tested, firsts)):
         found.append(Assessment(Validity.UNSPECIFIED))
     return replace(max(found, key=lambda each: each.validity), given=tuple(everything))
+
+
+def _must_refuse(tested: OperationUnderTest, name: str) -> bool:
+    """Whether a server must refuse invalid values of a parameter, as it must if the contract does not speak of them."""
+    rules = tested.operation.list_rules
+    return rules is None or rules.when_invalid(name) in ("", "refuse")
+
+
+def _is_unlisted_key(tested: OperationUnderTest, name: str, texts: list[str]) -> bool:
+    """Whether a text is no sort key of the contract, which a server may refuse."""
+    order = tested.operation.list_rules.order if tested.operation.list_rules else None
+    if order is None or name != order.parameter:
+        return False
+    return any(requested(order._replace(direction=None), {name: text}) is None for text in texts)
 
 
 def fits(tested: OperationUnderTest, name: str, text: str) -> bool:
@@ -124,8 +146,12 @@ def _parameter(
         return Validity.UNSPECIFIED
     rules = tested.operation.list_rules
     if rules and name in (rules.offset, rules.limit):
+        if name == rules.offset and rules.paging.style == "cursor":
+            return Validity.UNSPECIFIED
+        if name == rules.offset and rules.paging.style == "page":
+            return max(_paging(texts[0], rules.paging.first, rules.paging.first), _scalar(resolver, location, texts[0]))
         if name == rules.offset:
-            return _paging(texts[0], 0, _MAX_VALID_OFFSET)
+            return _paging(texts[0], 0, _MAX_VALID_OFFSET if rules.paging.end == "empty" else 0)
         return _paging(texts[0], 1, rules.max_limit if longest is None else longest)
     return _scalar(resolver, location, texts[0])
 

@@ -105,8 +105,18 @@ def _header(
         if header.get("required"):
             yield ResponseFault(f"header {name} is missing", at, not lenient, "header")
     elif "schema" in header:
-        for fault in violations(resolver, f"{at}/schema", value, f"header {name}"):
+        is_number = resolver.resolve(f"{at}/schema")[0].get("type") in ("integer", "number")
+        read: Any = _number(value) if is_number else value
+        for fault in violations(resolver, f"{at}/schema", read, f"header {name}"):
             yield ResponseFault(fault.what, fault.pointer, fault.blamed and not lenient, "header")
+
+
+def _number(text: str) -> Any:
+    """Return the number that a header holds, or the text if it holds none."""
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:
+        return text
 
 
 def _body_violations(resolver: SchemaResolver, pointer: str, response: HttpResponse) -> tuple[ResponseFault, ...]:

@@ -10,6 +10,7 @@ from metastudio.contract.operation import Parameter
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations import sample_values
 from metastudio.tester.relations.list_client import ListClient, Snapshot, raw_values
+from metastudio.tester.relations.orders import query as ordered
 from metastudio.tester.shapes import request_validity
 from metastudio.tester.shapes.request_validity import Validity
 
@@ -27,15 +28,16 @@ Pairs = list[tuple[str, str]]
 
 def seed_requests(tested: OperationUnderTest) -> Iterator[Pairs]:
     """Yield queries with valid, invalid and probing values of each parameter, one parameter at a time."""
-    yield []
+    needed = required_query(tested)
+    yield needed
     rules = tested.operation.list_rules
     for where, name in tested.parameter_pointers:
         if where != "query":
             continue
         parameter = tested.operation.parameters[name]
-        extra: Pairs = []
+        extra = [each for each in needed if each[0] != name]
         if rules and rules.order and name == rules.order.direction:
-            extra = [(rules.order.parameter, next(iter(rules.order.keys)))]
+            extra += [(rules.order.parameter, next(iter(rules.order.keys)))]
         largest = [str(rules.max_limit)] if rules and name == rules.limit and rules.max_limit else []
         tried = dict.fromkeys((*parameter.values, *largest, *CANDIDATES))
         validities = {text: request_validity.assess(tested, [*extra, (name, text)]).validity for text in tried}
@@ -47,7 +49,7 @@ def seed_requests(tested: OperationUnderTest) -> Iterator[Pairs]:
             yield [*extra, (name, text)]
         if parameter.is_array and parameter.joined and len(parameter.values) > 1:
             yield [*extra, (name, ",".join(parameter.values))]
-    yield [("x-unknown-parameter", "1")]
+    yield [*needed, ("x-unknown-parameter", "1")]
 
 
 def _probes(parameter: Parameter) -> tuple[str, ...]:
@@ -59,14 +61,14 @@ def _probes(parameter: Parameter) -> tuple[str, ...]:
 def required_query(tested: OperationUnderTest) -> Pairs:
     """Return a value for each required query parameter: the example in the contract, or a valid value."""
     found: Pairs = []
+    rules = tested.operation.list_rules
+    constants = {**rules.constants, **rules.total_when} if rules else {}
     for (where, name), at in tested.parameter_pointers.items():
         parameter = tested.operation.parameters[name]
-        if where == "query" and parameter.required:
-            tried = [
-                text
-                for text in CANDIDATES
-                if request_validity.assess(tested, [(name, text)]).validity is Validity.VALID
-            ]
+        if where == "query" and name in constants:
+            found.append((name, constants[name]))
+        elif where == "query" and parameter.required:
+            tried = [text for text in CANDIDATES if request_validity.fits(tested, name, text)]
             example = (tested.document.at(at) or {}).get("example")
             found.append((name, str(example) if example is not None else [*parameter.values, *tried, "1"][0]))
     return found
@@ -92,15 +94,19 @@ def seed_queries(client: ListClient | None, snapshot: Snapshot | None, seed: int
     items, parameters = list(snapshot.items.values()), client.tested.operation.parameters
     for _ in range(MAX_SEED_QUERIES):
         item, query = random.choice(items), dict[str, Any]()
-        stated = [r for r in rules.filters.values() if r.op in ("eq", "ge", "le") and item.values[r.property or ""]]
+        filters = [r for r in rules.filters.values() if r.op in ("eq", "ge", "le") and not r.template]
+        stated = [r for r in filters if item.values[r.property or ""]]
         for rule in random.sample(stated, min(len(stated), random.choice((1, 1, 2)))):
             value = next(sample_values.sendable(raw_values(item, rule.property or "")), None)
             if value is not None and sample_values.must_accept(parameters[rule.parameter], [value]):
                 query[rule.parameter] = [value] if parameters[rule.parameter].is_array else value
         if rules.order and random.random() < 0.6:
-            query[rules.order.parameter] = random.choice(list(rules.order.keys))
-            if rules.order.direction:
-                query[rules.order.direction] = random.choice((rules.order.asc, rules.order.desc))
+            key, direction = random.choice(list(rules.order.keys)), random.choice((rules.order.asc, rules.order.desc))
+            query |= ordered(rules.order, (key, direction))
         if random.random() < 0.5:
-            query |= {rules.limit: random.randint(1, client.page_length), rules.offset: random.randint(0, 3)}
+            query[rules.limit] = random.randint(1, client.page_length)
+            if client.pager.is_random:
+                query[rules.offset] = rules.paging.first + random.randint(0, 3) * (
+                    rules.paging.stride or query[rules.limit]
+                )
         yield query

@@ -19,7 +19,7 @@ from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations import sample_values
 from metastudio.tester.relations.filter_oracle import matcher
 from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
-from metastudio.tester.relations.orders import in_order
+from metastudio.tester.relations.orders import criteria, in_order, requested
 from metastudio.tester.shapes import request_validity, responses
 from metastudio.tester.shapes.findings import PropertyFindings, properties
 from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
@@ -278,7 +278,7 @@ class ShapesSuite:
             return "a page of the list", error.what
         for name, text in given.items():
             rule = rules.filters.get(name)
-            if rule is None or rule.op == "unstated" or not self._is_valid(name, text):
+            if rule is None or rule.op == "unstated" or rule.template or not self._is_valid(name, text):
                 continue
             parameter = self.tested.operation.parameters[name]
             texts = text.split(",") if parameter.is_array else [text]
@@ -292,14 +292,12 @@ class ShapesSuite:
         limit = given.get(rules.limit, "")
         if self._is_valid(rules.limit, limit) and len(page.items) > int(limit):
             return f"at most {limit} items", f"{len(page.items)} items"
-        order = rules.order
-        if order and given.get(order.parameter) in order.keys:
-            direction = given.get(order.direction or "", order.asc if order.default == "asc" else order.desc)
-            if direction in (order.asc, order.desc):
-                key = given[order.parameter]
-                fine, seen = in_order(order, key, direction, page.items, client.value_type(order.keys[key]))
-                if not fine:
-                    return f"{direction} order", seen
+        order = rules.order if rules.order and rules.order.source != "unstated" else None
+        asked = requested(order, given) if order else None
+        if order and asked:
+            fine, seen = in_order(criteria(order, [asked], client.value_type), page.items)
+            if not fine:
+                return f"{asked[1]} order", seen
         return None
 
     def _is_valid(self, name: str, text: str) -> bool:
