@@ -256,7 +256,8 @@ def _check_content(document: Document, pointer: str) -> None:
 
 
 def _is_object(schema: dict[str, Any]) -> bool:
-    return schema.get("type") == "object" or any(_is_object(each) for each in schema.get("allOf", []))
+    is_object = schema.get("type") == "object" or "properties" in schema
+    return is_object or any(_is_object(each) for each in schema.get("allOf", []))
 
 
 def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None:
@@ -269,6 +270,8 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
     if item is None:
         message = f"{rules['items']} is no array in the response; name one by a JSON pointer such as /jobs"
         raise document.error(f"{at}/items", message)
+    if not _is_object(plain(document, item)):
+        raise document.error(f"{at}/items", f"{rules['items']} holds no objects: a list of scalars is not supported")
     for schema, place in ((body[1], f"{pointer}/responses/{body[0]}"), (item, f"{at}/items")):
         if class_name(document, schema) is None:
             raise document.error(
