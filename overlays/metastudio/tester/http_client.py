@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -142,6 +142,7 @@ class HttpClient:
         self.stopwatch = stopwatch
         self.traffic = traffic
         self.suite = "start"
+        self.headers: HeaderList = ()
         self._sleep = sleep
         self._timeouts = 0
         self._watchdog = Watchdog(RESPONSE_TIMEOUT_FACTOR * (client.timeout.read or _MAX_WAIT))
@@ -177,7 +178,7 @@ class HttpClient:
             TimeLimitError: the time limit of the run is reached.
             CannotRunError: three requests in a row timed out.
         """
-        sender = caller or self.caller
+        sender, headers = caller or self.caller, [*self.headers, *headers]
         url = canonical_url(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
         headers = [*headers, ("Content-Type", "application/json")] if body else headers
         shown = curl.command(method, url, sender, headers=headers, body=body, case=case)
@@ -224,9 +225,9 @@ class HttpClient:
             content=body or None,
             extensions={"trace": self._watchdog.trace},
         )
-        request.url = httpx.URL(url)
+        request.url = httpx.URL(caller.authenticated_url(url))
         request.headers["Host"] = request.url.netloc.decode("ascii")
-        request.headers.update(caller.headers(method, url, tampering, body=body))
+        add_headers(request.headers, caller.headers(method, url, tampering, body=body))
         start, received = time.monotonic(), None
         try:
             with self._watchdog.watch():
@@ -264,6 +265,13 @@ class HttpClient:
         if left is not None and wait > left:
             raise TimeLimitError
         return wait
+
+
+def add_headers(headers: MutableMapping[str, str], added: Mapping[str, str]) -> None:
+    """Add headers to those of a request. A cookie joins those that are there."""
+    for name, value in added.items():
+        joined = name == "Cookie" and name in headers
+        headers[name] = f"{headers[name]}; {value}" if joined else value
 
 
 def check_content_encoding(header: str) -> None:

@@ -24,13 +24,15 @@ from schemathesis.generation.case import Case
 
 from metastudio.http.proxies import exclude_loopback
 from metastudio.tester import curl
-from metastudio.tester.caller import AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN, Caller, canonical_url
+from metastudio.tester.access import AUTHORIZATION
+from metastudio.tester.caller import DATE, PROJECT, SECURITY_TOKEN, Caller, canonical_url
 from metastudio.tester.http_client import (
     CONTENT_ENCODINGS,
     RESPONSE_TIMEOUT_FACTOR,
     HttpResponse,
     RateLimiter,
     UnreadableBodyError,
+    add_headers,
     check_content_encoding,
     read_limited,
 )
@@ -54,11 +56,17 @@ def mask_credentials(caller: Caller) -> Callable[[Any, Any, Any], None]:
     """
 
     def after_call(context: Any, case: Any, response: Any) -> None:
-        for name in (AUTHORIZATION, SECURITY_TOKEN, caller.token_header):
+        cookies = ["Cookie"] if any(each.location == "cookie" for each in caller.schemes) else []
+        for name in (*AUTH_HEADERS, *_credential_headers(caller), *cookies):
             if name in response.request.headers:
                 response.request.headers[name] = MASKED
 
     return after_call
+
+
+def _credential_headers(caller: Caller) -> list[str]:
+    """The names of the headers that carry credentials."""
+    return [each.name for each in caller.schemes if each.location == "header"]
 
 
 class SigningAuth(AuthBase):
@@ -68,26 +76,34 @@ class SigningAuth(AuthBase):
         caller: signs the requests.
         rate_limiter: delays each request.
         sent: called with each request that is about to be sent.
+        accept: the header `Accept`.
     """
 
     def __init__(
-        self, caller: Caller, rate_limiter: RateLimiter, sent: Callable[[Any], None] = lambda _request: None
+        self,
+        caller: Caller,
+        rate_limiter: RateLimiter,
+        sent: Callable[[Any], None] = lambda _request: None,
+        accept: str = "application/json",
     ) -> None:
         self._caller = caller
         self._rate_limiter = rate_limiter
         self._sent = sent
+        self._accept = accept
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Wait for the rate limiter, then sign the request. A masked request is only printed, and stays unchanged."""
         if MASKED in request.headers.values():
             return request
         self._rate_limiter.wait()
-        url = canonical_url(request.url or "")
+        url = canonical_url(self._caller.plain_url(request.url or ""))
         request.url = url
-        for name in (*AUTH_HEADERS, self._caller.token_header):
+        for name in (*AUTH_HEADERS, *_credential_headers(self._caller)):
             request.headers.pop(name, None)
-        body = _content(request.body)
-        request.headers.update(self._caller.headers(request.method or "GET", url, body=body))
+        headers: Any = request.headers
+        add_headers(headers, self._caller.headers(request.method or "GET", url, body=_content(request.body)))
+        request.url = self._caller.authenticated_url(url)
+        request.headers["Accept"] = self._accept
         request.headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
         request.register_hook("response", _limit_body)
         self._sent(request)
@@ -145,13 +161,16 @@ def generate(
     def finish(context: Any, case: Any, response: Any) -> None:
         in_flight.finish()
 
-    schema.auth.set_from_requests(SigningAuth(settings.caller, rate_limiter, start))
+    schema.auth.set_from_requests(SigningAuth(settings.caller, rate_limiter, start, tested.accept))
     schema.hook("after_call")(mask_credentials(settings.caller))
     schema.hook("after_call")(finish)
     schema.hook("map_case")(_without(omitted))
     if seed_queries:
         schema.hook("map_case")(_seeded(seed_queries, settings.seed))
     declared = frozenset(name.lower() for where, name in tested.parameter_pointers if where == "header")
+    has_cookies = any(where == "cookie" for where, _ in tested.parameter_pointers)
+    if has_cookies and not any(each.location == "cookie" for each in settings.caller.schemes):
+        declared |= {"cookie"}
     reader = EventReader(
         from_schema(schema).execute(), in_flight, RESPONSE_TIMEOUT_FACTOR * settings.timeout, settings.is_over
     )
@@ -245,6 +264,7 @@ def _generated_call(
     declared: frozenset[str],
     received: Any = None,
 ) -> GeneratedCall:
+    url = settings.caller.plain_url(url)
     content = _content(body)
     shown = declared | {"content-type"} if content else declared
     own = [(name, value) for name, value in headers.items() if name.lower() in shown]

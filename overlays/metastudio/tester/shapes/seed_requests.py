@@ -69,9 +69,30 @@ def required_query(tested: OperationUnderTest) -> Pairs:
             found.append((name, constants[name]))
         elif where == "query" and parameter.required:
             tried = [text for text in CANDIDATES if request_validity.fits(tested, name, text)]
-            example = (tested.document.at(at) or {}).get("example")
-            found.append((name, str(example) if example is not None else [*parameter.values, *tried, "1"][0]))
+            found.append((name, _example(tested, at) or [*parameter.values, *tried, "1"][0]))
     return found
+
+
+def required_headers(tested: OperationUnderTest) -> Pairs:
+    """Return a value for each required header and cookie, and what the operation accepts unless it is plain JSON."""
+    headers: Pairs = []
+    cookies: list[str] = []
+    for (where, name), at in tested.parameter_pointers.items():
+        parameter = tested.operation.parameters[name]
+        if where in ("header", "cookie") and parameter.required:
+            is_number = parameter.schema.get("type") in ("integer", "number")
+            value = _example(tested, at) or [*parameter.values, "1" if is_number else "plain-Text_1"][0]
+            headers += [(name, value)] if where == "header" else []
+            cookies += [f"{name}={value}"] if where == "cookie" else []
+    headers += [("Cookie", "; ".join(cookies))] if cookies else []
+    return [*headers, *([("Accept", tested.accept)] if tested.accept != "application/json" else [])]
+
+
+def _example(tested: OperationUnderTest, at: str) -> str:
+    """Return the example of a parameter, "" for none."""
+    raw = tested.document.at(at) or {}
+    example = raw.get("example", (raw.get("schema") or {}).get("example"))
+    return "" if example is None else str(example)
 
 
 def valid_query(tested: OperationUnderTest) -> Pairs:
@@ -83,7 +104,10 @@ def valid_query(tested: OperationUnderTest) -> Pairs:
 
 def probing_query(tested: OperationUnderTest) -> Pairs:
     """Return a valid query that has a short response."""
-    return [(tested.rules.limit, "1")] if tested.is_list else valid_query(tested)
+    if not tested.is_list:
+        return valid_query(tested)
+    needed = [each for each in required_query(tested) if each[0] != tested.rules.limit]
+    return [*needed, (tested.rules.limit, str(tested.shortest_page))]
 
 
 def seed_queries(client: ListClient | None, snapshot: Snapshot | None, seed: int) -> Iterator[Mapping[str, Any]]:
@@ -104,9 +128,8 @@ def seed_queries(client: ListClient | None, snapshot: Snapshot | None, seed: int
             key, direction = random.choice(list(rules.order.keys)), random.choice((rules.order.asc, rules.order.desc))
             query |= ordered(rules.order, (key, direction))
         if random.random() < 0.5:
-            query[rules.limit] = random.randint(1, client.page_length)
+            size, page = random.randint(client.shortest, client.page_length), random.randint(0, 3)
+            query[rules.limit] = size
             if client.pager.is_random:
-                query[rules.offset] = rules.paging.first + random.randint(0, 3) * (
-                    rules.paging.stride or query[rules.limit]
-                )
+                query[rules.offset] = rules.paging.first + page * (rules.paging.stride or size)
         yield query
