@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,15 +23,16 @@ import attrs
 from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader, pass_context
 from jinja2.runtime import Context
 from metastudio.contract import ContractError, Document, compile_contract
-from metastudio.contract.compiler import Contract
+from metastudio.contract.compiler import Contract, plain
 from metastudio.contract.json_pointer import join
 from metastudio.contract.naming import method_name, method_suffix, python_name
-from metastudio.contract.operation import Operation
+from metastudio.contract.operation import EPOCHS, Operation
 from metastudio.lists.options import IterateOptions, WaitOptions
 from openapi_python_client import Project
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
+from openapi_python_client.strings import ClassName
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "templates"
@@ -63,14 +64,14 @@ def generate(document: Document, fresh: Path) -> None:
     project.env.loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"stock": stock}), stock])
     filters: dict[str, Any] = project.env.filters
     filters["replace_once"] = _replace_once
-    joined = {
-        id(property)
+    known = {
+        id(property): contract.operations[endpoint.name].parameters[property.name.get_untrusted_value()]
         for collection in data.endpoint_collections_by_tag.values()
         for endpoint in collection.endpoints
-        for property in endpoint.query_parameters
-        if contract.operations[endpoint.name].parameters[property.name.get_untrusted_value()].joined
+        for property in (*endpoint.query_parameters, *endpoint.path_parameters)
     }
-    filters["is_joined"] = lambda property: id(property) in joined
+    filters["is_joined"] = lambda property: id(property) in known and known[id(property)].joined
+    filters["is_epoch"] = lambda property: id(property) in known and known[id(property)].epoch is not None
     project.env.globals.update(_template_values(document, contract))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the path of the folder
         errors = project.build()
@@ -167,6 +168,9 @@ def _template_values(document: Document, contract: Contract) -> dict[str, Any]:
     schemas = document.at("/components/schemas") or {}
     return {
         "enum_descriptions": {name: raw.get("description", "") for name, raw in schemas.items() if "enum" in raw},
+        "epoch_properties": {
+            str(ClassName(name, "")): _epochs(plain(document, f"/components/schemas{join([name])}")) for name in schemas
+        },
         # Properties that are equal in all items of a list: those of its scope.
         "shared_properties": {
             op.item_class: sorted({pointer[1:] for pointer in op.list_rules.scope.values()})
@@ -189,6 +193,13 @@ def _template_values(document: Document, contract: Contract) -> dict[str, Any]:
         "iterate_options": _option_parameters(IterateOptions),
         "wait_options": _option_parameters(WaitOptions),
     }
+
+
+def _epochs(schema: Mapping[str, Any]) -> dict[str, int]:
+    """Return the properties of a schema that are times as numbers, with their units in a second."""
+    found = {name: units for part in schema.get("allOf", []) for name, units in _epochs(part).items()}
+    times = {name: each.get("format", "") for name, each in schema.get("properties", {}).items()}
+    return found | {name: EPOCHS[time] for name, time in times.items() if time in EPOCHS}
 
 
 def _find_through(operation: Operation, contract: Contract) -> tuple[Operation, str] | None:

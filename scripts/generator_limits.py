@@ -9,7 +9,14 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from metastudio.contract.compiler import compile_contract, operations, parameters, plain
+from metastudio.contract.compiler import (
+    class_name,
+    compile_contract,
+    operations,
+    parameters,
+    plain,
+    success_schema,
+)
 from metastudio.contract.document import Document
 from metastudio.contract.json_pointer import join
 from metastudio.contract.naming import COMMANDS, LIST_COMMANDS, command_words, method_name, method_suffix, python_name
@@ -44,6 +51,7 @@ def check_generator(document: Document) -> None:
     _check_methods(document)
     for pointer, operation in operations(document):
         _check_parameters(document, pointer, operation)
+        _check_response(document, pointer)
     _check_commands(document)
     _check_classes(document)
     named = [f"/components/schemas{join([name])}" for name in document.at("/components/schemas") or {}]
@@ -131,6 +139,17 @@ def _check_parameters(document: Document, pointer: str, operation: dict[str, Any
             message = f"{name} and {places[own][0]} (line {line}) would both become the argument {own}; rename one"
             raise document.error(f"{at}/name", message)
         places[own] = name, at
+
+
+def _check_response(document: Document, pointer: str) -> None:
+    """Check that the response of an operation has a class, whose name does not change with its place."""
+    found = success_schema(document, pointer)
+    if found is None or class_name(document, found[1]) is not None:
+        return
+    schema = plain(document, found[1])
+    if schema.get("type") == "object" or {"properties", "allOf"} & schema.keys():
+        message = "a response that is an object needs a name: move it to components/schemas and refer to it"
+        raise document.error(found[1], message)
 
 
 def _check_schema(document: Document, pointer: str) -> None:

@@ -6,10 +6,10 @@ What is shown has no contacts and no download addresses (`metastudio.redaction`)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import define, field
 
@@ -23,13 +23,16 @@ class Model:
 
     __slots__ = ()
 
+    _epochs: ClassVar[Mapping[str, int]] = {}
+    """Attributes that are times as numbers since 1970, with their units in a second."""
+
     def to_record(self) -> dict[str, Any]:
         """Return the members by attribute name, as a row of a table.
 
         Times are `datetime` objects in UTC, known values are plain text, and what is unset is None, so that all rows
         have the same columns: `pandas.DataFrame(job.to_record() for job in jobs)`.
         """
-        return {name: _cell(value) for name, value in _members(self).items()}
+        return {name: _cell(value, self._epochs.get(name)) for name, value in _members(self).items()}
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={_shown(name, value)}" for name, value in _set_members(self).items())
@@ -87,7 +90,7 @@ def _set_members(item: Any) -> dict[str, Any]:
     return {name: value for name, value in _members(item).items() if value is not UNSET}
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, epoch: int | None = None) -> Any:
     from metastudio_client.types import UNSET
 
     match value:
@@ -95,12 +98,22 @@ def _cell(value: Any) -> Any:
             return value.to_record()
         case Enum():
             return value.value
+        case int() if epoch is not None:
+            return _moment(value, epoch)
         case datetime() if value.tzinfo is not None:
             return value.astimezone(UTC)
         case list():
             return [_cell(each) for each in value]
         case _:
             return None if value is UNSET else value
+
+
+def _moment(value: int, unit: int) -> datetime | int:
+    """Return a number since 1970 as a time, or the number where no datetime can hold it."""
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=1) / unit * value
+    except OverflowError:
+        return value
 
 
 def _shown(name: str, value: Any) -> str:

@@ -81,8 +81,10 @@ def test_other_shapes(tasks: TaskCommand) -> None:
     assert tasks("voices", "watch", voice["job_id"], "--timeout", "0.1").code in (0, 5, 6, 124)
     assert tasks.json("agencies", "create", "cbs").keys() == {"agency_id"}
     assert tasks("live-jobs", "stop", "room-1", "job-1") == CompletedCommand(0, "", "")
-    token = {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": ""}  # for keys, the sandbox wants a project everywhere
-    assert json.loads(tasks("files", "show-download", "-o", "json", **token).out).keys() == {"download_url"}
+    assert tasks.json("files", "show-download", "-o", "json").keys() == {"download_url"}
+    for since, count in (("2000-01-01", 12), ("2d ago", 0)):
+        listed = tasks("voices", "--create-since", since, "-o", "value")
+        assert (listed.code, listed.out.count("\n"), listed.err) == (0, count, "")
     asset = tasks("assets", "--limit", "1", "-o", "value").out.strip()
     missing = tasks("assets", "delete", asset, "--yes")
     assert (missing.code, missing.out) == (2, "")

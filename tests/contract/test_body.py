@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,3 +26,12 @@ def test_null_is_checked_in_the_parts_of_all_of_too(part: dict[str, Any], is_nul
     else:
         with pytest.raises(TypeError, match=r"body\.owner must be an object, not NoneType"):
             check_body(schema, {"owner": None})
+
+
+@pytest.mark.parametrize(("time_format", "number"), [("epoch-seconds", 90), ("epoch-milliseconds", 90_500)])
+def test_a_time_is_sent_as_the_number_of_the_contract(time_format: str, number: int) -> None:
+    schema = {"type": "object", "properties": {"at": {"type": "integer", "format": time_format}}}
+    moment = datetime(1970, 1, 1, 0, 1, 30, 500_000, tzinfo=UTC)
+    assert check_body(schema, {"at": moment}) == check_body(schema, {"at": number}) == {"at": number}
+    with pytest.raises(ValueError, match=r"body\.at .* without a time zone"):
+        check_body(schema, {"at": moment.replace(tzinfo=None)})

@@ -5,6 +5,7 @@ In a copy of the repository, tests/contract/tasks.yaml replaces openapi.yaml.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -17,6 +18,7 @@ from repository import ROOT, Repository
 TASKS = ROOT / "tests" / "contract" / "tasks.yaml"
 
 USE = """
+from datetime import datetime
 from typing import assert_type
 from metastudio import AsyncMetaStudio, MetaStudio
 from metastudio_client import models
@@ -34,6 +36,9 @@ async def use(studio: MetaStudio, other: AsyncMetaStudio) -> None:
     assert_type(studio.voice_training_jobs.wait("v", timeout=1), models.VoiceJobDetails)
     for entry in studio.voice_training_jobs.iterate_logs("v"):
         assert_type(entry.time, int)
+    since = datetime.fromisoformat("2026-01-01T00:00:00Z")
+    assert_type(studio.voice_training_jobs.list(create_since=since), models.VoiceJobPage)
+    assert_type(studio.voice_training_jobs.list(create_since=1).jobs[0].create_time, int)
     assert_type(studio.assets.find("a"), models.Asset | None)
     studio.assets.delete("a", mode="RECYCLE")
     studio.live_jobs.stop("room", "job")
@@ -46,11 +51,16 @@ async def use(studio: MetaStudio, other: AsyncMetaStudio) -> None:
 """
 
 CALLS = """
+import asyncio
+import inspect
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from metastudio import Credentials, ListLivePlatformsTier, MetaStudio, errors
+from datetime import datetime, timezone
+from operator import attrgetter
+
+from metastudio import AsyncMetaStudio, Credentials, ListLivePlatformsTier, MetaStudio, errors
 
 requests, answers = [], []
 
@@ -74,77 +84,109 @@ class Answering(BaseHTTPRequestHandler):
         pass
 
 
-def call(method, *arguments, answer=(), sent=None, error="", **more):
-    requests.clear()
-    answers[:] = answer
-    try:
-        result = method(*arguments, **more)
-    except (TypeError, ValueError, errors.MetaStudioError) as failure:
-        assert error and error in f"{type(failure).__name__}: {failure}", (error, failure)
-        result = None
-    else:
-        assert not error, result
-    assert not answers and len(requests) == len(answer), requests
-    assert sent is None or requests[-1] == sent, requests
-    return result
+def call(name, *arguments, answer=(), sent=None, error="", **more):
+    "Call a method of the blocking client and its twin of the async one. Both give the same result or error."
+    results = []
+    for client in (studio, other):
+        requests.clear()
+        answers[:] = answer
+        try:
+            result = attrgetter(name)(client)(*arguments, **more)
+            result = runner.run(finished(result)) if client is other else list_of(result)
+        except (TypeError, ValueError, errors.MetaStudioError) as failure:
+            assert error and error in f"{type(failure).__name__}: {failure}", (error, failure)
+            result = None
+        else:
+            assert not error, result
+        assert not answers and len(requests) == len(answer), requests
+        assert sent is None or requests[-1] == sent, requests
+        results.append(result)
+    assert results[0] == results[1], results
+    return results[0]
 
 
-server = HTTPServer(("127.0.0.1", 0), Answering)
+def list_of(result):
+    return list(result) if inspect.isgenerator(result) else result
+
+
+async def finished(result):
+    return [item async for item in result] if inspect.isasyncgen(result) else await result
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-url = f"http://127.0.0.1:{server.server_port}"
-keys = Credentials("A" * 20, "S" * 40)
-jobs_path = "digital-human-training-manage/user/jobs"
-with MetaStudio(base_url=url, credentials=keys, project_id="p") as studio:
-    jobs, voices, assets = studio.training_jobs, studio.voice_training_jobs, studio.assets
-    made = (201, '{"job_id": "x"}')
-    assert call(jobs.create, {"name": "a"}, answer=[made], sent=("POST", jobs_path, '{"name":"a"}')).job_id == "x"
-    for body, problem in (
-        ({}, "body.name is missing"),
-        ({"name": "a", "batch_nam": "b"}, "did you mean batch_name"),
-        ({"name": 3}, "body.name must be a string"),
-        ({"name": "a", "tags": ["b", 1]}, "body.tags[1] must be a string"),
-        ({"name": "a", "voice_properties": {"sex": "X", "job_tag": "NEWS", "language": "CN"}}, "voice_properties.sex"),
-        ({"name": "a", "priority": 3}, "body.priority must be one of 1, 2, not 3"),
-        ({"name": "a", "counts": {"b": "c"}}, "body.counts.b must be a whole number"),
-        (["a"], "body must be a model or a dict"),
-        (None, "needs the argument body"),
-    ):
-        call(jobs.create, body, error=problem)
-    full = {"name": "a", "priority": 1, "counts": {"b": 2}}
-    call(jobs.create, full, answer=[made], sent=("POST", jobs_path, json.dumps(full, separators=(",", ":"))))
-    call(jobs.create, {"name": "a"}, answer=[(200, "{}")], error="declares only status 201")
-    call(jobs.create, {"name": "a"}, answer=[(503, "{}")], error="ServerError")
-    call(jobs.create, {"name": "a"}, answer=[(429, "{}"), made])
-    call(jobs.delete, "x", answer=[(204, "")], sent=("DELETE", jobs_path + "/x", ""))
-    call(jobs.delete, "x", answer=[(503, "{}")], error="ServerError")
-    call(jobs.delete, "x", answer=[(503, "{}"), (204, "")], retry=True)
-    call(jobs.delete, "x/y", error="to fit into a URL")
-    for wrong in ("<html>", "[]"):
-        call(voices.show, "v", answer=[(200, wrong)], error="ResponseFormatError")
-    voice = '{"job_id": "v", "voice_name": "n", "state": "SUCCEED", "create_time": 1}'
-    assert call(voices.find, "v", answer=[(404, "{}")]) is None
-    ended = call(voices.wait, "v", answer=[(200, voice)], timeout=5)
-    assert (ended.voice_name, ended.settled, ended.outcome) == ("n", True, "success")
-    asset = '{"asset_id": "a", "project_id": "p", "asset_state": "ACTIVED", "meta": {"is_movable": true}}'
-    found = call(assets.find, "a", answer=[(200, '{"count": 1, "assets": [' + asset + ']}')])
-    assert found.meta.is_movable and "asset_id=a&" in requests[0][1]
-    call(assets.delete, "a", error="required keyword-only argument: 'mode'")
-    call(assets.delete, "a", mode="RECYCLE", answer=[(204, "")])
-    call(studio.live_jobs.stop, "r", "j", answer=[(200, "")])
-    platforms, no_platforms = studio.live_platforms, (200, '{"live_platforms": []}')
-    for tier in (2, ListLivePlatformsTier.VALUE_2):
-        call(platforms.list, tier=tier, port=[80, 443], answer=[no_platforms])
-        assert requests[0][1].endswith("?port=443&port=80&tier=2"), requests
-    call(platforms.list, tier=3, error="tier must be one of 1, 2, not 3")
-    call(platforms.list, tier="1", error="tier must be a number, not '1'")
-    call(platforms.list, port=["x"], error="each of port must be a number, not 'x'")
-    call(platforms.list, port=[0], error="each of port must be 1 or more, not 0")
-    call(assets.list, state=["GONE"], error="state may hold 'CREATING'")
-    call(studio.agencies.create, "OTHER", error="must be one of 'CBS', 'SIS'")
-    logs = '{"count": 2, "operations": [{"time": 1, "action": "x"}, {"time": 1, "action": "x"}]}'
-    assert len(call(lambda: list(voices.iterate_logs("v")), answer=[(200, logs)])) == 2
-with MetaStudio(base_url=url, credentials=keys) as studio:
-    call(studio.files.show_download, answer=[(200, '{"download_url": "u"}')])
+settings = {"base_url": f"http://127.0.0.1:{server.server_port}", "credentials": Credentials("A" * 20, "S" * 40)}
+runner = asyncio.Runner()
+studio, other = MetaStudio(project_id="p", **settings), AsyncMetaStudio(project_id="p", **settings)
+jobs, jobs_path = "training_jobs.", "digital-human-training-manage/user/jobs"
+made = (201, '{"job_id": "x"}')
+assert call(jobs + "create", {"name": "a"}, answer=[made], sent=("POST", jobs_path, '{"name":"a"}')).job_id == "x"
+for body, problem in (
+    ({}, "body.name is missing"),
+    ({"name": "a", "batch_nam": "b"}, "did you mean batch_name"),
+    ({"name": 3}, "body.name must be a string"),
+    ({"name": "a", "tags": ["b", 1]}, "body.tags[1] must be a string"),
+    ({"name": "a", "voice_properties": {"sex": "X", "job_tag": "NEWS", "language": "CN"}}, "voice_properties.sex"),
+    ({"name": "a", "priority": 3}, "body.priority must be one of 1, 2, not 3"),
+    ({"name": "a", "counts": {"b": "c"}}, "body.counts.b must be a whole number"),
+    (["a"], "body must be a model or a dict"),
+    (None, "needs the argument body"),
+):
+    call(jobs + "create", body, error=problem)
+full = {"name": "a", "priority": 1, "counts": {"b": 2}}
+call(jobs + "create", full, answer=[made], sent=("POST", jobs_path, json.dumps(full, separators=(",", ":"))))
+call(jobs + "create", {"name": "a"}, answer=[(200, "{}")], error="declares only status 201")
+call(jobs + "create", {"name": "a"}, answer=[(503, "{}")], error="ServerError")
+call(jobs + "create", {"name": "a"}, answer=[(429, "{}"), made])
+changed = (200, '{"job_id": "x"}')
+call(jobs + "update", "x", {"name": "b"}, answer=[changed], sent=("PUT", jobs_path + "/x", '{"name":"b"}'))
+call(jobs + "run_command", "x", {"command": "CONFIRM_ACCEPT"}, answer=[(200, "{}")])
+call(jobs + "run_command", "x", {"command": "NO"}, error="body.command must be one of")
+call(jobs + "delete", "x", answer=[(204, "")], sent=("DELETE", jobs_path + "/x", ""))
+call(jobs + "delete", "x", answer=[(503, "{}")], error="ServerError")
+call(jobs + "delete", "x", answer=[(503, "{}"), (204, "")], retry=True)
+call(jobs + "delete", "x/y", error="to fit into a URL")
+voices = "voice_training_jobs."
+for wrong in ("<html>", "[]"):
+    call(voices + "show", "v", answer=[(200, wrong)], error="ResponseFormatError")
+call(voices + "delete", "v", answer=[(200, "")])
+voice = '{"job_id": "v", "voice_name": "n", "state": "SUCCEED", "create_time": 1500}'
+assert call(voices + "find", "v", answer=[(404, "{}")]) is None
+ended = call(voices + "wait", "v", answer=[(200, voice)], timeout=5)
+assert (ended.voice_name, ended.settled, ended.outcome) == ("n", True, "success")
+assert ended.create_time == 1500 and ended.to_record()["create_time"].isoformat() == "1970-01-01T00:00:01.500000+00:00"
+since = datetime(1970, 1, 2, tzinfo=timezone.utc)
+for value in (since, 86_400_000):
+    call(voices + "list", create_since=value, answer=[(200, '{"count": 0, "jobs": []}')])
+    assert requests[0][1].endswith("?create_since=86400000"), requests
+call(voices + "list", create_since=since.replace(tzinfo=None), error="without a time zone")
+asset = '{"asset_id": "a", "project_id": "p", "asset_state": "ACTIVED", "meta": {"is_movable": true}}'
+found = call("assets.find", "a", answer=[(200, '{"count": 1, "assets": [' + asset + ']}')])
+assert found.meta.is_movable and "asset_id=a&" in requests[0][1]
+call("assets.delete", "a", error="required keyword-only argument: 'mode'")
+call("assets.delete", "a", mode="RECYCLE", answer=[(204, "")])
+for accepted in (200, 202):
+    call("live_jobs.stop", "r", "j", answer=[(accepted, "")])
+platforms, no_platforms = "live_platforms.list", (200, '{"live_platforms": []}')
+for tier in (2, ListLivePlatformsTier.VALUE_2):
+    call(platforms, tier=tier, port=[80, 443], answer=[no_platforms])
+    assert requests[0][1].endswith("?port=443&port=80&tier=2"), requests
+call(platforms, tier=3, error="tier must be one of 1, 2, not 3")
+call(platforms, tier="1", error="tier must be a number, not '1'")
+call(platforms, port=["x"], error="each of port must be a number, not 'x'")
+call(platforms, port=[0], error="each of port must be 1 or more, not 0")
+call("assets.list", state=["GONE"], error="state may hold 'CREATING'")
+call("agencies.create", "CBS", answer=[(201, '{"agency_id": "a"}')], sent=("POST", "digital-human-chat/agency/CBS", ""))
+call("agencies.create", "OTHER", error="must be one of 'CBS', 'SIS'")
+logs = '{"count": 2, "operations": [{"time": 1, "action": "x"}, {"time": 1, "action": "x"}]}'
+assert len(call(voices + "iterate_logs", "v", answer=[(200, logs)])) == 2
+studio.close()
+runner.run(other.aclose())
+studio, other = MetaStudio(**settings), AsyncMetaStudio(**settings)
+call("files.show_download", answer=[(200, '{"download_url": "u"}')])
+studio.close()
+runner.run(other.aclose())
+runner.close()
 server.shutdown()
 server.server_close()
 """
@@ -156,9 +198,16 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return Repository.generated_from(TASKS, tmp_path_factory.mktemp("tasks"))
 
 
-def test_the_type_checker_knows_every_method(tasks: Repository) -> None:
+@pytest.mark.parametrize(
+    "checker",
+    [("mypy", "--strict", "--cache-dir", "mypy-cache"), ("pyright", "--pythonpath", sys.executable)],
+    ids=lambda checker: checker[0],
+)
+def test_type_checkers_know_every_method(tasks: Repository, checker: tuple[str, ...]) -> None:
+    if checker[0] == "pyright" and shutil.which("node") is None:
+        pytest.skip("pyright needs Node.js")
     (tasks.root / "use.py").write_text(textwrap.dedent(USE), encoding="utf-8")
-    done = tasks.run(sys.executable, "-m", "mypy", "--strict", "--cache-dir", "mypy-cache", "use.py", "generated")
+    done = tasks.run(sys.executable, "-m", *checker, "use.py", "generated")
     assert done.returncode == 0, done.stdout
 
 
@@ -191,7 +240,24 @@ def check_all(document: Document) -> None:
             "is_flexus: {type: string, format: binary}",
             "format binary is not supported",
         ),
+        (
+            "description: The command.\n        content:\n          application/json:",
+            "description: The command.\n        content:\n          multipart/form-data:",
+            "multipart/form-data is not supported",
+        ),
+        (
+            "            $ref: '#/components/schemas/VoiceJobLog'\n",
+            "            $ref: '#/components/schemas/Text'\n",
+            "/operations holds no objects: a list of scalars is not supported",
+        ),
         ("- name: mode\n", "- name: retry\n", "retry is a name that the generated code uses itself"),
+        (
+            """              schema:
+                $ref: '#/components/schemas/Download'
+""",
+            "              schema: {type: object, properties: {download_url: {type: string}}}\n",
+            "a response that is an object needs a name",
+        ),
         (
             "    Priority: {type: integer",
             "    new-training-job: {type: object}\n    Priority: {type: integer",

@@ -33,7 +33,7 @@ from django_filters.rest_framework import DjangoFilterBackend  # noqa: E402
 from rest_framework import filters, generics, pagination, renderers, serializers  # noqa: E402
 
 
-class DrfArticle(models.Model):
+class ArticleRow(models.Model):
     class Meta:
         app_label = "articles"
 
@@ -47,7 +47,7 @@ class DrfArticle(models.Model):
 
 class ArticleSerializer(serializers.ModelSerializer):
     class Meta:
-        model = DrfArticle
+        model = ArticleRow
         fields = "__all__"
 
 
@@ -59,7 +59,7 @@ class ArticleFilter(django_filters.FilterSet):
     id__in = Numbers(field_name="id", lookup_expr="in")
 
     class Meta:
-        model = DrfArticle
+        model = ArticleRow
         fields = {
             "status": ["exact"],
             "words": ["gte", "lt"],
@@ -99,7 +99,7 @@ class Ordering(filters.OrderingFilter):
 
 
 class Articles(generics.ListAPIView):
-    queryset = DrfArticle.objects.all()
+    queryset = ArticleRow.objects.all()
     serializer_class = ArticleSerializer
     pagination_class = Pages
     renderer_classes = [renderers.JSONRenderer]
@@ -119,8 +119,8 @@ class Quiet(WSGIRequestHandler):
 
 if __name__ == "__main__":
     with connection.schema_editor() as editor:
-        editor.create_model(DrfArticle)
-    DrfArticle.objects.bulk_create(DrfArticle(**each) for each in articles(47))
+        editor.create_model(ArticleRow)
+    ArticleRow.objects.bulk_create(ArticleRow(**each) for each in articles(47))
     with make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=Quiet) as server:
         print(server.server_port, flush=True)
         server.serve_forever()

@@ -20,7 +20,7 @@ BUG = sys.argv[1] if len(sys.argv) > 1 else ""
 Status = Enum("Status", {each: each for each in STATUSES}, type=str)
 
 
-class FastApiArticle(BaseModel):
+class ArticleModel(BaseModel):
     id: int
     title: str
     created: datetime
@@ -30,7 +30,7 @@ class FastApiArticle(BaseModel):
     author: str | None
 
 
-ITEMS = [FastApiArticle(**each) for each in articles(47)]
+ITEMS = [ArticleModel(**each) for each in articles(47)]
 app = FastAPI()
 
 
@@ -46,7 +46,7 @@ def list_articles(
     max_words: int | None = None,
     q: str | None = None,
     created_after: AwareDatetime | None = None,
-) -> list[FastApiArticle]:
+) -> list[ArticleModel]:
     found = [
         each
         for each in sorted(ITEMS, key=lambda each: each.id)
@@ -62,7 +62,7 @@ def list_articles(
         known = [each for each in found if getattr(each, order_by) is not None]
         unknown = [each for each in found if getattr(each, order_by) is None]
 
-        def rank(each: FastApiArticle) -> object:
+        def rank(each: ArticleModel) -> object:
             value = getattr(each, order_by)
             return STATUSES.index(value.value) if isinstance(value, Status) else value
 

@@ -1,6 +1,6 @@
 """Small servers that follow the documented behaviour of seven frameworks, with the contracts of docs/your-api.
 
-A server filters, orders and cuts a list of articles; a dialect says how a framework spells that. A `DialectFault`
+A server filters, orders and cuts a list of articles; a dialect says how a framework spells that. A `DialectChange`
 replaces a part, for faulty servers and for conforming ones that differ where the contract allows it.
 """
 
@@ -141,7 +141,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class DialectFault:
+class DialectChange:
     """The parts of a server that a test replaces.
 
     Args:
@@ -189,9 +189,9 @@ class Dialect:
     refusal = 400
     after_the_end = "empty"
 
-    def __init__(self, items: Sequence[Article], fault: DialectFault | None = None) -> None:
+    def __init__(self, items: Sequence[Article], fault: DialectChange | None = None) -> None:
         self.items = list(items)
-        self.fault = fault or DialectFault()
+        self.fault = fault or DialectChange()
         for name, value in self.fault.settings.items():
             setattr(self, name, value)
 

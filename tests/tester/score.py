@@ -3,6 +3,8 @@
     python tests/tester/score.py            prints the table
     python tests/tester/score.py --write    also writes it into docs/contract-testing.md
 
+    python tests/tester/score.py --dialects [--write]   the same for the servers of seven vocabularies
+
 Takes about half an hour. `--jobs N` tests N servers in parallel, `--match TEXT` only some servers. To resume, save the
 output to a file and pass it with `--resume FILE`; servers in that file are not tested again.
 """
@@ -23,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import schemathesis  # noqa: E402
+from dialect_variants import DialectVariant, conforming_dialects, faulty_dialects  # noqa: E402
+from dialects import DIALECTS  # noqa: E402
 from metastudio.tester.caller import Caller  # noqa: E402
 from metastudio.tester.http_client import RateLimiter  # noqa: E402
 from metastudio.tester.shapes.schemathesis_driver import SigningAuth  # noqa: E402
@@ -31,7 +35,7 @@ from tester_runs import credentials_of, proven, serving  # noqa: E402
 from variants import Variant, conforming_servers, faulty_servers  # noqa: E402
 
 PAGE = ROOT / "docs" / "contract-testing.md"
-BEGIN, END = "<!-- score: begin -->", "<!-- score: end -->"
+MARKS = "<!-- {0}: begin -->", "<!-- {0}: end -->"
 SUITES = ("meaning", "auth", "shapes")
 GROUPS = ("filters", "pages and totals", "order", "items and bodies", "input", "statuses, headers, errors",
           "authentication", "hand-written", "writing")  # fmt: skip
@@ -51,25 +55,36 @@ class VariantScore:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--dialects", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--match", default="")
     parser.add_argument("--resume", type=Path)
     arguments = parser.parse_args()
     known = dict(_read(arguments.resume)) if arguments.resume else {}
     with multiprocessing.get_context("fork").Pool(arguments.jobs, maxtasksperchild=10) as pool:
-        scores = _all(pool, _score, faulty_servers(), known, arguments.match)
-        conforming = _all(pool, _score_conforming, conforming_servers(), known, arguments.match)
-    table = "\n".join(_table(scores, conforming))
+        if arguments.dialects:
+            faulty = _all(pool, _score_dialect, faulty_dialects(), known, arguments.match)
+            right = _all(pool, _score_conforming_dialect, conforming_dialects(), known, arguments.match)
+            table = "\n".join(_dialect_table(faulty, right))
+        else:
+            scores = _all(pool, _score, faulty_servers(), known, arguments.match)
+            conforming = _all(pool, _score_conforming, conforming_servers(), known, arguments.match)
+            table = "\n".join(_table(scores, conforming))
     print(table)
     if arguments.write:
+        begin, end = (each.format("dialects" if arguments.dialects else "score") for each in MARKS)
         text = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(
-            re.sub(f"{BEGIN}.*{END}", lambda _: f"{BEGIN}\n{table}\n{END}", text, flags=re.DOTALL), encoding="utf-8"
+            re.sub(f"{begin}.*{end}", lambda _: f"{begin}\n{table}\n{end}", text, flags=re.DOTALL), encoding="utf-8"
         )
 
 
 def _all(
-    pool: Any, score: Any, variants: Sequence[Variant], known: Mapping[str, VariantScore], match: str
+    pool: Any,
+    score: Any,
+    variants: Sequence[Variant] | Sequence[DialectVariant],
+    known: Mapping[str, VariantScore],
+    match: str,
 ) -> list[VariantScore]:
     chosen = [each for each in variants if match in each.name]
     missing = [number for number, each in enumerate(variants) if each in chosen and each.name not in known]
@@ -104,6 +119,18 @@ def _score_conforming(number: int) -> VariantScore:
     report = proven(variant)
     suite = ", ".join(each.property.key for each in report.breaches) or None
     return VariantScore(variant.name, suite, plain(variant), "", time.monotonic() - start)
+
+
+def _score_dialect(number: int) -> VariantScore:
+    variant, start = faulty_dialects()[number], time.monotonic()
+    suite = variant.finding_suite()
+    return VariantScore(variant.name, suite, False, variant.undetectable, time.monotonic() - start)
+
+
+def _score_conforming_dialect(number: int) -> VariantScore:
+    variant, start = conforming_dialects()[number], time.monotonic()
+    suite = ", ".join(each.property.key for each in variant.proven("meaning", "shapes").breaches) or None
+    return VariantScore(variant.name, suite, False, "", time.monotonic() - start)
 
 
 def plain(variant: Variant) -> bool:
@@ -162,6 +189,25 @@ def _table(scores: Sequence[VariantScore], conforming: Sequence[VariantScore]) -
     yield "Not detectable:"
     yield ""
     yield from (f"- {each.name}: {each.undetectable}." for each in scores if each.undetectable)
+
+
+def _dialect_table(faulty: Sequence[VariantScore], right: Sequence[VariantScore]) -> Iterator[str]:
+    yield "| vocabulary | faulty servers | found | by meaning / shapes | conforming servers | blamed |"
+    yield "|---|---|---|---|---|---|"
+    for name in (*(each.name for each in DIALECTS), "all"):
+        wrong, fine = (
+            [each for each in scores if name in ("all", each.name.partition(":")[0]) and not each.undetectable]
+            for scores in (faulty, right)
+        )
+        found = [each.suite for each in wrong if each.suite]
+        by = " / ".join(str(found.count(suite)) for suite in ("meaning", "shapes"))
+        row = [name, len(wrong), len(found), by, len(fine), sum(each.suite is not None for each in fine)]
+        yield f"| {' | '.join(f'**{cell}**' if name == 'all' else str(cell) for cell in row)} |"
+    missed = [each.name for each in faulty if not each.suite and not each.undetectable]
+    if missed:
+        yield from ("", f"Not detected: {'; '.join(missed)}.")
+    yield from ("", "Not detectable:", "")
+    yield from (f"- {each.name}: {each.undetectable}." for each in faulty if each.undetectable)
 
 
 if __name__ == "__main__":

@@ -301,9 +301,8 @@ def test_command_contains_the_body_that_is_signed_and_sent() -> None:
     signer, _, sender = command.partition(" | ")
     data = '{"a": "it\'s"}'
     assert shlex.split(signer)[3:] == ["--method", "POST", "--body", data, "http://h/p"]
-    words = shlex.split(sender)
-    assert words[words.index("--data-binary") + 1] == data
-    assert words[words.index("-K") + 1] == "-"
+    header = ["-H", "Content-Type: application/json"]
+    assert shlex.split(sender)[2:] == ["-i", "-X", "POST", "--data-binary", data, *header, "-K", "-"]
 
 
 def test_command_with_a_token() -> None:

@@ -37,7 +37,7 @@ def contract_test_command() -> click.Command:
         tests(["--only"], multiple=True, metavar="NAME", help="Run only these: meaning, shapes, auth, 'filter.*'."),
         tests(["--skip"], multiple=True, metavar="NAME", help="Suites or properties to skip."),
         tests(["--freeze"], is_flag=True, help="Test only items that exist now."),
-        tests(["--writes"], is_flag=True, help="Also send methods that may change data. POST may create tasks."),
+        tests(["--writes"], is_flag=True, help="Also test what creates, changes and deletes items."),
         tests(
             ["--forge/--no-forge"], default=None, help="Send forged credentials. By default not to the vendor's hosts."
         ),

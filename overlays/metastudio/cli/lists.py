@@ -233,9 +233,8 @@ def _examples(name: str, operation: Operation) -> str:
     rules = rules_of(operation)
     options = {each.name: each.opts[0] for each in parameter_options(operation)}
     with_values = [each for each in operation.parameters.values() if each.is_array and len(each.values) > 1]
-    since = [
-        each for each in rules.filters.values() if each.op == "ge" and operation.parameters[each.parameter].is_time
-    ]
+    times = [each.name for each in operation.parameters.values() if each.is_time or each.epoch]
+    since = [each for each in rules.filters.values() if each.op == "ge" and each.parameter in times]
     lines = [f"metastudio {name} --limit 10"]
     for each in with_values[:1]:
         lines.append(f"metastudio {name} {options[FILTER_PREFIX + each.python_name]} {','.join(each.values[:2])}")

@@ -257,7 +257,7 @@ def value_type(parameter: Parameter, rule: Filter | None = None) -> click.ParamT
     kind, lowest = schema.get("type"), schema.get("minimum")
     if kind == "boolean":
         return click.BOOL
-    if schema.get("format") == "date-time":
+    if parameter.epoch is not None or schema.get("format") == "date-time":
         return TimeType(end_of_day=rule is not None and rule.op in _END_OF_DAY_OPS)
     if kind in ("integer", "number"):
         if lowest is None:

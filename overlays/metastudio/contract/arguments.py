@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,6 +77,17 @@ def check_time(name: str, value: Any) -> datetime:
     return value
 
 
+def epoch_time(name: str, value: Any, unit: int) -> Any:
+    """Return a datetime as the number of units since 1970, and another value as it is.
+
+    Raises:
+        ValueError: It has no time zone.
+    """
+    if not isinstance(value, datetime):
+        return value
+    return (check_time(name, value) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1 / unit)
+
+
 def likely_mistake(operation: Operation, arguments: Mapping[str, Any]) -> str | None:
     """Return which argument the contract does not allow, as advice for a request that the server refused, or None.
 
@@ -108,6 +119,8 @@ def _checked(parameter: Parameter, name: str, value: Any) -> Any:
         return _array(parameter, name, value)
     if parameter.is_time:
         return check_time(name, value)
+    if parameter.epoch is not None:
+        value = epoch_time(name, value, parameter.epoch)
     _check_listed(parameter, parameter.schema, f"{name} must be one of", value)
     match parameter.schema.get("type", "string"):
         case "integer":

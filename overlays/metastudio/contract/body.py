@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
-from metastudio.contract.arguments import check_time
+from metastudio.contract.arguments import check_time, epoch_time
+from metastudio.contract.operation import EPOCHS
 
 _TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "string": ("a string", (str,)),
@@ -54,6 +55,8 @@ def _json(schema: Mapping[str, Any], value: Any, place: str) -> Any:
     for kind in ("anyOf", "oneOf"):
         if kind in schema:
             return _first_that_fits(schema[kind], value, place)
+    if schema.get("format") in EPOCHS:
+        value = epoch_time(place, value, EPOCHS[schema["format"]])
     if isinstance(value, datetime):
         return check_time(place, value).astimezone(UTC).isoformat().replace("+00:00", "Z")
     if "type" in schema:

@@ -18,6 +18,9 @@ from metastudio.contract.structure import Structure
 R = TypeVar("R")
 T = TypeVar("T")
 
+EPOCHS: Mapping[str, int] = {"epoch-seconds": 1, "epoch-milliseconds": 1000}
+"""Formats of integers that are times: their units in a second."""
+
 Values: TypeAlias = list[T] | tuple[T, ...] | Set[T]
 """Several values of a parameter. A `Sequence` would allow one text, whose characters are not meant."""
 
@@ -61,8 +64,13 @@ class Parameter(NamedTuple):
 
     @property
     def is_time(self) -> bool:
-        """Whether the value is a time."""
+        """Whether the value is an RFC 3339 time."""
         return self.schema.get("format") == "date-time"
+
+    @property
+    def epoch(self) -> int | None:
+        """Units in a second of a time that is a number, None for other values."""
+        return EPOCHS.get(self.schema.get("format", ""))
 
 
 class Body(NamedTuple):

@@ -268,7 +268,8 @@ def _check_content(document: Document, pointer: str) -> None:
 
 
 def _is_object(schema: dict[str, Any]) -> bool:
-    return schema.get("type") == "object" or any(_is_object(each) for each in schema.get("allOf", []))
+    is_object = schema.get("type") == "object" or "properties" in schema
+    return is_object or any(_is_object(each) for each in schema.get("allOf", []))
 
 
 def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None:
@@ -281,6 +282,8 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
     if item is None:
         message = f"{rules['items']} is no array in the response; name one by a JSON pointer such as /jobs"
         raise document.error(f"{at}/items", message)
+    if not _is_object(plain(document, item)):
+        raise document.error(f"{at}/items", f"{rules['items']} holds no objects: a list of scalars is not supported")
     _check_total(document, pointer, rules.get("total"), body[1])
     page, order = rules["page"], rules.get("order", {})
     if page.get("next", "Link") != "Link" and below(document, body[1], page["next"]) is None:

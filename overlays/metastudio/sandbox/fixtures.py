@@ -19,7 +19,8 @@ from metastudio.contract.compiler import known_values
 from metastudio.contract.document import ContractError
 from metastudio.contract.instants import NANO, parse_instant
 from metastudio.contract.json_pointer import join, set_at, split, values_at
-from metastudio.sandbox.listing import EPOCHS, PROJECT, Listing, is_time, object_properties
+from metastudio.contract.operation import EPOCHS
+from metastudio.sandbox.listing import PROJECT, Listing, is_time, object_properties
 from metastudio.sandbox.settings import SandboxSettings
 
 if TYPE_CHECKING:

@@ -13,14 +13,12 @@ import metastudio_client
 from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import split, values_at
-from metastudio.contract.operation import Operation
+from metastudio.contract.operation import EPOCHS, Operation
 from metastudio.contract.validation import check_servable
 
 PACKAGED_CONTRACT = Path(metastudio_client.__file__).with_name("openapi.yaml")
 PROJECT = "project_id"
 """The path parameter that names the caller's project."""
-EPOCHS = {"epoch-seconds": 1, "epoch-milliseconds": 1000}
-"""Formats of integers that are times, and their units in a second."""
 DEFAULT_LIMIT = 10
 """Default page size of a contract that states none (docs/service-notes.md#paging-and-order)."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -108,7 +109,12 @@ def window(offset: int | None, limit: int | None, listing: Listing) -> PageWindo
 
 def stored(column: StoreColumn, values: Sequence[Any]) -> str:
     """Return values of a parameter as JSON, in the form in which the column has those of the items."""
-    return json.dumps([_sortable(each) if column.time else each for each in values])
+    return json.dumps([_sortable(each) if column.time else each for each in map(_finite, values)])
+
+
+def _finite(value: Any) -> Any:
+    """Replace infinity, which JSON does not have, by the largest number."""
+    return max(-sys.float_info.max, min(value, sys.float_info.max)) if isinstance(value, float) else value
 
 
 def _sortable(time: Any) -> Any:

@@ -55,18 +55,18 @@ def command(
         case: name of the forged signature; None for a valid one.
         generated: whether the headers are generated, and so contain no personal data to mask.
     """
-    data = ["--data-binary", shlex.quote(body.decode("utf-8", "replace"))] if body else []
-    verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
-    options = ["-sS", "-i", *verb, *data]
-    shown = [(name, value if generated else _shown(name, value)) for name, value in headers]
+    options = ["-sS", "-i", *([] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method])]
+    data = shlex.quote(body.decode("utf-8", "replace"))
+    options += ["--data-binary", data] if body else []
+    shown = [(name, value if generated or not value else _shown(name, value)) for name, value in headers]
     scheme = caller.scheme
     if scheme is None:
         return " ".join(curl_command(options, _quoted(url), shown))
     if scheme.kind is SchemeKind.SIGNATURE:
         signing = [*caller.signer_options, *(["--case", case] if case else [])]
         signing += ["--method", method] if method != "GET" else []
-        signing += ["--body", data[1]] if data else []
-        return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command([*options, "-K", "-"], "", shown)])
+        signing += ["--body", data] if body else []
+        return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command(options, "", shown), "-K -"])
     if scheme.kind is SchemeKind.TOKEN and scheme.location == "header":
         is_complete = scheme.value(caller.token or "") == caller.token
         value = caller.shown_token if is_complete else scheme.value(caller.shown_token)
@@ -101,4 +101,4 @@ def _masked(url: str) -> str:
 
 
 def _shown(name: str, value: str) -> str:
-    return redaction.MASK if value and redaction.is_sensitive(name) else redaction.mask(value)
+    return redaction.MASK if redaction.is_sensitive(name) else redaction.mask(value)

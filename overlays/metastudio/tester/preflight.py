@@ -124,10 +124,10 @@ def _correct_clock(response: HttpResponse, http: HttpClient) -> bool:
     if http.caller.scheme != SIGNATURE:
         return False
     seconds = http_date(response.headers.get("Date", ""))
-    if seconds is None:
+    if seconds is None or abs(seconds - http.caller.clock.now().timestamp()) < _MAX_CLOCK_SKEW:
         return False
-    server_time = datetime.fromtimestamp(seconds, UTC)
-    if abs((server_time - http.caller.clock.now()).total_seconds()) < _MAX_CLOCK_SKEW:
+    try:
+        http.caller.clock.set_to(datetime.fromtimestamp(seconds, UTC))
+    except (ValueError, OverflowError):  # beyond the year 9999
         return False
-    http.caller.clock.set_to(server_time)
     return True

@@ -1,4 +1,5 @@
 """Operations of the tag training_jobs, with typed arguments"""
+# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 

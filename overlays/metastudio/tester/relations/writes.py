@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from metastudio.errors import ConfigurationError
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations import bodies
@@ -121,7 +122,7 @@ class LifeCycle:
             if error.slow:
                 return result_of(property_, check, Verdict.UNDECIDED, str(error))
             check.holds(False, "a response", str(error), error)
-        except (CannotRunError, TimeLimitError):
+        except (CannotRunError, ConfigurationError, TimeLimitError):
             raise
         except Exception as error:  # noqa: BLE001 - a hostile response may break any comparison
             return PropertyResult(property_, Verdict.UNDECIDED, note=judgement_failed(error), tester_failed=True)
@@ -151,7 +152,7 @@ class LifeCycle:
         for identity in list(self._left) if delete else ():
             try:
                 response = self._send(delete, identity, http=http) if delete else None
-            except (CannotRunError, NoResponseError) as error:
+            except (CannotRunError, ConfigurationError, NoResponseError) as error:
                 reason = str(error)
                 break
             if response and _is_done(response):
@@ -159,8 +160,8 @@ class LifeCycle:
             elif response:
                 reason = f"status {response.status}"
         if self._left:
-            *names, rest = [*list(self._left)[:MAX_NAMED_ITEMS], "..." if len(self._left) > MAX_NAMED_ITEMS else ""]
-            named = ", ".join([*names, *([rest] if rest else [])])
+            names, more = list(self._left)[:MAX_NAMED_ITEMS], len(self._left) - MAX_NAMED_ITEMS
+            named = ", ".join([*names, *([f"and {more} more"] if more > 0 else [])])
             yield f"{len(self._left)} items that this run created could not be deleted ({reason}): {named}"
         if self._without_id:
             yield f"{self._without_id} items that this run created could not be deleted: {self._no_id}"
@@ -304,8 +305,9 @@ class LifeCycle:
         show = self.client.tested.show
         if place == "shown" and show is not None:
             response = self._send(show, identity)
-            if response.status in show.operation.success and response.is_json:
-                return Sight(object_with(response.json, self._identity), response)
+            item = object_with(response.json, self._identity) if response.is_json else None
+            if response.status in show.operation.success and isinstance(item, dict):
+                return Sight(item, response)
             return Sight(None, response, "" if response.status == 404 else f"{show.name}: status {response.status}")
         listing = self.client.fetch_all({})
         if not listing.complete:
