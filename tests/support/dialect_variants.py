@@ -60,7 +60,8 @@ class DialectVariant:
     def proven(self, *only: str, **options: Any) -> Report:
         """Test the variant in this process."""
         app = self.dialect(self.items, self.fault)
-        return prove(app, **{"spec": app.spec, "project_id": "p", "max_examples": 10, "only": only, **options})
+        given: dict[str, Any] = {"spec": app.spec, "project_id": "p", "max_examples": 10, "only": only, **options}
+        return prove(app, **given)
 
     def finding_suite(self) -> str | None:
         """Return the suite that finds the fault, or None."""

@@ -282,8 +282,6 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
     if item is None:
         message = f"{rules['items']} is no array in the response; name one by a JSON pointer such as /jobs"
         raise document.error(f"{at}/items", message)
-    if not _is_object(plain(document, item)):
-        raise document.error(f"{at}/items", f"{rules['items']} holds no objects: a list of scalars is not supported")
     _check_total(document, pointer, rules.get("total"), body[1])
     page, order = rules["page"], rules.get("order", {})
     if page.get("next", "Link") != "Link" and below(document, body[1], page["next"]) is None:
@@ -329,6 +327,9 @@ def _check_list_classes(document: Document, pointer: str, rules: dict[str, Any])
     """Check that the generated client has classes for the response of a list and its items."""
     status, schema = success_schema(document, pointer) or ("", "")
     item = below(document, schema, rules["items"] + "/*") or ""
+    if not _is_object(plain(document, item)):
+        message = f"{rules['items']} holds no objects: a list of scalars is not supported"
+        raise document.error(f"{pointer}/x-list/items", message)
     for each, place in ((schema, f"{pointer}/responses/{status}"), (item, f"{pointer}/x-list/items")):
         if class_name(document, each) is None:
             message = "the response of a list, and its items, must be named schemas (components/schemas)"

@@ -138,7 +138,7 @@ class OperationRun:
     def first_identity(self) -> str | None:
         """The identity of the first item of the list, None if it has none."""
         try:
-            page = self.list_client.fetch_page({self.tested.rules.limit: "1"})
+            page = self.list_client.fetch_page(self.list_client.sized(1))
         except UnexpectedResponseError:
             return None
         return query_text(json.loads(page.items[0].identity)) if page.items and not self.blocked else None

@@ -92,6 +92,11 @@ class OperationUnderTest:
         """The operation that shows an item of this list; None if there is none."""
         return next((each for each in self.item_operations if each.operation.kind == "show"), None)
 
+    @property
+    def shortest_page(self) -> int:
+        """The shortest page that the contract allows. Only for list operations."""
+        return int(max(1, self.operation.parameters[self.rules.limit].schema.get("minimum", 1)))
+
     def path_with(self, values: Mapping[str, str]) -> str:
         """Return the path with its parameters filled in."""
         return re.sub(r"\{([^/]+?)\}", lambda found: quote_segment(values[found[1]]), self.operation.path)

@@ -299,7 +299,7 @@ def _unstated(name: str, client: ListClient, snapshot: Snapshot, check: Relation
     found = next((v for v in values if isinstance(v, str)), None)
     for value in [found, found[:-1], found.swapcase()] if found and len(found) > 1 else [sample_values.UNUSED_VALUE]:
         if value:
-            response = client.send({name: value, client.rules.limit: str(client.page_length)})
+            response = client.send({name: value, **client.sized()})
             changed = "part of a value, or other case" if found else "a made-up value"
             which = "the value of an item" if value == found else changed
             try:

@@ -49,7 +49,7 @@ def invalid_values(tested: OperationUnderTest, name: str) -> dict[str, str | Non
 
 
 def _check(name: str, word: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    size = {client.rules.limit: str(min(10, client.page_length))}
+    size = client.sized(min(10, client.page_length))
     for value, nearest in invalid_values(client.tested, name).items():
         if word == "clamp" and nearest is None:
             continue

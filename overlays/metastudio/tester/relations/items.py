@@ -118,7 +118,7 @@ def _repeatable(client: ListClient, snapshot: Snapshot, check: RelationCheck) ->
         return check.skip("needs an item")
     queries: list[Query] = list(orders(client))
     for query in queries:
-        pages = [client.fetch_page({**query, client.rules.limit: str(client.page_length)}) for _ in range(REPEATS)]
+        pages = [client.fetch_page({**query, **client.sized()}) for _ in range(REPEATS)]
         for page in pages[1:]:
             same = page.identities == pages[0].identities
             seen = "other items" if set(page.identities) != set(pages[0].identities) else "another order"

@@ -186,7 +186,7 @@ def _recheck(relation: Relation, client: ListClient, before: Snapshot, first: Re
     last = first
     for attempt in range(ATTEMPTS):
         for _ in range(attempt):  # shifts the checks against changes that happen every n requests
-            client.fetch_page({client.rules.limit: "1"})
+            client.fetch_page(client.sized(1))
         now = client.snapshot()
         last = _check_once(relation, client, now)
         if last.is_certain:

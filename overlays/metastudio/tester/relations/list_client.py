@@ -153,6 +153,7 @@ class ListClient:
         self.path_values = values
         self.fixed_query = {**fixed_query, **tested.rules.constants, **tested.rules.total_when}
         self.pager = pager(tested.rules)
+        self.shortest = tested.shortest_page
         self.readings: dict[str, Filter] = {}
         self.pages: list[ListPage] = []
         self.assumed_defaults: dict[str, str] = {}
@@ -207,6 +208,10 @@ class ListClient:
     def value_type(self, pointer: str) -> ValueType:
         """Return how the values of an item property are compared."""
         return self._types[pointer]
+
+    def sized(self, size: int | None = None) -> Query:
+        """Return the query for the length of a page, the longest one without a size."""
+        return {self.rules.limit: str(max(self.shortest, size or self.page_length))}
 
     def filter_rule(self, name: str) -> Filter:
         """Return the rule of a filter, with the op that the server was found to use if the contract leaves a choice."""
@@ -282,7 +287,7 @@ class ListClient:
         Raises:
             UnexpectedResponseError: a response is not a page.
         """
-        size = min(size or self.page_length, self.page_length)
+        size = max(self.shortest, min(size or self.page_length, self.page_length))
         response = first or self.send_first(query, size)
         pages, seen, position, empty = list[ListPage](), set[str](), 0, 0
         while True:

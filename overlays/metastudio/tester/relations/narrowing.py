@@ -94,11 +94,11 @@ def _bounds(client: ListClient, snapshot: Snapshot, rule: Filter) -> Iterator[st
 
 
 def _is_useful(client: ListClient, rule: Filter, text: str) -> bool:
-    total = client.fetch_page({rule.parameter: text, client.rules.limit: "1"}).total
+    total = client.fetch_page({rule.parameter: text, **client.sized(1)}).total
     return total is None or FEWEST <= total <= MOST
 
 
 def _count(client: ListClient, rule: Filter, bound: Any) -> int | None:
     """Return the total for a bound, None if there is none or the bound cannot be written."""
     text = sample_values.bound_text(rule, client.value_type(rule.property or ""), bound)
-    return client.fetch_page({rule.parameter: text, client.rules.limit: "1"}).total if text else None
+    return client.fetch_page({rule.parameter: text, **client.sized(1)}).total if text else None

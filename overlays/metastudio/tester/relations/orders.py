@@ -243,10 +243,7 @@ def _default(order: Order, key: str, client: ListClient, snapshot: Snapshot, che
     if not _is_comparable(client, snapshot, order.keys[key], check):
         return
     direction = _default_direction(order)
-    absent, said = (
-        client.fetch_page({**query(order, (key, each)), client.rules.limit: str(client.page_length)})
-        for each in (None, direction)
-    )
+    absent, said = (client.fetch_page({**query(order, (key, each)), **client.sized()}) for each in (None, direction))
     fine, seen = in_order(criteria(order, [(key, None)], client.value_type), absent.items)
     check.holds(fine, f"{order.default} order", seen, absent.response, certain=True)
     expected = f"the same page as with {_shown(query(order, (key, direction)))}"

@@ -111,10 +111,10 @@ def lengths(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> Non
         response = client.send({client.rules.limit: str(largest)})
         seen = f"status {response.status}; the longest page has {longest} items"
         check.holds(False, f"a page of up to {largest} items, the maximum of the contract", seen, response)
-    first = client.fetch_page({client.rules.limit: str(longest)})
+    first = client.fetch_page(client.sized())
     for size in sorted({1, 2, 3, count - 1, count, count + 1, longest // 2, longest - 1, longest}):
-        if 1 <= size <= longest:
-            page = client.fetch_page({client.rules.limit: str(size)})
+        if client.shortest <= size <= longest:
+            page = client.fetch_page(client.sized(size))
             wanted, found = min(size, count), len(page.items)
             fine = found == wanted if client.pager.is_random else found <= size
             expected = f"{wanted} items, as the list has {count}" if client.pager.is_random else f"at most {size} items"
@@ -130,26 +130,26 @@ def offsets(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> Non
     count, longest = len(snapshot.items), client.page_length
     if count < 2 or not snapshot.complete:
         return check.skip(_too_few(snapshot, "two items"))
-    rules = client.rules
-    whole = client.fetch_all({}).identities
-    absent = client.fetch_page({rules.limit: str(min(5, longest))})
-    check.holds(absent.identities == whole[:5][:longest], f"the start of the list, as without {rules.offset}",
-                _difference(whole[:5], absent.identities), absent.response)  # fmt: skip
+    whole, few = client.fetch_all({}).identities, max(client.shortest, min(5, longest))
+    absent = client.fetch_page(client.sized(few))
+    expected = f"the start of the list, as without {client.rules.offset}"
+    seen = _difference(whole[:few], absent.identities)
+    check.holds(absent.identities == whole[:few], expected, seen, absent.response)
     for query in orders(client):
         listed = client.fetch_all(query).identities if query else whole
-        for size in dict.fromkeys((min(3, longest), longest)):
+        for size in dict.fromkeys((max(client.shortest, min(3, longest)), longest)):
             positions = client.pager.positions(count, size)
             for position in positions if not query else positions[1:2] + positions[-1:]:
                 page = client.fetch_page({**query, **(client.pager.at(position, size) or {})})
-                expected = listed[position : position + size]
-                wanted = f"the {len(expected)} items from position {position} of the list"
-                check.holds(page.identities == expected, wanted, _difference(expected, page.identities), page.response)
+                there = listed[position : position + size]
+                expected = f"the {len(there)} items from position {position} of the list"
+                check.holds(page.identities == there, expected, _difference(there, page.identities), page.response)
     return None
 
 
 def after_the_end(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     """Check that pages after the last item are empty, or refused."""
-    count, rules, size = len(snapshot.items), client.rules, min(10, client.page_length)
+    count, rules, size = len(snapshot.items), client.rules, max(client.shortest, min(10, client.page_length))
     if not snapshot.complete:
         return check.skip(_too_few(snapshot, "a whole list"))
     largest = client.tested.operation.parameters[rules.offset].schema.get("maximum", math.inf)
@@ -187,7 +187,7 @@ def windows(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> Non
     count = len(snapshot.items) if snapshot.complete or snapshot.total is None else snapshot.total
     if count < 2:
         return check.skip("needs two items")
-    size = min(WINDOW_LENGTH, client.page_length)
+    size = max(client.shortest, min(WINDOW_LENGTH, client.page_length))
     for query in ({}, list(orders(client))[-1]):
         for offset in sorted({0, 1, count // 2, max(0, count - size), count - 1}):
             here, moved = (
@@ -203,8 +203,8 @@ def windows(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> Non
 def halves(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     """Check that a page equals two pages of half its length, in a list of any length."""
     count = len(snapshot.items) if snapshot.complete or snapshot.total is None else snapshot.total
-    half = min(WINDOW_LENGTH, client.page_length) // 2
-    if count < 2 or not half:
+    half = max(client.shortest, min(WINDOW_LENGTH, client.page_length) // 2)
+    if count < 2 or 2 * half > client.page_length:
         return check.skip("needs two items, and pages of two items")
     for query in ({}, list(orders(client))[-1]):
         for position in client.pager.positions(count, 2 * half):
@@ -245,10 +245,11 @@ def total(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     count, rules = len(snapshot.items), client.rules
     if not snapshot.complete:
         return check.skip(_too_few(snapshot, "a whole list"))
-    queries: list[Query] = [{}, {rules.limit: "1"}, {rules.limit: str(client.page_length)}]
-    queries += [client.pager.at(each, 2) or {} for each in client.pager.positions(count, 2)[:3]]
+    queries: list[Query] = [{}, client.sized(1), client.sized()]
+    few = max(2, client.shortest)
+    queries += [client.pager.at(each, few) or {} for each in client.pager.positions(count, few)[:3]]
     if client.pager.is_random and rules.paging.end == "empty":
-        queries.append(client.pager.at((count // 2 + 3) * 2, 2) or {})
+        queries.append(client.pager.at((count // few + 3) * few, few) or {})
     for query in [*queries, *orders(client)]:
         page = client.fetch_page(query)
         check.holds(

@@ -155,7 +155,7 @@ def _parameter(
             return max(_paging(texts[0], rules.paging.first, rules.paging.first), _scalar(resolver, location, texts[0]))
         if name == rules.offset:
             return _paging(texts[0], 0, _MAX_VALID_OFFSET if rules.paging.end == "empty" else 0)
-        return _paging(texts[0], 1, rules.max_limit if longest is None else longest)
+        return _paging(texts[0], tested.shortest_page, rules.max_limit if longest is None else longest)
     return _scalar(resolver, location, texts[0])
 
 

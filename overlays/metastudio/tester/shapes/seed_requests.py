@@ -104,7 +104,10 @@ def valid_query(tested: OperationUnderTest) -> Pairs:
 
 def probing_query(tested: OperationUnderTest) -> Pairs:
     """Return a valid query that has a short response."""
-    return [(tested.rules.limit, "1")] if tested.is_list else valid_query(tested)
+    if not tested.is_list:
+        return valid_query(tested)
+    needed = [each for each in required_query(tested) if each[0] != tested.rules.limit]
+    return [*needed, (tested.rules.limit, str(tested.shortest_page))]
 
 
 def seed_queries(client: ListClient | None, snapshot: Snapshot | None, seed: int) -> Iterator[Mapping[str, Any]]:
@@ -125,9 +128,8 @@ def seed_queries(client: ListClient | None, snapshot: Snapshot | None, seed: int
             key, direction = random.choice(list(rules.order.keys)), random.choice((rules.order.asc, rules.order.desc))
             query |= ordered(rules.order, (key, direction))
         if random.random() < 0.5:
-            query[rules.limit] = random.randint(1, client.page_length)
+            size, page = random.randint(client.shortest, client.page_length), random.randint(0, 3)
+            query[rules.limit] = size
             if client.pager.is_random:
-                query[rules.offset] = rules.paging.first + random.randint(0, 3) * (
-                    rules.paging.stride or query[rules.limit]
-                )
+                query[rules.offset] = rules.paging.first + page * (rules.paging.stride or size)
         yield query
