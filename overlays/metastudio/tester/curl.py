@@ -55,9 +55,9 @@ def command(
         case: name of the forged signature; None for a valid one.
         generated: whether the headers are generated, and so contain no personal data to mask.
     """
-    data = ["--data-binary", shlex.quote(body.decode("utf-8", "replace"))] if body else []
-    verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
-    options = ["-sS", "-i", *verb, *data]
+    options = ["-sS", "-i", *([] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method])]
+    data = shlex.quote(body.decode("utf-8", "replace"))
+    options += ["--data-binary", data] if body else []
     shown = [(name, value if generated or not value else _shown(name, value)) for name, value in headers]
     scheme = caller.scheme
     if scheme is None:
@@ -65,7 +65,7 @@ def command(
     if scheme.kind is SchemeKind.SIGNATURE:
         signing = [*caller.signer_options, *(["--case", case] if case else [])]
         signing += ["--method", method] if method != "GET" else []
-        signing += ["--body", data[1]] if data else []
+        signing += ["--body", data] if body else []
         return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command(options, "", shown), "-K -"])
     if scheme.kind is SchemeKind.TOKEN and scheme.location == "header":
         is_complete = scheme.value(caller.token or "") == caller.token

@@ -327,7 +327,8 @@ def _no_findings(tested: OperationUnderTest) -> dict[str, PropertyFindings]:
 def _parameters(tested: OperationUnderTest, headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers and cookies that are parameters of the operation."""
     sent = {name.lower(): value for name, value in headers.items()}
-    cookies = dict(each.strip().partition("=")[::2] for each in sent.get("cookie", "").split(";"))
+    pairs = (each.strip().partition("=") for each in sent.get("cookie", "").split(";"))
+    cookies = {name: value for name, _, value in pairs}
     found: dict[str, str] = {}
     for where, name in tested.parameter_pointers:
         value = sent.get(name.lower()) if where == "header" else cookies.get(name) if where == "cookie" else None
