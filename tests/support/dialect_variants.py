@@ -263,7 +263,7 @@ def _orders(dialect: type[Dialect], rules: ListRules) -> Faults:
         yield "several sort keys count in reverse", DialectChange(key=lambda keys: keys[::-1])
         first = DialectChange(key=lambda keys: [(name, keys[0][1]) for name, _ in keys])
         yield "several sort keys have the direction of the first", first
-    if "status" in order.keys:
+    if dialect.ranked:
         yield "statuses are ordered as texts", DialectChange(settings={"ranked": False})
 
 
