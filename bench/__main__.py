@@ -91,7 +91,7 @@ class Bench:
         }
         for limit, count in ((10, 60), (100, 40), (1000, 6)):
             given = {"url": self.urls["0"], "count": count, "limit": limit}
-            taken = self.sample(15, (*EVERYONE, "alone_async"), "calls", **given)
+            taken = self.sample(11, (*EVERYONE, "alone_async"), "calls", **given)
             self.add(f"a signed call, page of {limit}, CPU", "µs", "cpu", taken, goals=goals)
             self.add(f"a signed call, page of {limit}, wall", "µs", "wall", taken)
             self.add(f"a signed call, page of {limit}, asyncio", "µs", "cpu", taken, ASYNC)
@@ -146,8 +146,6 @@ class Bench:
 
     def interleave(self, rounds: int, tasks: Mapping[str, Callable[[], dict[str, float]]]) -> Samples:
         """Measure each in turn, in reverse order every other time, so that a disturbance affects all."""
-        for task in tasks.values():
-            task()  # writes the bytecode
         samples: Samples = {name: [] for name in tasks}
         for number in range(self.rounds or rounds):
             for name in list(tasks)[:: 1 if number % 2 else -1]:
@@ -248,6 +246,8 @@ def main() -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         bench = Bench(json.loads(server.stdout.readline()), arguments.before, arguments.rounds)
+        for name, code in IMPORTS.items():
+            bench.process(name, code)  # writes the bytecode
         for name in arguments.measurement or measurements:
             started = time.perf_counter()
             getattr(bench, name)()

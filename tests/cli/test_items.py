@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
 import pytest
 from cli_runs import CommandOfCopy, CompletedCommand, PseudoTerminal, ScreenMatcher, run
 from generator_limits import check_generator
 from loopback import CannedResponse, serve
-from metastudio.contract import ContractError, load
+from metastudio.cli.completion import remember_ids
+from metastudio.cli.items import item_command, item_identity
+from metastudio.contract import ContractError, compile_contract, load
 from metastudio.sandbox import serve as serve_sandbox
 from repository import ROOT, Repository
 
@@ -91,6 +94,34 @@ def test_other_shapes(tasks: TaskCommand) -> None:
     assert missing.err.startswith("Error: Missing option '--mode'")
     assert tasks("assets", "delete", asset, "--mode", "RECYCLE", "--yes") == CompletedCommand(0, "", "")
     assert "create_time: 1" in tasks("voices", "show", voice["job_id"], "-o", "yaml").out
+
+
+def test_ids_that_were_shown_are_completed(tasks: TaskCommand, tmp_path: Path) -> None:
+    ids = tmp_path / "metastudio" / "list_training_jobs.ids"
+    ids.parent.mkdir()
+    ids.write_text("abc1\nabc2\n")
+    protocol = {"XDG_CACHE_HOME": str(tmp_path), "_METASTUDIO_COMPLETE": "bash_complete"}
+    for words, found in (
+        ("jobs show abc", ["abc1", "abc2"]),
+        ("jobs delete abc1 a", ["abc2"]),
+        ("jobs run-command abc2", ["abc2"]),
+        ("voices show a", []),
+    ):
+        number = str(len(words.split()))
+        done = tasks(**protocol, COMP_WORDS=f"metastudio {words}", COMP_CWORD=number)
+        assert [line.partition(",")[2] for line in done.out.splitlines() if line] == found, words
+
+
+def test_an_id_whose_name_is_no_python_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "renamed.yaml"
+    text = TASKS.read_text(encoding="utf-8").replace("jobs/{job_id}", "jobs/{jobId}")
+    file.write_text(text.replace("name: job_id\n      in: path", "name: jobId\n      in: path"), encoding="utf-8")
+    delete = compile_contract(load(file)).operations["delete_training_job"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    remember_ids("list_training_jobs", ["abc1"])
+    command = item_command("delete", delete)
+    assert [each.value for each in command.params[0].shell_complete(click.Context(command), "a")] == ["abc1"]
+    assert item_identity(delete, {"job_id": "abc1"}) == "abc1"
 
 
 BAD = {

@@ -79,8 +79,9 @@ def contract_test_command() -> click.Command:
         help="Test the server at URL against the contract: response structure, list semantics and authentication.\n\n"
         "The key pair, the token and the project ID come from the environment or the credentials file, as for every "
         "command. The tenant isolation check needs a second caller: METASTUDIO_OTHER_AK, METASTUDIO_OTHER_SK, "
-        "METASTUDIO_OTHER_TOKEN and METASTUDIO_OTHER_PROJECT_ID. Without --writes, only GET, HEAD and OPTIONS requests "
-        "are sent.",
+        "METASTUDIO_OTHER_TOKEN and METASTUDIO_OTHER_PROJECT_ID. METASTUDIO_TOKEN serves every scheme with a token, "
+        "METASTUDIO_USER and METASTUDIO_PASSWORD serve HTTP Basic. Without --writes, only GET, HEAD and OPTIONS "
+        "requests are sent.",
         notes={
             "Examples": """
                 metastudio sandbox -- metastudio contract-test
@@ -141,7 +142,12 @@ def _write_reports(report: Report, files: Mapping[str, Path]) -> int:
 
 
 def _run_options(given: Mapping[str, Any]) -> RunOptions:
-    from metastudio.tester.options import RunOptions, credentials_from_environment, other_credentials_from_environment
+    from metastudio.tester.options import (
+        RunOptions,
+        credentials_from_environment,
+        login_from_environment,
+        other_credentials_from_environment,
+    )
 
     connection = current().given
     keys, token, project = credentials_from_environment(profile=connection.get("profile"))
@@ -152,9 +158,11 @@ def _run_options(given: Mapping[str, Any]) -> RunOptions:
         project_id=connection.get("project_id") or project,
         keys=keys,
         token=token,
+        login=login_from_environment(),
         other_project_id=given["other_project_id"] or other_project,
         other_keys=other_keys,
         other_token=other_token,
+        other_login=login_from_environment(prefix="METASTUDIO_OTHER"),
         path_values=_path_values(given["path_values"]),
         verify=not given["insecure"] and (str(given["ca_bundle"]) if given["ca_bundle"] else True),
         **{name: connection[name] for name in ("timeout", "allow_http") if name in connection},

@@ -78,7 +78,7 @@ def _argument(operation: Operation, parameter: Parameter, *, several: bool) -> c
     kind = value_type(parameter)
     name = parameter.python_name.upper() + "..." * several
     metavar = choices(parameter).replace("TEXT", name) if isinstance(kind, click.Choice) else name
-    is_id = operation.list_id and parameter.python_name == operation.item_parameter
+    is_id = operation.list_id and parameter.name == operation.item_parameter
     return click.Argument(
         [ARGUMENT_PREFIX + parameter.python_name],
         type=kind,
@@ -100,10 +100,15 @@ def _call(operation: Operation, /, output: str | None, yes: bool = False, **give
             check_arguments(operation, call, optional=("project_id",))
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error), click.get_current_context()) from None
-    identities = [str(each[operation.item_parameter or ""]) for each in calls if operation.item_parameter in each]
     if operation.kind == "delete" and not yes:
-        _confirm(operation, identities)
+        _confirm(operation, [item_identity(operation, each) for each in calls])
     _send(operation, calls, output)
+
+
+def item_identity(operation: Operation, arguments: Mapping[str, Any]) -> str:
+    """Return the ID of the item that an operation is about, or no text if it is about none."""
+    parameter = operation.parameters.get(operation.item_parameter or "")
+    return str(arguments.get(parameter.python_name, "")) if parameter else ""
 
 
 def _each_item(path: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -160,7 +165,7 @@ def _send(operation: Operation, calls: Sequence[Mapping[str, Any]], output: str 
         resource = getattr(studio, python_name(operation.tag))
         method = getattr(resource, method_name(operation.id, operation.tag))
         for call in calls:
-            identity = str(call.get(operation.item_parameter or "", ""))
+            identity = item_identity(operation, call)
             try:
                 result = method(**call)
             except errors.NotFoundError as error:

@@ -6,7 +6,7 @@ URL, the body and the time, so that httpx, requests and curl send the same bytes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -15,8 +15,9 @@ from metastudio.auth import signature
 from metastudio.auth.clock import Clock
 from metastudio.auth.credentials import Credentials
 from metastudio.http.url import canonical_query, query_pairs
+from metastudio.tester.access import AUTHORIZATION, SIGNATURE, VENDOR_SCHEMES, Login, Scheme, SchemeKind
 
-AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN = "Authorization", "X-Sdk-Date", "X-Project-Id", "X-Security-Token"
+DATE, PROJECT, SECURITY_TOKEN = "X-Sdk-Date", "X-Project-Id", "X-Security-Token"
 """Headers of a signed request (docs/service-notes.md#signing)."""
 
 
@@ -52,39 +53,60 @@ UNTAMPERED = Tampering()
 
 @dataclass(frozen=True)
 class Caller:
-    """Credentials of a caller: a key pair, a token, both or none.
+    """Credentials of a caller. A request carries those of the first scheme for which there are any.
 
     Args:
-        project_id: the project of the caller.
+        project_id: the project of the caller, "" for none.
         keys: the key pair.
-        token: the token.
-        token_header: header of the token in the contract.
+        token: the token, for every scheme that takes one.
+        login: user name and password.
+        schemes: the schemes that the contract allows.
         clock: clock of the signing date.
         signer_options: options of `metastudio.tester.sign` that select these credentials in a shell command.
         shown_token: the token in a shell command, between double quotes.
+        shown_login: user name and password in a shell command, between double quotes.
     """
 
     project_id: str
     keys: Credentials | None = None
-    token: str | None = None
-    token_header: str = "X-Auth-Token"  # noqa: S105 - the name of a header
+    token: str | None = field(default=None, repr=False)
+    login: Login | None = None
+    schemes: tuple[Scheme, ...] = VENDOR_SCHEMES
     clock: Clock = field(default_factory=Clock)
     signer_options: tuple[str, ...] = ()
     shown_token: str = "$METASTUDIO_TOKEN"  # noqa: S105 - the name of a variable
+    shown_login: str = "$METASTUDIO_USER:$METASTUDIO_PASSWORD"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The credentials, which no report may contain."""
+        """The credentials in each form in which they are sent. No report may contain them."""
         keys = (self.keys.access_key, self.keys.secret_key, self.keys.security_token) if self.keys else ()
-        return tuple(each for each in (*keys, self.token) if each)
+        login = (self.login.password, self.login.encoded) if self.login else ()
+        bare = self.token.partition(" ")[2] if self.token else ""
+        return tuple(each for each in (*keys, *login, self.token, bare, quote(self.token or "", safe="")) if each)
 
-    def with_key_only(self) -> Caller:
-        """Return the same caller without the token."""
-        return replace(self, token=None)
+    def credential(self, scheme: Scheme) -> Credentials | str | Login | None:
+        """Return the credentials for a scheme, None if there are none."""
+        match scheme.kind:
+            case SchemeKind.SIGNATURE:
+                return self.keys
+            case SchemeKind.TOKEN:
+                return self.token
+            case SchemeKind.BASIC:
+                return self.login
 
-    def with_token_only(self) -> Caller:
-        """Return the same caller without the key pair."""
-        return replace(self, keys=None)
+    @property
+    def scheme(self) -> Scheme | None:
+        """The scheme of which a request carries credentials, None for none."""
+        return next((each for each in self.schemes if self.credential(each) is not None), None)
+
+    def with_scheme(self, scheme: Scheme) -> Caller:
+        """Return the same caller with credentials of one scheme only."""
+        return replace(self, schemes=(scheme,))
+
+    def with_schemes(self, schemes: Iterable[Scheme]) -> Caller:
+        """Return the same caller with other schemes. A signature comes first: it shows whether the clock is right."""
+        return replace(self, schemes=tuple(sorted(schemes, key=lambda each: each != SIGNATURE)))
 
     def with_project_header(self, project_id: str) -> Caller:
         """Return the same caller with another project ID in the signed X-Project-Id header."""
@@ -92,17 +114,36 @@ class Caller:
         return replace(self, project_id=project_id, signer_options=options)
 
     def headers(self, method: str, url: str, tampering: Tampering = UNTAMPERED, *, body: bytes = b"") -> dict[str, str]:
-        """Return the authentication headers of a request: signed with the key pair, else with the token, else none."""
-        if self.keys is not None:
+        """Return the authentication headers of a request, a cookie among them."""
+        scheme = self.scheme
+        credential = self.credential(scheme) if scheme else None
+        if isinstance(credential, Credentials):
             return self._signed(method, url, tampering, body)
-        return {self.token_header: self.token} if self.token is not None else {}
+        if scheme is None or credential is None or scheme.location == "query":
+            return {}
+        value = scheme.value(credential)
+        return {"Cookie": f"{scheme.name}={value}"} if scheme.location == "cookie" else {scheme.name: value}
+
+    def authenticated_url(self, url: str) -> str:
+        """Return a URL with the credentials, if a query parameter carries them."""
+        if (scheme := self.scheme) is None or scheme.location != "query":
+            return url
+        joint = "&" if urlsplit(url).query else "?"
+        return f"{url}{joint}{canonical_query([(scheme.name, self.token or '')])}"
+
+    def plain_url(self, url: str) -> str:
+        """Return a URL without the query parameters that carry credentials."""
+        names, parts = {each.name for each in self.schemes if each.location == "query"}, urlsplit(url)
+        pairs = query_pairs(parts.query)
+        kept = [(name, value) for name, value in pairs if name not in names]
+        return url if kept == pairs else urlunsplit(parts._replace(query=canonical_query(kept)))
 
     def _signed(self, method: str, url: str, tampering: Tampering, body: bytes) -> dict[str, str]:
         keys = tampering.keys or self.keys
         assert keys is not None
         parts = urlsplit(url)
         date = signature.format_date(self.clock.now() + tampering.date_shift)
-        sent = {DATE: date, PROJECT: self.project_id}
+        sent = {DATE: date, **({PROJECT: self.project_id} if self.project_id else {})}
         if keys.security_token is not None:
             sent[SECURITY_TOKEN] = keys.security_token
         covered = {"host": parts.netloc, **{name.lower(): value for name, value in sent.items()}}

@@ -9,14 +9,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from metastudio.contract.operation import Parameter
+from metastudio.tester.access import SIGNATURE, Login, Scheme, SchemeKind
 from metastudio.tester.caller import PROJECT, UNTAMPERED, Caller, Tampering
 from metastudio.tester.forgeries import FORGERIES, fake_like
 from metastudio.tester.operation_under_test import OperationUnderTest
 
-NO_KEYS, NO_TOKEN = "no key pair was given", "no token was given"
+MISSING = {
+    SchemeKind.SIGNATURE: "no key pair was given",
+    SchemeKind.TOKEN: "no token was given",
+    SchemeKind.BASIC: "no user and password were given",
+}
 NO_OTHER = "needs a second caller (METASTUDIO_OTHER_PROJECT_ID)"
-_ANY_TOKEN = "a1b2" * 8
+_NAMES = {SchemeKind.SIGNATURE: "signature", SchemeKind.TOKEN: "token", SchemeKind.BASIC: "user name and password"}
+_ANY_TOKEN, _MALFORMED = "a1b2" * 8, "{no,token:%%}"
 _EXPIRED = base64.b64encode(b'{"token":{"expires_at":"2020-01-01T00:00:00.000000Z","methods":["password"]}}').decode()
+_EXPIRED_JWT = f"eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE1Nzc4MzY4MDB9.{'A' * 43}"
 _ANY_TEXT = "a b+c*d~e/f,g&h=%41 ü"
 
 
@@ -71,65 +78,88 @@ def auth_cases(
         expired_token: a token that is no longer valid.
         query: the query of requests that do not bring their own.
     """
-    has_project = "{project_id}" in tested.operation.path
-    for case in _every_case(tested, caller, other, expired_token, query):
-        is_own_path = case.project == caller.project_id or not has_project
-        is_right = is_own_path and case.tampering is UNTAMPERED and _is_same(case.caller, caller)
-        if case.accepted or not is_right:
-            yield case
-
-
-def _is_same(sender: Caller, caller: Caller) -> bool:
-    """Whether a request carries the caller's own credentials."""
-    if sender.keys is not None:
-        return sender.keys == caller.keys
-    return sender.token is not None and sender.token == caller.token
-
-
-def _every_case(
-    tested: OperationUnderTest,
-    caller: Caller,
-    other: Caller | None,
-    expired_token: str | None,
-    query: Sequence[tuple[str, str]],
-) -> Iterator[AuthCase]:
-    yield AuthCase("none", "A request without credentials is refused.", Caller(caller.project_id), caller.project_id)
-    for requirement in tested.security_requirements:
-        if "authorization" in (name.lower() for name in requirement) and len(requirement) > 1:
-            impossible = "" if caller.keys else NO_KEYS
-            for case in _signed(tested, caller.with_key_only(), other, query):
-                yield replace(case, impossible=impossible or case.impossible)
-        elif len(requirement) == 1:
-            yield from _token(tested, caller.with_token_only(), other, expired_token)
-
-
-def _token(
-    tested: OperationUnderTest, caller: Caller, other: Caller | None, expired_token: str | None
-) -> Iterator[AuthCase]:
-    project, token, missing = caller.project_id, caller.token or _ANY_TOKEN, "" if caller.token else NO_TOKEN
-    yield AuthCase("token.right", "A valid token is accepted.", caller, project, accepted=True, impossible=missing)
-    changed = token[:-1] + ("A" if token[-1] != "A" else "B")
-    changed_one = replace(caller, token=changed, shown_token=f"${{METASTUDIO_TOKEN%?}}{changed[-1]}")
-    sentence = "A token with one character changed is refused."
-    yield AuthCase("token.changed", sentence, changed_one, project, impossible=missing)
-    for case in _foreign(tested, "token", caller, other):
-        yield replace(case, impossible=missing or case.impossible)
-    yield AuthCase("token.made-up", "A made-up token is refused.", _bearing(caller, fake_like(token)), project)
-    sentence = (
-        "An expired token is refused." if expired_token else "A token with an expiry date in the past is refused."
-    )
-    expired = _bearing(caller, expired_token or _EXPIRED, "$METASTUDIO_EXPIRED_TOKEN" if expired_token else None)
-    yield AuthCase("token.expired", sentence, expired, project)
-    nobody, empty = Caller(project), [(caller.token_header, "")]
-    yield AuthCase("token.empty", "An empty token is refused.", nobody, project, headers=empty)
-
-
-def _signed(
-    tested: OperationUnderTest, caller: Caller, other: Caller | None, query: Sequence[tuple[str, str]]
-) -> Iterator[AuthCase]:
     project = caller.project_id
-    yield AuthCase("signature.right", "A valid signature is accepted.", caller, project, accepted=True)
-    parameters = tested.operation.parameters.values()
+    nobody = replace(caller, schemes=())
+    yield AuthCase("none", "A request without credentials is refused.", nobody, project)
+    for scheme in tested.security.schemes:
+        sender = caller.with_scheme(scheme)
+        missing = MISSING[scheme.kind] if sender.scheme is None else ""
+        sentence = f"A valid {_NAMES[scheme.kind]} is accepted."
+        cases = [AuthCase(f"{scheme.id}.right", sentence, sender, project, accepted=True)]
+        match scheme.kind:
+            case SchemeKind.SIGNATURE:
+                cases += _signed(tested, sender, query)
+            case SchemeKind.TOKEN:
+                cases += _changed_token(sender)
+            case SchemeKind.BASIC:
+                cases += _changed_login(sender)
+        cases += _foreign(tested, sender, other)
+        for each in cases:
+            if _is_apt(each, caller, tested):
+                yield replace(each, impossible=missing or each.impossible)
+        yield from _made_up(sender, scheme, expired_token)
+
+
+def _is_apt(case: AuthCase, caller: Caller, tested: OperationUnderTest) -> bool:
+    """Whether a case sends what it should: a request that must be refused is not the right one."""
+    is_own_path = case.project == caller.project_id or "{project_id}" not in tested.operation.path
+    scheme = case.caller.scheme
+    is_own = scheme is not None and case.caller.credential(scheme) == caller.credential(scheme)
+    return case.accepted or not (is_own_path and is_own and case.tampering is UNTAMPERED)
+
+
+def _changed_token(caller: Caller) -> Iterator[AuthCase]:
+    token = caller.token or "none"
+    middle = len(token) // 2  # the last character of a base64 text may have bits without meaning
+    other = "A" if token[middle] != "A" else "B"
+    shown = f"${{METASTUDIO_TOKEN:0:{middle}}}{other}${{METASTUDIO_TOKEN:{middle + 1}}}"
+    changed = replace(caller, token=f"{token[:middle]}{other}{token[middle + 1 :]}", shown_token=shown)
+    id_ = f"{caller.schemes[0].id}.changed"
+    yield AuthCase(id_, "A token with one character changed is refused.", changed, caller.project_id)
+
+
+def _changed_login(caller: Caller) -> Iterator[AuthCase]:
+    user, password = caller.login or Login("user", "password")
+    wrong, unknown = fake_like(password), fake_like(user)
+    sender = replace(caller, login=Login(user, wrong), shown_login=f"$METASTUDIO_USER:{_escaped(wrong)}")
+    yield AuthCase("basic.wrong-password", "A wrong password is refused.", sender, caller.project_id)
+    sender = replace(caller, login=Login(unknown, password), shown_login=f"{_escaped(unknown)}:$METASTUDIO_PASSWORD")
+    yield AuthCase("basic.unknown-user", "An unknown user is refused.", sender, caller.project_id)
+
+
+def _made_up(caller: Caller, scheme: Scheme, expired_token: str | None) -> Iterator[AuthCase]:
+    """Yield the cases that need no credentials: made-up, malformed, expired and empty ones."""
+    project, id_ = caller.project_id, scheme.id
+    if scheme.kind is SchemeKind.SIGNATURE:
+        return
+    # Any value can be sent as if it were a token.
+    raw = caller.with_scheme(replace(scheme, kind=SchemeKind.TOKEN))
+
+    def case(name: str, sentence: str, token: str, shown: str | None = None) -> AuthCase:
+        sender = replace(raw, token=token, shown_token=shown or _escaped(token))
+        return AuthCase(f"{id_}.{name}", sentence, sender, project)
+
+    if scheme.kind is SchemeKind.TOKEN:
+        yield case("made-up", "A made-up token is refused.", fake_like(caller.token or _ANY_TOKEN))
+        yield case("malformed", "A malformed token is refused.", _MALFORMED)
+        if expired_token:
+            yield case("expired", "An expired token is refused.", expired_token, "$METASTUDIO_EXPIRED_TOKEN")
+        else:
+            sentence = "A token with an expiry date in the past is refused."
+            yield case("expired", sentence, _EXPIRED_JWT if scheme.word else _EXPIRED)
+    else:
+        yield case("malformed", "Malformed credentials are refused.", _MALFORMED)
+        yield case("made-up", "Made-up credentials are refused.", Login("nobody", "nothing").encoded)
+    sentence = f"An empty {_NAMES[scheme.kind]} is refused."
+    if scheme.location == "header" and not scheme.word:
+        nobody = replace(caller, schemes=())
+        yield AuthCase(f"{id_}.empty", sentence, nobody, project, headers=[(scheme.name, "")])
+    else:
+        yield case("empty", sentence, "")
+
+
+def _signed(tested: OperationUnderTest, caller: Caller, query: Sequence[tuple[str, str]]) -> Iterator[AuthCase]:
+    project, parameters = caller.project_id, tested.operation.parameters.values()
     text = next((each.name for each in parameters if _takes_any_text(tested, each)), None)
     yield AuthCase(
         "signature.any-query",
@@ -148,7 +178,6 @@ def _signed(
             f"signature.{name}", sentence, caller, project, tampering=forgery.tampering,
             may_lock_key=forgery.may_lock_key, forgery=name, impossible=impossible,
         )  # fmt: skip
-    yield from _foreign(tested, "signature", caller, other)
 
 
 def _takes_any_text(tested: OperationUnderTest, parameter: Parameter) -> bool:
@@ -156,37 +185,38 @@ def _takes_any_text(tested: OperationUnderTest, parameter: Parameter) -> bool:
     return text and not parameter.values and not parameter.is_time and parameter.name not in tested.unstated
 
 
-def _foreign(tested: OperationUnderTest, scheme: str, caller: Caller, other: Caller | None) -> Iterator[AuthCase]:
+def _foreign(tested: OperationUnderTest, caller: Caller, other: Caller | None) -> Iterator[AuthCase]:
     """Yield the cases of tenant isolation: each caller with the project of the other."""
-    own, is_signed = caller.project_id, scheme == "signature"
+    scheme = caller.schemes[0]
+    own, is_signed, has_project = caller.project_id, scheme == SIGNATURE, "{project_id}" in tested.operation.path
     foreign = other.project_id if other else fake_like(own)
-    whose = "the project of the second caller" if other else "a project that is not the caller's"
+    stranger = replace(other, schemes=caller.schemes) if other else Caller(foreign, schemes=())
+    missing = (
+        NO_OTHER if other is None else "" if stranger.scheme else f"the second caller has no {_NAMES[scheme.kind]}"
+    )
+    parameters = tested.operation.parameters.values()
+    names_item = any(p.location == "path" and p.name != "project_id" and not p.values for p in parameters)
+    not_own = "the path names an item of the first caller" if names_item else ""
 
     def case(id_: str, sentence: str, sender: Caller, project: str, **more: Any) -> AuthCase:
-        return AuthCase(f"{scheme}.{id_}", sentence, sender, project, **more)
+        return AuthCase(f"{scheme.id}.{id_}", sentence, sender, project, **more)
 
-    if "{project_id}" not in tested.operation.path or foreign == own:
+    if other is not None or has_project:
+        sentence = f"The second caller is accepted{' in its own project' if has_project else ''}."
+        yield case("other-caller", sentence, stranger, foreign, accepted=True, impossible=missing or not_own)
+    if not has_project or foreign == own:
         return
+    whose = "the project of the second caller" if other else "a project that is not the caller's"
     yield case("foreign-path", f"A request to {whose} is refused.", caller, foreign)
-    if is_signed:
-        sentence = f"A request to {whose} is refused, also with its ID in {PROJECT}."
-        yield case("foreign-project", sentence, caller.with_project_header(foreign), foreign)
-    stranger, missing = other or Caller(foreign), "" if other else NO_OTHER
-    stranger = stranger.with_key_only() if is_signed else stranger.with_token_only()
-    missing = missing or ("" if stranger.keys or stranger.token else f"the second caller has no {scheme}")
-    names_item = any(
-        p.location == "path" and p.name != "project_id" and not p.values for p in tested.operation.parameters.values()
-    )
-    sentence = "The second caller is accepted in its own project."
-    not_own = "the path names an item of the first caller" if names_item else ""
-    yield case("other-caller", sentence, stranger, foreign, accepted=True, impossible=missing or not_own)
     sentence = "The second caller is refused in the caller's project"
     yield case("visitor", f"{sentence}.", stranger, own, impossible=missing)
     if is_signed:
-        visitor = stranger.with_project_header(own)
+        visitor, visited = stranger.with_project_header(own), caller.with_project_header(foreign)
         yield case("visitor-project", f"{sentence}, also with its ID in {PROJECT}.", visitor, own, impossible=missing)
+        sentence = f"A request to {whose} is refused, also with its ID in {PROJECT}."
+        yield case("foreign-project", sentence, visited, foreign)
 
 
-def _bearing(caller: Caller, token: str, shown: str | None = None) -> Caller:
-    """The caller with another token. `shown` is the variable that holds it; without one the token is no secret."""
-    return replace(caller, token=token, shown_token=shown or re.sub(r'([$`"\\])', r"\\\1", token))
+def _escaped(text: str) -> str:
+    """A text that is no secret, between the double quotes of a shell command."""
+    return re.sub(r'([$`"\\])', r"\\\1", text)

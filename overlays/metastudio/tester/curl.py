@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from metastudio import redaction
 from metastudio.http.curl import curl_command
 from metastudio.http.url import canonical_query, query_pairs
+from metastudio.tester.access import Scheme, SchemeKind
 from metastudio.tester.caller import Caller
 
 IN_PROCESS_URL, BASE_URL = "http://testserver", "METASTUDIO_BASE_URL"
@@ -54,17 +55,31 @@ def command(
         case: name of the forged signature; None for a valid one.
         generated: whether the headers are generated, and so contain no personal data to mask.
     """
-    options = ["-sS", "-i", *([] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method])]
-    data = shlex.quote(body.decode("utf-8", "replace"))
-    options += ["--data-binary", data] if body else []
+    data = ["--data-binary", shlex.quote(body.decode("utf-8", "replace"))] if body else []
+    verb = [] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method]
+    options = ["-sS", "-i", *verb, *data]
     shown = [(name, value if generated or not value else _shown(name, value)) for name, value in headers]
-    if caller.keys is not None:
+    scheme = caller.scheme
+    if scheme is None:
+        return " ".join(curl_command(options, _quoted(url), shown))
+    if scheme.kind is SchemeKind.SIGNATURE:
         signing = [*caller.signer_options, *(["--case", case] if case else [])]
         signing += ["--method", method] if method != "GET" else []
-        signing += ["--body", data] if body else []
+        signing += ["--body", data[1]] if data else []
         return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command(options, "", shown), "-K -"])
-    token = [(caller.token_header, caller.shown_token)] if caller.token is not None else []
-    return " ".join(curl_command(options, _quoted(url), shown, token))
+    if scheme.kind is SchemeKind.TOKEN and scheme.location == "header":
+        is_complete = scheme.value(caller.token or "") == caller.token
+        value = caller.shown_token if is_complete else scheme.value(caller.shown_token)
+        return " ".join(curl_command(options, _quoted(url), shown, [(scheme.name, value)]))
+    return " ".join(curl_command([*options, _credential(scheme, caller)], _quoted(url), shown))
+
+
+def _credential(scheme: Scheme, caller: Caller) -> str:
+    """The options that send credentials elsewhere than in a header of their own."""
+    if scheme.kind is SchemeKind.BASIC:
+        return f'-u "{caller.shown_login}"'
+    option = "-b" if scheme.location == "cookie" else "-G --data-urlencode"
+    return f'{option} "{scheme.name}={caller.shown_token}"'
 
 
 def _quoted(url: str) -> str:

@@ -14,7 +14,8 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from metastudio.auth.credentials import Credentials
-from metastudio.tester.caller import AUTHORIZATION, DATE, Caller, Tampering
+from metastudio.tester.access import AUTHORIZATION
+from metastudio.tester.caller import DATE, Caller, Tampering
 
 _EXTRA_HEADER = "X-Metastudio-Probe"
 

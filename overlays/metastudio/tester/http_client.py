@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -224,9 +224,9 @@ class HttpClient:
             content=body or None,
             extensions={"trace": self._watchdog.trace},
         )
-        request.url = httpx.URL(url)
+        request.url = httpx.URL(caller.authenticated_url(url))
         request.headers["Host"] = request.url.netloc.decode("ascii")
-        request.headers.update(caller.headers(method, url, tampering, body=body))
+        add_headers(request.headers, caller.headers(method, url, tampering, body=body))
         start, received = time.monotonic(), None
         try:
             with self._watchdog.watch():
@@ -264,6 +264,13 @@ class HttpClient:
         if left is not None and wait > left:
             raise TimeLimitError
         return wait
+
+
+def add_headers(headers: MutableMapping[str, str], added: Mapping[str, str]) -> None:
+    """Add headers to those of a request. A cookie joins those that are there."""
+    for name, value in added.items():
+        joined = name == "Cookie" and name in headers
+        headers[name] = f"{headers[name]}; {value}" if joined else value
 
 
 def check_content_encoding(header: str) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from metastudio.http.url import canonical_query
+from metastudio.tester.access import SIGNATURE
 from metastudio.tester.cases import AuthCase
 from metastudio.tester.http_client import (
     CannotRunError,
@@ -120,18 +121,13 @@ class AuthMatrix:
     def _reset_failures(self) -> None:
         """Send a valid request with the caller's key, which resets the failure count of the key."""
         response = self.http.send(
-            self._path_for(self.http.caller.project_id), self.query, caller=self.http.caller.with_key_only()
+            self._path_for(self.http.caller.project_id), self.query, caller=self.http.caller.with_scheme(SIGNATURE)
         )
         if response.status in REFUSAL_STATUSES:
             raise KeyRefusedError(
                 f"a valid signature was refused with status {response.status}; the authentication matrix stops"
             )
         self._in_a_row = 0
-
-
-def needs_no_credentials(tested: OperationUnderTest) -> bool:
-    """Whether the contract allows requests without credentials."""
-    return not tested.security_requirements or any(not requirement for requirement in tested.security_requirements)
 
 
 def is_vendor_host(tested: OperationUnderTest, host: str) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from metastudio.errors import ConfigurationError
 from metastudio.tester import shapes
+from metastudio.tester.caller import Caller
 from metastudio.tester.cases import AuthCase
 from metastudio.tester.http_client import TIME_LIMIT_REACHED, HttpClient, TimeLimitError
 from metastudio.tester.matrix import AuthMatrix
@@ -35,7 +37,7 @@ class RunState:
 
     Args:
         options: settings of the run.
-        http: the client.
+        http: the client, without credentials of an operation.
         progress: called with each step.
         notes: remarks about the run.
         exercised: counts of the data that the run saw, by name.
@@ -51,9 +53,8 @@ class RunState:
     operations: list[OperationRun] = field(default_factory=list["OperationRun"])
     seen: bool = False
 
-    def begin(self, suite: str, what: str) -> None:
-        """Count the requests that follow for a suite, and report progress."""
-        self.http.suite = suite
+    def report_progress(self, what: str) -> None:
+        """Report the current step."""
         self.progress(what, sum(self.http.traffic.sent.values()))
 
 
@@ -67,9 +68,11 @@ class OperationRun:
         interruption: the exception that ended suite `shapes` early, None if there was none.
     """
 
-    def __init__(self, state: RunState, tested: OperationUnderTest) -> None:
+    def __init__(self, state: RunState, tested: OperationUnderTest, caller: Caller) -> None:
         self.state = state
         self.tested = tested
+        self.http = copy(state.http)
+        self.http.caller = caller
         self.blocked = ""
         self.problem = ""
         self.interruption: Exception | None = None
@@ -77,6 +80,11 @@ class OperationRun:
         self._snapshot: Snapshot | None = None
         self._parts: list[Part] | None = None
         self._shapes: ShapesSuite | None = None
+
+    def _begin(self, suite: str, what: str) -> None:
+        """Count the requests that follow for a suite, and report progress."""
+        self.http.suite = suite
+        self.state.report_progress(what)
 
     @cached_property
     def path_values(self) -> dict[str, str]:
@@ -143,7 +151,7 @@ class OperationRun:
     def list_client(self) -> ListClient:
         """The client of the list. Only for list operations."""
         query = dict(shapes.required_query(self.tested))
-        return ListClient(self.tested, self.state.http, self.path, self.path_values, query)
+        return ListClient(self.tested, self.http, self.path, self.path_values, query)
 
     @cached_property
     def life_cycle(self) -> LifeCycle:
@@ -163,7 +171,7 @@ class OperationRun:
         _ = self.its_list.path  # finds out whether the list is blocked
         if self.its_list.blocked:
             return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.its_list.blocked)
-        self.state.begin(Suite.MEANING, f"meaning: {property_.id}")
+        self._begin(Suite.MEANING, f"meaning: {property_.id}")
         result = self.its_list.life_cycle.judge(self.tested, property_)
         self.state.seen = self.state.seen or result.exercised > 0
         return result
@@ -173,10 +181,10 @@ class OperationRun:
         state, tested, path = self.state, self.tested, self.path
         if self.blocked:
             return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.blocked)
-        state.begin("start", "first request")
+        self._begin("start", "first request")
         query, client = shapes.required_query(tested), self.list_client if tested.is_list else None
         first = preflight(
-            property_, tested, state.http, path, query, client, state.notes, is_example=self.has_example_path
+            property_, tested, self.http, path, query, client, state.notes, is_example=self.has_example_path
         )
         if first.verdict is not Verdict.PASS:
             self.blocked = first.note or "the first response broke the contract"
@@ -189,7 +197,7 @@ class OperationRun:
     def whole_list(self, property_: Property) -> PropertyResult:
         """Read the whole list."""
         state, client = self.state, self.list_client
-        state.begin(Suite.MEANING, "meaning: reading the list")
+        self._begin(Suite.MEANING, "meaning: reading the list")
         try:
             snapshot = client.snapshot()
             snapshot = self._frozen(snapshot) if state.options.freeze else snapshot
@@ -224,7 +232,7 @@ class OperationRun:
         if self._snapshot is None:
             return PropertyResult(relation.property, Verdict.NOT_EXERCISED, note="the list is unreadable")
         part = part_for(relation, (self.list_client, self._snapshot), self._narrowed(self._snapshot))
-        self.state.begin(Suite.MEANING, f"meaning: {relation.property.id}")
+        self._begin(Suite.MEANING, f"meaning: {relation.property.id}")
         return judge(relation, *part)
 
     def _narrowed(self, snapshot: Snapshot) -> list[Part]:
@@ -232,7 +240,7 @@ class OperationRun:
         if self._parts is None:
             self._parts = []
             if not snapshot.complete:
-                self.state.begin(Suite.MEANING, "meaning: narrowing the list")
+                self._begin(Suite.MEANING, "meaning: narrowing the list")
                 self._parts = parts(self.list_client, snapshot)
                 by = [f"{name}={value}" for client, _ in self._parts for name, value in client.fixed_query.items()]
                 how = (
@@ -250,7 +258,7 @@ class OperationRun:
             return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.blocked)
         if self._shapes is None:
             client = self.list_client if self.tested.is_list else None
-            suite = ShapesSuite(self.tested, self.state.http, path, client, self._snapshot)
+            suite = ShapesSuite(self.tested, self.http, path, client, self._snapshot)
             if self.tested.operation.kind == "create" and self.its_list is not None:
                 suite.received = self.its_list.life_cycle.record
             self._shapes = suite
@@ -268,15 +276,15 @@ class OperationRun:
             self.state.exercised["pages with items"] += sum(bool(page.items) for page in self.list_client.pages)
 
     def _run_shapes(self, suite: ShapesSuite) -> None:
-        options, http = self.state.options, self.state.http
+        options, http = self.state.options, self.http
         names_item = any(self._list_of_ids(name) for name in self._path_names)
         settings = GenerationSettings(
             http.base_url, http.caller, self.path_values, options.max_examples, options.seed, options.timeout,
             options.writes and not names_item, lambda: http.stopwatch.is_over, options.verify, options.app,
         )  # fmt: skip
-        self.state.begin(Suite.SHAPES, "shapes")
+        self._begin(Suite.SHAPES, "shapes")
         for _ in suite.run(settings, lambda: http.traffic.sent.update([str(Suite.SHAPES)])):
-            self.state.begin(Suite.SHAPES, "shapes")
+            self._begin(Suite.SHAPES, "shapes")
         suite.finish()
         self.state.exercised.update({f"generated {what}": count for what, count in suite.exercised.items()})
         done, operation = suite.exercised["successes"], self.tested.operation
@@ -287,7 +295,7 @@ class OperationRun:
 
     def auth(self, property_: Property, case: AuthCase) -> PropertyResult:
         """Send a request of the authentication matrix."""
-        self.state.begin(Suite.AUTH, f"auth: {property_.id}")
+        self._begin(Suite.AUTH, f"auth: {property_.id}")
         return self._matrix.judge(property_, case)
 
     @cached_property
@@ -295,7 +303,7 @@ class OperationRun:
         def path_for(project: str) -> str:
             return self.tested.path_with({**self.path_values, "project_id": project})
 
-        return AuthMatrix(self.tested, self.state.http, path_for, shapes.probing_query(self.tested))
+        return AuthMatrix(self.tested, self.http, path_for, shapes.probing_query(self.tested))
 
 
 def _example(tested: OperationUnderTest, parameter: str) -> str:

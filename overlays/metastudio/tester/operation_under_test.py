@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
@@ -14,6 +14,7 @@ from metastudio.contract import Document, check, compile_contract, load
 from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
 from metastudio.contract.json_pointer import join
 from metastudio.contract.operation import ListRules, Operation
+from metastudio.tester.access import Security, security
 from metastudio.tester.caller import quote_segment
 from metastudio.tester.values import ValueType, value_type
 from metastudio.tester.verdicts import ContractLocation
@@ -163,32 +164,21 @@ class OperationUnderTest:
         return None
 
     @cached_property
-    def security_requirements(self) -> tuple[tuple[str, ...], ...]:
-        """Header names of each security requirement; empty if no authentication is needed."""
+    def security(self) -> Security:
+        """What the contract requires of callers."""
         required = self.document.at(self.pointer).get("security", self.document.data.get("security", []))
-        schemes = self.document.at("/components/securitySchemes") or {}
-        found: list[tuple[str, ...]] = []
+        declared = self.document.at("/components/securitySchemes") or {}
+        found: list[dict[str, Any]] = []
         for requirement in required:
-            resolved = [
-                self.document.resolve(schemes[name], join(["components", "securitySchemes", name]))
-                for name in requirement
-            ]
-            found.append(tuple(str(each.get("name", "Authorization")) for each, _ in resolved))
-        return tuple(found)
+            places = {name: join(["components", "securitySchemes", name]) for name in requirement}
+            found.append({n: self.document.resolve(declared.get(n), at)[0] for n, at in places.items()})
+        return security(found)
 
     @property
     def security_location(self) -> ContractLocation:
         """Location of the security requirements."""
         own = self.document.at(f"{self.pointer}/security")
         return self.location_at(f"{self.pointer}/security" if own is not None else "/security")
-
-
-def token_header(chosen: Sequence[OperationUnderTest]) -> str:
-    """Return the name of the token header in the contract."""
-    return next(
-        (requirement[0] for tested in chosen for requirement in tested.security_requirements if len(requirement) == 1),
-        "X-Auth-Token",
-    )
 
 
 def operations_under_test(spec: Path | None = None) -> tuple[OperationUnderTest, ...]:

@@ -13,6 +13,7 @@ from metastudio.auth import chain
 from metastudio.auth.credentials import Credentials
 from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError
+from metastudio.tester.access import Login
 from metastudio.tester.caller import Caller
 
 
@@ -23,13 +24,15 @@ class RunOptions:
     Args:
         url: base URL of the server, http or https.
         app: an ASGI application, tested in this process.
-        project_id: project ID in the request path.
-        keys: key pair of the caller. With `token` too, both security schemes are tested; without either, only a server
-            that needs no authentication can be tested.
-        token: token of the caller.
+        project_id: project ID in the request path, if it has one.
+        keys: key pair of the caller. Every security scheme is tested for which there are credentials; without any,
+            only a server that needs no authentication can be tested.
+        token: token of the caller, for every scheme of the contract that takes one.
+        login: user and password of the caller.
         other_project_id: project ID of a second caller, for the tenant isolation check.
         other_keys: key pair of the second caller.
         other_token: token of the second caller.
+        other_login: user and password of the second caller.
         expired_token: a token that is no longer valid, for the authentication matrix.
         spec: path of the contract; None for the packaged one.
         path_values: values of path parameters other than the project ID.
@@ -54,11 +57,13 @@ class RunOptions:
     app: Any = None
     project_id: str | None = None
     keys: Credentials | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+    login: Login | None = None
     other_project_id: str | None = None
     other_keys: Credentials | None = None
-    other_token: str | None = None
-    expired_token: str | None = None
+    other_token: str | None = field(default=None, repr=False)
+    other_login: Login | None = None
+    expired_token: str | None = field(default=None, repr=False)
     spec: Path | None = None
     path_values: Mapping[str, str] = field(default_factory=dict[str, str])
     rate_limit: float | None = None
@@ -88,27 +93,26 @@ class RunOptions:
                 raise ConfigurationError(f"{name} must be a finite number above 0, not {value}")
         if self.max_examples < 1:
             raise ConfigurationError(f"max_examples must be at least 1, not {self.max_examples}")
-        if (self.other_keys or self.other_token) and not self.other_project_id:
-            raise ConfigurationError("the second caller needs its own project: set other_project_id")
 
-    def caller(self, token_header: str) -> Caller:
-        """Return the caller.
-
-        Raises:
-            ConfigurationError: there is no project ID.
-        """
-        if not self.project_id:
-            raise ConfigurationError("no project ID: give --project-id or set HUAWEICLOUD_SDK_PROJECT_ID")
-        return Caller(self.project_id, self.keys, self.token, token_header)
+    def caller(self) -> Caller:
+        """Return the caller."""
+        return Caller(self.project_id or "", self.keys, self.token, self.login)
 
     def other_caller(self, caller: Caller) -> Caller | None:
         """Return the second caller, with the clock of the first; None if there is none."""
-        if not self.other_project_id:
+        if not (self.other_project_id or self.other_keys or self.other_token or self.other_login):
             return None
         return Caller(
-            self.other_project_id, self.other_keys, self.other_token, caller.token_header, caller.clock,
-            ("--other",), "$METASTUDIO_OTHER_TOKEN",
+            self.other_project_id or "", self.other_keys, self.other_token, self.other_login, caller.schemes,
+            caller.clock, ("--other",), "$METASTUDIO_OTHER_TOKEN",
+            "$METASTUDIO_OTHER_USER:$METASTUDIO_OTHER_PASSWORD",
         )  # fmt: skip
+
+
+def login_from_environment(environ: Mapping[str, str] = os.environ, prefix: str = "METASTUDIO") -> Login | None:
+    """Return the user and password of the environment, METASTUDIO_USER and METASTUDIO_PASSWORD; None without both."""
+    user, password = environ.get(f"{prefix}_USER"), environ.get(f"{prefix}_PASSWORD")
+    return Login(user, password) if user and password else None
 
 
 def credentials_from_environment(

@@ -14,7 +14,7 @@ from metastudio.tester import matrix, shapes
 from metastudio.tester.caller import Caller
 from metastudio.tester.cases import auth_cases
 from metastudio.tester.operation_run import OperationRun
-from metastudio.tester.operation_under_test import OperationUnderTest, operations_under_test, token_header
+from metastudio.tester.operation_under_test import OperationUnderTest, operations_under_test
 from metastudio.tester.options import RunOptions
 from metastudio.tester.relations import relations, writes
 from metastudio.tester.verdicts import Property, PropertyResult, Suite
@@ -42,19 +42,19 @@ class Check:
 
 @dataclass(frozen=True)
 class OperationPlan:
-    """The checks of one operation, in the order in which they run. Those of suite `auth` run after all others."""
+    """The caller and the checks of one operation, in their order. Those of suite `auth` run after all others."""
 
     tested: OperationUnderTest
+    caller: Caller
     checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The operations of a run, the caller, a second caller or None, and remarks about what is left out."""
+    """The operations of a run, the credentials that no report may contain, and remarks about what is left out."""
 
     operations: tuple[OperationPlan, ...]
-    caller: Caller
-    other: Caller | None
+    secrets: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -81,26 +81,35 @@ def make_plan(options: RunOptions) -> Plan:
     if len(everything) > len(chosen):
         left = len(everything) - len(chosen)
         notes.append(f"{left} operations that may change data were skipped; --writes also tests them")
+    caller, other = _callers(options, chosen)
+    callers = {each.name: caller.with_schemes(each.security.schemes) for each in chosen}
     auth_notes: list[str] = []
-    caller = options.caller(token_header(chosen))
-    other = options.other_caller(caller)
     lists = {each.name: each for each in everything if each.is_list}
-    all_checks = {
-        tested.name: [
-            *_prerequisites(tested),
-            *_checks(tested, lists.get(tested.operation.list_id or "")),
-            *_auth_checks(options, tested, caller, other, auth_notes),
-        ]
-        for tested in chosen
-    }
-    _check_patterns(options, [each.property for checks in all_checks.values() for each in checks])
-    plans = [OperationPlan(each, tuple(_selected(options, all_checks[each.name]))) for each in chosen]
-    if not any(plan.checks for plan in plans):
+    all_checks: dict[str, list[Check]] = {}
+    for each in chosen:
+        auth = _auth_checks(options, each, callers[each.name], other, auth_notes)
+        all_checks[each.name] = [*_prerequisites(each), *_checks(each, lists.get(each.operation.list_id or "")), *auth]
+    _check_patterns(options, [check.property for checks in all_checks.values() for check in checks])
+    selected = {name: tuple(_selected(options, checks)) for name, checks in all_checks.items()}
+    if not any(selected.values()):
         raise ConfigurationError("--only and --skip select no property of this contract")
-    example = Property("", Suite.AUTH, "*", "", chosen[0].security_location)
-    if _selects(options.only, options.skip, example):
+    if _selects(options.only, options.skip, Property("", Suite.AUTH, "*", "", chosen[0].security_location)):
         notes += dict.fromkeys(auth_notes)
-    return Plan(tuple(plans), caller, other, tuple(notes))
+    plans = tuple(OperationPlan(each, callers[each.name], selected[each.name]) for each in chosen)
+    secrets = (*caller.secrets, *(other.secrets if other else ()), options.expired_token or "")
+    return Plan(plans, secrets, tuple(notes))
+
+
+def _callers(options: RunOptions, chosen: Iterable[OperationUnderTest]) -> tuple[Caller, Caller | None]:
+    """Return the caller, and a second one if there is one. They need a project where a path has one."""
+    caller = options.caller()
+    other = options.other_caller(caller)
+    if any("{project_id}" in each.operation.path for each in chosen):
+        if not caller.project_id:
+            raise ConfigurationError("no project ID: give --project-id or set HUAWEICLOUD_SDK_PROJECT_ID")
+        if other and not other.project_id:
+            raise ConfigurationError("the second caller needs its own project: set other_project_id")
+    return caller, other
 
 
 def _prerequisites(tested: OperationUnderTest) -> Iterator[Check]:
@@ -130,7 +139,8 @@ def _auth_checks(
     if tested.operation.method != "GET":
         notes.append("authentication is tested for GET operations only")
         return
-    if matrix.needs_no_credentials(tested):
+    notes += (f"{tested.name}: security scheme {each} cannot be tested" for each in tested.security.unsupported)
+    if tested.security.is_optional:
         notes.append(f"{tested.name} needs no authentication by the contract, so none was tested")
         return
     is_vendor = matrix.is_vendor_host(tested, urlsplit(options.url or "").hostname or "")

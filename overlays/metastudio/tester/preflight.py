@@ -7,12 +7,18 @@ from datetime import UTC, datetime
 
 from metastudio import redaction
 from metastudio.http.retry import http_date
+from metastudio.tester.access import SIGNATURE, SchemeKind
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.list_client import ListClient, UnexpectedResponseError
 from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Verdict
 
 _ABOUT_CREDENTIALS = re.compile(r"token|auth|credential|signature|tenant|\bak\b|access key", re.IGNORECASE)
+_SENT = {
+    SchemeKind.SIGNATURE: "the key pair",
+    SchemeKind.TOKEN: "the token",
+    SchemeKind.BASIC: "user name and password",
+}
 _MAX_CLOCK_SKEW = 300
 """Seconds of clock difference from which a refused signature is signed again with the server's time."""
 
@@ -83,11 +89,13 @@ def _fault(tested: OperationUnderTest, response: HttpResponse, list_client: List
 
 def _stop_if_untestable(response: HttpResponse, http: HttpClient) -> None:
     error = _error_text(response)
-    sent = "the key pair" if http.caller.keys else "the token" if http.caller.token else "a request without credentials"
+    scheme = http.caller.scheme
+    sent = _SENT[scheme.kind] if scheme else "a request without credentials"
     if response.status in (401, 403) or (response.status == 400 and _ABOUT_CREDENTIALS.search(error)):
+        whose = f" and that they belong to project {http.caller.project_id}" if http.caller.project_id else ""
         raise CannotRunError(
-            f"the server refuses {sent}: status {response.status}{error}. Check the credentials and that they belong "
-            f"to project {http.caller.project_id}. No further requests were sent"
+            f"the server refuses {sent}: status {response.status}{error}. Check the credentials{whose}. "
+            "No further requests were sent"
         )
     if response.status == 400 and b"HTTPS port" in response.body:
         raise CannotRunError(f"{http.base_url} expects https: use https:// instead of http://")
@@ -113,7 +121,7 @@ def _error_text(response: HttpResponse) -> str:
 
 def _correct_clock(response: HttpResponse, http: HttpClient) -> bool:
     """Set the clock from the server's `Date` header if it differs by minutes. Return whether it did."""
-    if http.caller.keys is None:
+    if http.caller.scheme != SIGNATURE:
         return False
     seconds = http_date(response.headers.get("Date", ""))
     if seconds is None or abs(seconds - http.caller.clock.now().timestamp()) < _MAX_CLOCK_SKEW:

@@ -68,7 +68,7 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         transport = InProcessTransport(options.app)
     with _client(options, transport) as client:
         rate_limiter, stopwatch = RateLimiter(options.rate_limit), Stopwatch(options.max_time)
-        http = HttpClient(str(base_url), client, plan.caller, rate_limiter, stopwatch, Traffic())
+        http = HttpClient(str(base_url), client, options.caller(), rate_limiter, stopwatch, Traffic())
         walk = _Walk(plan, RunState(options, http, progress, list(plan.notes)))
         try:
             walk.run()
@@ -78,8 +78,7 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
             raise
         walk.state.notes += walk.clean_up()
     report = replace(walk.report(), target=str(target), contract=plan.operations[0].tested.document.path.name)
-    others = plan.other.secrets if plan.other else ()
-    return Redactor([*plan.caller.secrets, *others, options.expired_token or ""]).report(report)
+    return Redactor(plan.secrets).report(report)
 
 
 def prove(target: Any, *, progress: Progress = lambda _what, _sent: None, **options: Any) -> Report:
@@ -125,7 +124,7 @@ class _Walk:
         self.tester_failed = False
         self._stopped = ""
         """Why no further check is made."""
-        self._operations = [(OperationRun(state, each.tested), each.checks) for each in plan.operations]
+        self._operations = [(OperationRun(state, each.tested, each.caller), each.checks) for each in plan.operations]
         state.operations = [operation for operation, _ in self._operations]
 
     def run(self) -> None:

@@ -24,13 +24,15 @@ from schemathesis.generation.case import Case
 
 from metastudio.http.proxies import exclude_loopback
 from metastudio.tester import curl
-from metastudio.tester.caller import AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN, Caller, canonical_url
+from metastudio.tester.access import AUTHORIZATION
+from metastudio.tester.caller import DATE, PROJECT, SECURITY_TOKEN, Caller, canonical_url
 from metastudio.tester.http_client import (
     CONTENT_ENCODINGS,
     RESPONSE_TIMEOUT_FACTOR,
     HttpResponse,
     RateLimiter,
     UnreadableBodyError,
+    add_headers,
     check_content_encoding,
     read_limited,
 )
@@ -54,11 +56,16 @@ def mask_credentials(caller: Caller) -> Callable[[Any, Any, Any], None]:
     """
 
     def after_call(context: Any, case: Any, response: Any) -> None:
-        for name in (AUTHORIZATION, SECURITY_TOKEN, caller.token_header):
+        for name in (*AUTH_HEADERS, *_credential_headers(caller), "Cookie"):
             if name in response.request.headers:
                 response.request.headers[name] = MASKED
 
     return after_call
+
+
+def _credential_headers(caller: Caller) -> list[str]:
+    """The names of the headers that carry credentials."""
+    return [each.name for each in caller.schemes if each.location == "header"]
 
 
 class SigningAuth(AuthBase):
@@ -82,12 +89,13 @@ class SigningAuth(AuthBase):
         if MASKED in request.headers.values():
             return request
         self._rate_limiter.wait()
-        url = canonical_url(request.url or "")
+        url = canonical_url(self._caller.plain_url(request.url or ""))
         request.url = url
-        for name in (*AUTH_HEADERS, self._caller.token_header):
+        for name in (*AUTH_HEADERS, *_credential_headers(self._caller)):
             request.headers.pop(name, None)
-        body = _content(request.body)
-        request.headers.update(self._caller.headers(request.method or "GET", url, body=body))
+        headers: Any = request.headers
+        add_headers(headers, self._caller.headers(request.method or "GET", url, body=_content(request.body)))
+        request.url = self._caller.authenticated_url(url)
         request.headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
         request.register_hook("response", _limit_body)
         self._sent(request)
@@ -245,6 +253,7 @@ def _generated_call(
     declared: frozenset[str],
     received: Any = None,
 ) -> GeneratedCall:
+    url = settings.caller.plain_url(url)
     content = _content(body)
     shown = declared | {"content-type"} if content else declared
     own = [(name, value) for name, value in headers.items() if name.lower() in shown]
