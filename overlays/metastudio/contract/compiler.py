@@ -53,7 +53,7 @@ def compile_contract(document: Document) -> Contract:
         title=info["title"],
         version=info["version"],
         server=ServerUrl(server["url"], variables),
-        operations={raw["operationId"]: _operation(document, pointer, raw) for pointer, raw in operations(document)},
+        operations={raw["operationId"]: compile_operation(document, at, raw) for at, raw in operations(document)},
     )
 
 
@@ -127,7 +127,8 @@ def _step(document: Document, pointer: str, token: str) -> str | None:
     return None
 
 
-def _operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operation:
+def compile_operation(document: Document, pointer: str, raw: dict[str, Any]) -> Operation:
+    """Compile one operation of a document."""
     rules = raw.get("x-list")
     by_name = {
         each["name"]: _parameter(each, plain(document, f"{at}/schema")) for at, each in parameters(document, pointer)

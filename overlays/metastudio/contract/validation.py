@@ -64,8 +64,20 @@ def check(document: Document) -> None:
         _check_operation(document, pointer, operation)
         if "x-list" in operation:
             _check_list(document, pointer, operation["x-list"])
+            _check_list_classes(document, pointer, operation["x-list"])
         if isinstance(operation.get("x-item"), dict):
             _check_item(document, pointer, operation["x-item"])
+
+
+def check_vocabulary(document: Document, pointer: str, operation: dict[str, Any]) -> None:
+    """Raise ContractError for the first mistake in the `x-list` or `x-item` of an operation of any contract."""
+    for key in ("x-list", "x-item"):
+        if key in operation:
+            _check_vocabulary(document, f"{pointer}/{key}", operation[key], key)
+    if "x-list" in operation:
+        _check_list(document, pointer, operation["x-list"])
+    if isinstance(operation.get("x-item"), dict):
+        _check_item(document, pointer, operation["x-item"])
 
 
 def check_servable(document: Document) -> None:
@@ -270,13 +282,6 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
     if item is None:
         message = f"{rules['items']} is no array in the response; name one by a JSON pointer such as /jobs"
         raise document.error(f"{at}/items", message)
-    if not _is_object(plain(document, item)):
-        raise document.error(f"{at}/items", f"{rules['items']} holds no objects: a list of scalars is not supported")
-    for schema, place in ((body[1], f"{pointer}/responses/{body[0]}"), (item, f"{at}/items")):
-        if class_name(document, schema) is None:
-            raise document.error(
-                place, "the response of a list, and its items, must be named schemas (components/schemas)"
-            )
     _check_total(document, pointer, rules.get("total"), body[1])
     page, order = rules["page"], rules.get("order", {})
     if page.get("next", "Link") != "Link" and below(document, body[1], page["next"]) is None:
@@ -316,6 +321,19 @@ def _check_list(document: Document, pointer: str, rules: dict[str, Any]) -> None
             known = [join([name]) for name in (document.at(item) or {}).get("properties", {})]
             raise document.error(place, _unknown(target, known, "property of an item"))
     _check_roles(document, at, rules)
+
+
+def _check_list_classes(document: Document, pointer: str, rules: dict[str, Any]) -> None:
+    """Check that the generated client has classes for the response of a list and its items."""
+    status, schema = success_schema(document, pointer) or ("", "")
+    item = below(document, schema, rules["items"] + "/*") or ""
+    if not _is_object(plain(document, item)):
+        message = f"{rules['items']} holds no objects: a list of scalars is not supported"
+        raise document.error(f"{pointer}/x-list/items", message)
+    for each, place in ((schema, f"{pointer}/responses/{status}"), (item, f"{pointer}/x-list/items")):
+        if class_name(document, each) is None:
+            message = "the response of a list, and its items, must be named schemas (components/schemas)"
+            raise document.error(place, message)
 
 
 def _check_total(document: Document, pointer: str, total: Any, body: str) -> None:

@@ -16,7 +16,8 @@ Reading order:
    suites: `relations` (suite `meaning`: metamorphic relations between list responses), `shapes` (statuses, headers and
    bodies of seed requests and of requests that schemathesis generates) and `matrix` (suite `auth`: valid and forged
    credentials).
-3. What the suites share: `operation_under_test` (an operation with its schemas), `http_client` (requests, retries,
+3. What the suites share: `reading` (any contract), `operation_under_test` (an operation with its schemas), `access`
+   (security schemes), `http_client` (requests, retries,
    rate limit), `caller` (credentials and signing), `values` (comparing values), `schema_validator`.
 4. `reports`: terminal, HTML, JUnit and JSON. `sign` signs a request for curl, `hooks` adds signing to plain
    schemathesis. The command line is `metastudio.cli.contract_test`.

@@ -142,6 +142,7 @@ class HttpClient:
         self.stopwatch = stopwatch
         self.traffic = traffic
         self.suite = "start"
+        self.headers: HeaderList = ()
         self._sleep = sleep
         self._timeouts = 0
         self._watchdog = Watchdog(RESPONSE_TIMEOUT_FACTOR * (client.timeout.read or _MAX_WAIT))
@@ -177,7 +178,7 @@ class HttpClient:
             TimeLimitError: the time limit of the run is reached.
             CannotRunError: three requests in a row timed out.
         """
-        sender = caller or self.caller
+        sender, headers = caller or self.caller, [*self.headers, *headers]
         url = canonical_url(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
         headers = [*headers, ("Content-Type", "application/json")] if body else headers
         shown = curl.command(method, url, sender, headers=headers, body=body, case=case)

@@ -73,6 +73,7 @@ class OperationRun:
         self.tested = tested
         self.http = copy(state.http)
         self.http.caller = caller
+        self.http.headers = shapes.required_headers(tested)
         self.blocked = ""
         self.problem = ""
         self.interruption: Exception | None = None

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from metastudio.contract import Document, check, compile_contract, load
-from metastudio.contract.compiler import below, operations, parameters, plain, success_schema
+from metastudio.contract import Document
+from metastudio.contract.compiler import below, parameters, plain, success_schema
 from metastudio.contract.json_pointer import join
 from metastudio.contract.operation import ListRules, Operation
 from metastudio.tester.access import Security, security
 from metastudio.tester.caller import quote_segment
+from metastudio.tester.reading import ALIAS, read
 from metastudio.tester.values import ValueType, value_type
 from metastudio.tester.verdicts import ContractLocation
 
@@ -164,6 +165,13 @@ class OperationUnderTest:
         return None
 
     @cached_property
+    def accept(self) -> str:
+        """The media types of a success, as the header `Accept` names them; `application/json` if there are none."""
+        declared = [self.response(status) for status in self.operation.success]
+        names = (name for each in declared if each for name in media_types(each[1]))
+        return ", ".join(dict.fromkeys(names)) or "application/json"
+
+    @cached_property
     def security(self) -> Security:
         """What the contract requires of callers."""
         required = self.document.at(self.pointer).get("security", self.document.data.get("security", []))
@@ -181,25 +189,27 @@ class OperationUnderTest:
         return self.location_at(f"{self.pointer}/security" if own is not None else "/security")
 
 
-def operations_under_test(spec: Path | None = None) -> tuple[OperationUnderTest, ...]:
-    """Return the operations of a contract.
+def media_types(declaration: Mapping[str, Any]) -> list[str]:
+    """Return the media types of a response as the contract names them."""
+    return [name for name, each in (declaration.get("content") or {}).items() if ALIAS not in (each or {})]
+
+
+def operations_under_test(spec: Path | None = None, notes: list[str] | None = None) -> tuple[OperationUnderTest, ...]:
+    """Return the operations of a contract that can be tested.
 
     Args:
         spec: path of the contract; None for the packaged one.
+        notes: receives what is left out.
 
     Raises:
-        ContractError: the contract is unreadable or invalid.
+        ContractError: the contract is unreadable, or its `x-list` or `x-item` is wrong.
     """
     if spec is None:
         with resources.as_file(resources.files("metastudio_client") / "openapi.yaml") as packaged:
-            return tuple(_operations_under_test(packaged))
-    return tuple(_operations_under_test(spec))
-
-
-def _operations_under_test(path: Path) -> Iterator[OperationUnderTest]:
-    document = load(path)
-    check(document)
-    compiled = compile_contract(document).operations
-    found = [OperationUnderTest(document, at, compiled[raw["operationId"]]) for at, raw in operations(document)]
-    for each in found:
-        yield replace(each, item_operations=tuple(other for other in found if other.operation.list_id == each.name))
+            return operations_under_test(packaged, notes)
+    document, compiled = read(spec, [] if notes is None else notes)
+    found = [OperationUnderTest(document, at, operation) for at, operation in compiled]
+    return tuple(
+        replace(each, item_operations=tuple(other for other in found if other.operation.list_id == each.name))
+        for each in found
+    )

@@ -74,10 +74,12 @@ def make_plan(options: RunOptions) -> Plan:
         ConfigurationError: the options are invalid, or `only` and `skip` name or leave nothing.
         ContractError: the contract is unreadable or invalid.
     """
-    everything, notes = operations_under_test(options.spec), list[str]()
+    notes: list[str] = []
+    everything = operations_under_test(options.spec, notes)
     chosen = [each for each in everything if each.operation.method == "GET" or options.writes]
     if not chosen:
-        raise ConfigurationError("the contract has no GET operation; --writes also tests the other operations")
+        message = "the contract has no GET operation that can be tested; --writes also tests the other operations"
+        raise ConfigurationError("; ".join([message, *notes]))
     if len(everything) > len(chosen):
         left = len(everything) - len(chosen)
         notes.append(f"{left} operations that may change data were skipped; --writes also tests them")

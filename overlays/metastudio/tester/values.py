@@ -133,7 +133,7 @@ class ValueType:
 
 def value_type(schema: Mapping[str, Any]) -> ValueType:
     """Return how the values of a schema are compared."""
-    for each in schema.get("anyOf", schema.get("oneOf", [])):
+    for each in schema.get("anyOf", schema.get("oneOf", schema.get("allOf", []))):
         if (found := value_type(each)).kind is not ValueKind.TEXT:
             return found
     wanted, written = schema.get("type", "string"), schema.get("format")

@@ -7,7 +7,7 @@ request that still fails).
 
 from metastudio.tester.shapes.findings import properties
 from metastudio.tester.shapes.generation import GenerationSettings
-from metastudio.tester.shapes.seed_requests import probing_query, required_query
+from metastudio.tester.shapes.seed_requests import probing_query, required_headers, required_query
 from metastudio.tester.shapes.suite import ShapesSuite
 
-__all__ = ["GenerationSettings", "ShapesSuite", "probing_query", "properties", "required_query"]
+__all__ = ["GenerationSettings", "ShapesSuite", "probing_query", "properties", "required_headers", "required_query"]

@@ -64,7 +64,7 @@ def assess(
     Args:
         tested: the operation.
         pairs: the decoded query.
-        headers: headers that are parameters of the operation.
+        headers: headers and cookies that are parameters of the operation; None if the request has every required one.
         longest: the longest page that the server returns, if it is known.
     """
     given: dict[str, list[str]] = {}
@@ -88,7 +88,10 @@ def assess(
     everything = list(given)
     for (where, name), at in tested.parameter_pointers.items():
         value = (headers or {}).get(name)
-        if where == "header" and value is not None:
+        is_missing = name not in given if where == "query" else value is None and where != "path"
+        if is_missing and headers is not None and tested.operation.parameters[name].required:
+            found.append(Assessment(Validity.UNSPECIFIED, name))
+        if where in ("header", "cookie") and value is not None:
             everything.append(name)
             validity = _scalar(tested.resolver, f"{at}/schema", value)
             found.append(
@@ -168,7 +171,19 @@ def _paging(text: str, least: int, most: int | None) -> Validity:
 
 
 def _scalar(resolver: SchemaResolver, pointer: str, text: str) -> Validity:
+    """A text is valid only if no keyword of its schema forbids the value, also none that is not looked at here."""
+    found, schema = _by_type(resolver, pointer, text), resolver.resolve(pointer)[0]
+    if found is Validity.VALID and schema.keys().isdisjoint(("anyOf", "oneOf", "allOf")):
+        kind = schema.get("type")
+        value = text == "true" if kind == "boolean" else float(text) if kind in ("integer", "number") else text
+        return found if resolver.validator(pointer).is_valid(value) else Validity.UNSPECIFIED
+    return found
+
+
+def _by_type(resolver: SchemaResolver, pointer: str, text: str) -> Validity:
     schema, at = resolver.resolve(pointer)
+    if "allOf" in schema:
+        return max(_scalar(resolver, f"{at}/allOf/{n}", text) for n in range(len(schema["allOf"])))
     for kind in ("anyOf", "oneOf"):
         if kind in schema:
             is_choice = source(schema, kind) != "page"

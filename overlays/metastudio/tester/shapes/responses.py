@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from metastudio.tester.http_client import HttpResponse
-from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
+from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver, media_types
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -69,9 +70,9 @@ def faults(tested: OperationUnderTest, response: HttpResponse) -> Iterator[Respo
     content = declaration.get("content", {})
     if not content or response.method == "HEAD":
         return
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in content:
-        what = f"content type {kind or 'missing'}, not {', '.join(content)}"
+    kind, declared_types = _bare(response.headers.get("content-type", "")), media_types(declaration)
+    if not any(fnmatchcase(kind, _bare(each)) for each in declared_types):
+        what = f"content type {kind or 'missing'}, not {', '.join(declared_types)}"
         yield ResponseFault(what, f"{pointer}/content", not is_choice, "content")
     body = f"{pointer}/content/application~1json/schema"
     if tested.document.at(body) is None:
@@ -81,6 +82,10 @@ def faults(tested: OperationUnderTest, response: HttpResponse) -> Iterator[Respo
         return
     for fault in _body_violations(tested.resolver, body, response):
         yield ResponseFault(fault.what, fault.pointer, fault.blamed and not is_choice, "body")
+
+
+def _bare(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
 
 
 def _texts(response: HttpResponse) -> Iterator[str]:

@@ -56,7 +56,8 @@ def mask_credentials(caller: Caller) -> Callable[[Any, Any, Any], None]:
     """
 
     def after_call(context: Any, case: Any, response: Any) -> None:
-        for name in (*AUTH_HEADERS, *_credential_headers(caller), "Cookie"):
+        cookies = ["Cookie"] if any(each.location == "cookie" for each in caller.schemes) else []
+        for name in (*AUTH_HEADERS, *_credential_headers(caller), *cookies):
             if name in response.request.headers:
                 response.request.headers[name] = MASKED
 
@@ -75,14 +76,20 @@ class SigningAuth(AuthBase):
         caller: signs the requests.
         rate_limiter: delays each request.
         sent: called with each request that is about to be sent.
+        accept: the header `Accept`.
     """
 
     def __init__(
-        self, caller: Caller, rate_limiter: RateLimiter, sent: Callable[[Any], None] = lambda _request: None
+        self,
+        caller: Caller,
+        rate_limiter: RateLimiter,
+        sent: Callable[[Any], None] = lambda _request: None,
+        accept: str = "application/json",
     ) -> None:
         self._caller = caller
         self._rate_limiter = rate_limiter
         self._sent = sent
+        self._accept = accept
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Wait for the rate limiter, then sign the request. A masked request is only printed, and stays unchanged."""
@@ -96,6 +103,7 @@ class SigningAuth(AuthBase):
         headers: Any = request.headers
         add_headers(headers, self._caller.headers(request.method or "GET", url, body=_content(request.body)))
         request.url = self._caller.authenticated_url(url)
+        request.headers["Accept"] = self._accept
         request.headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
         request.register_hook("response", _limit_body)
         self._sent(request)
@@ -153,13 +161,16 @@ def generate(
     def finish(context: Any, case: Any, response: Any) -> None:
         in_flight.finish()
 
-    schema.auth.set_from_requests(SigningAuth(settings.caller, rate_limiter, start))
+    schema.auth.set_from_requests(SigningAuth(settings.caller, rate_limiter, start, tested.accept))
     schema.hook("after_call")(mask_credentials(settings.caller))
     schema.hook("after_call")(finish)
     schema.hook("map_case")(_without(omitted))
     if seed_queries:
         schema.hook("map_case")(_seeded(seed_queries, settings.seed))
     declared = frozenset(name.lower() for where, name in tested.parameter_pointers if where == "header")
+    has_cookies = any(where == "cookie" for where, _ in tested.parameter_pointers)
+    if has_cookies and not any(each.location == "cookie" for each in settings.caller.schemes):
+        declared |= {"cookie"}
     reader = EventReader(
         from_schema(schema).execute(), in_flight, RESPONSE_TIMEOUT_FACTOR * settings.timeout, settings.is_over
     )

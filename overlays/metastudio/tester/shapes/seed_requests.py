@@ -69,9 +69,30 @@ def required_query(tested: OperationUnderTest) -> Pairs:
             found.append((name, constants[name]))
         elif where == "query" and parameter.required:
             tried = [text for text in CANDIDATES if request_validity.fits(tested, name, text)]
-            example = (tested.document.at(at) or {}).get("example")
-            found.append((name, str(example) if example is not None else [*parameter.values, *tried, "1"][0]))
+            found.append((name, _example(tested, at) or [*parameter.values, *tried, "1"][0]))
     return found
+
+
+def required_headers(tested: OperationUnderTest) -> Pairs:
+    """Return a value for each required header and cookie, and what the operation accepts unless it is plain JSON."""
+    headers: Pairs = []
+    cookies: list[str] = []
+    for (where, name), at in tested.parameter_pointers.items():
+        parameter = tested.operation.parameters[name]
+        if where in ("header", "cookie") and parameter.required:
+            is_number = parameter.schema.get("type") in ("integer", "number")
+            value = _example(tested, at) or [*parameter.values, "1" if is_number else "plain-Text_1"][0]
+            headers += [(name, value)] if where == "header" else []
+            cookies += [f"{name}={value}"] if where == "cookie" else []
+    headers += [("Cookie", "; ".join(cookies))] if cookies else []
+    return [*headers, *([("Accept", tested.accept)] if tested.accept != "application/json" else [])]
+
+
+def _example(tested: OperationUnderTest, at: str) -> str:
+    """Return the example of a parameter, "" for none."""
+    raw = tested.document.at(at) or {}
+    example = raw.get("example", (raw.get("schema") or {}).get("example"))
+    return "" if example is None else str(example)
 
 
 def valid_query(tested: OperationUnderTest) -> Pairs:

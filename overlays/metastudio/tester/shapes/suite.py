@@ -83,7 +83,7 @@ class ShapesSuite:
                 self._findings["answer"].exercised += 1
                 self._findings["answer"].evidence.append(Evidence("a response", str(error), (error.command,)))
                 continue
-            self.judge(response, {})
+            self.judge(response, dict(self.http.headers))
             if 400 <= response.status < 500:
                 self.refused |= {name for name, text in query if self._may_be_left_out(name, text)}
             yield
@@ -117,7 +117,7 @@ class ShapesSuite:
                 return False
             suite = copy(self)
             suite.exercised, suite._findings = Counter(), _no_findings(self.tested)
-            suite.judge(self.http.send(path, tried), {})
+            suite.judge(self.http.send(path, tried), dict(self.http.headers))
             same = [each for each in suite._findings[id_].evidence if each.expected == evidence.expected]
             found.extend(same[:1])
             return bool(same)
@@ -325,10 +325,14 @@ def _no_findings(tested: OperationUnderTest) -> dict[str, PropertyFindings]:
 
 
 def _parameters(tested: OperationUnderTest, headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that are parameters of the operation."""
+    """Return the headers and cookies that are parameters of the operation."""
     sent = {name.lower(): value for name, value in headers.items()}
-    declared = [name for where, name in tested.parameter_pointers if where == "header"]
-    return {name: sent[name.lower()] for name in declared if name.lower() in sent}
+    cookies = dict(each.strip().partition("=")[::2] for each in sent.get("cookie", "").split(";"))
+    found: dict[str, str] = {}
+    for where, name in tested.parameter_pointers:
+        value = sent.get(name.lower()) if where == "header" else cookies.get(name) if where == "cookie" else None
+        found |= {} if value is None else {name: value}
+    return found
 
 
 def _is_too_long(response: HttpResponse) -> bool:
