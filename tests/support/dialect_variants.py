@@ -101,7 +101,9 @@ def _aims(part: str, what: str) -> tuple[str, ...]:
     return {"order": ("order.*",), "invalid values": ("invalid.*",)}.get(part, ())
 
 
-UNDETECTABLE: dict[str, str] = {}
+UNDETECTABLE: dict[str, str] = {
+    "cursor: the maximum is half of the contract's": "pages that a cursor leads to may be shorter than asked",
+}
 """Faulty variants that cannot be detected, with the reason."""
 
 Faults = Iterator[tuple[str, DialectChange]]
@@ -263,7 +265,7 @@ def _orders(dialect: type[Dialect], rules: ListRules) -> Faults:
         yield "several sort keys count in reverse", DialectChange(key=lambda keys: keys[::-1])
         first = DialectChange(key=lambda keys: [(name, keys[0][1]) for name, _ in keys])
         yield "several sort keys have the direction of the first", first
-    if "status" in order.keys:
+    if dialect.ranked:
         yield "statuses are ordered as texts", DialectChange(settings={"ranked": False})
 
 

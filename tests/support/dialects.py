@@ -415,6 +415,7 @@ class SpringData(Dialect):
         "wordsTo": ("words", "le"),
     }  # fmt: skip
     limit, offset, nulls, ties = "size", "page", "high", False
+    sortable = ("created", "status", "words")
 
     def keys(self, query: Query) -> list[tuple[str, bool]]:
         parts = [text.partition(",") for text in query.get("sort", [])]
