@@ -75,7 +75,7 @@ def _command(name: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize("name", TRUE_FAULTS)
 def test_released_server_is_blamed_for_its_true_faults_only(name: str, tmp_path: Path) -> None:
     with serving_released(name, tmp_path) as url:
-        report = prove(url, spec=CONTRACTS / f"{name}.yaml", project_id="p", max_examples=20)
+        report = prove(url, spec=CONTRACTS / f"{name}.yaml", project_id="p", max_examples=20, timeout=60)
     assert not report.failure
     found = {f"{each.property.suite}/{each.property.id}" for each in report.breaches}
     assert found <= TRUE_FAULTS[name], "\n".join(map(describe, report.breaches))
@@ -84,5 +84,5 @@ def test_released_server_is_blamed_for_its_true_faults_only(name: str, tmp_path:
 @pytest.mark.parametrize(("name", "bug", "property_"), BUGS)
 def test_seeded_bug_is_found(name: str, bug: str, property_: str, tmp_path: Path) -> None:
     with serving_released(name, tmp_path, bug) as url:
-        report = prove(url, spec=CONTRACTS / f"{name}.yaml", project_id="p", only=(property_,))
+        report = prove(url, spec=CONTRACTS / f"{name}.yaml", project_id="p", only=(property_,), timeout=60)
     assert [each.property.id for each in report.breaches] == [property_], "\n".join(map(describe, report.results))
