@@ -19,7 +19,7 @@ set +m
 trap 'kill -- -"$lint" 2>/dev/null || true' EXIT
 
 tests=0 style=0
-pytest --numprocesses "${TEST_PROCESSES:-2}" --dist worksteal || tests=$?
+pytest --numprocesses "${TEST_PROCESSES:-3}" --dist worksteal || tests=$?
 wait "$lint" || style=$?
 cat .cache/lint.log
 if [ "$style" -ne 0 ]; then
