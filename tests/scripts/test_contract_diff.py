@@ -348,7 +348,12 @@ CASES: dict[str, tuple[Grade, list[str], list[tuple[str, str]]]] = {
     "paging by other parameters": (
         BOTH,
         ["x-list page/offset: offset -> limit"],
-        [("page: {style: offset, offset: offset, limit: limit}", "page: {style: offset, offset: limit, limit: offset}")],
+        [
+            (
+                "page: {style: offset, offset: offset, limit: limit}",
+                "page: {style: offset, offset: limit, limit: offset}",
+            )
+        ],
     ),
     "another default of the direction": (
         BOTH,
