@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +31,33 @@ def test_example(name: str, env: dict[str, str]) -> None:
     done = run("-W", "error", ROOT / "examples" / name, env=env, command=(sys.executable,))
     assert (done.code, done.err) == (0, "")
     assert SHOWS[name] in done.out
+
+
+# pandas takes 160 MB with numpy, so it is installed apart, and the types of the rows are also compared in test_objects.py.
+@pytest.mark.slow
+def test_rows_are_a_typed_table_in_pandas(env: dict[str, str], tmp_path: Path) -> None:
+    packages = ROOT / ".cache" / "pandas"
+    if not (packages / "pandas").exists():
+        install = (
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--target",
+            packages,
+        )
+        subprocess.run([*install, "pandas>=2.2,<4"], check=True, capture_output=True)
+    program = tmp_path / "program.py"
+    example = (ROOT / "examples" / "table_of_jobs.py").read_text(encoding="utf-8")
+    program.write_text(f"{example}\nimport pandas\nprint(pandas.DataFrame(rows).dtypes.to_dict())\n", encoding="utf-8")
+    path = f"{packages}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    done = run(program, env={**env, "PYTHONPATH": path}, command=(sys.executable,))
+    assert done.code == 0, done.err
+    types = done.out.splitlines()[-1]
+    assert re.search(r"'create_time': datetime64\[\w+, UTC\]", types), types
+    assert re.search(r"'update_time': datetime64\[\w+, UTC\]", types), types
 
 
 def test_the_pytest_example() -> None:
