@@ -33,7 +33,7 @@ def test_example(name: str, env: dict[str, str]) -> None:
     assert SHOWS[name] in done.out
 
 
-# pandas takes 160 MB with numpy, so it is installed apart, and the types of the rows are also compared in test_objects.py.
+# pandas takes 160 MB with numpy, so it is installed apart. test_objects.py compares the types of the rows too.
 @pytest.mark.slow
 def test_rows_are_a_typed_table_in_pandas(env: dict[str, str], tmp_path: Path) -> None:
     packages = ROOT / ".cache" / "pandas"
