@@ -20,6 +20,7 @@ scripts/coverage > .cache/core.log 2>&1 &
 core=$!
 set +m
 trap 'kill -- -"$lint" -"$core" 2>/dev/null || true' EXIT
+trap 'exit 130' INT
 
 others=(--ignore=tests/auth --ignore=tests/contract --ignore=tests/http --ignore=tests/lists --ignore-glob='tests/test_*.py')
 echo "linters, the tests of the core (.cache/core.log), and all others:"

@@ -92,7 +92,7 @@ class Bench:
         for limit, count in ((10, 60), (100, 40), (1000, 6)):
             given = {"url": self.urls["0"], "count": count, "limit": limit}
             taken = self.sample(11, (*EVERYONE, "alone_async"), "calls", **given)
-            self.add(f"a signed call, page of {limit}, CPU", "µs", "cpu", taken, goals=goals)
+            self.add(f"a signed call, page of {limit}, CPU", "µs", "cpu", taken, goals=goals[limit])
             self.add(f"a signed call, page of {limit}, wall", "µs", "wall", taken)
             self.add(f"a signed call, page of {limit}, asyncio", "µs", "cpu", taken, ASYNC)
 

@@ -214,7 +214,7 @@ def test_on_a_terminal_an_item_is_a_grid_and_deleting_asks(tasks: TaskCommand, s
             assert shown in terminal.text()
     with tasks.terminal("jobs", "delete", job) as terminal:
         terminal.until(lambda text: "[y/N]" in text)
-        terminal.type("\x03")
+        terminal.interrupt()
         assert terminal.end() == 130
 
 

@@ -222,6 +222,14 @@ class PseudoTerminal(Screen):
         """Send keys; "\x03" is Ctrl-C."""
         os.write(self._master, text.encode())
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C until the command ends: one before it waits for a key is lost, as in any shell."""
+        for _ in range(20):
+            self.type("\x03")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.5)
+                return
+
     def until(self, seen: Callable[[str], bool]) -> str:
         """Read until a condition on the screen holds. Returns the screen."""
         deadline = time.monotonic() + TIMEOUT

@@ -68,7 +68,8 @@ def find(
         CredentialsError: A source is incomplete or cannot be read.
     """
     environ = os.environ if environ is None else environ
-    return from_settings(environ, home, profile) or _from_instance(environ, home, instance)
+    found = from_settings(environ, home, profile)
+    return found or _from_instance(environ, home, instance, profile or environ.get(PROFILE) or SECTION)
 
 
 def from_settings(environ: Mapping[str, str], home: Path | None = None, profile: str | None = None) -> Source | None:
@@ -158,7 +159,9 @@ def profiles(environ: Mapping[str, str], home: Path | None = None) -> list[str]:
     return [*_sections(_path(environ, home))]
 
 
-def _from_instance(environ: Mapping[str, str], home: Path | None, instance: Callable[[], Credentials] | None) -> Source:
+def _from_instance(
+    environ: Mapping[str, str], home: Path | None, instance: Callable[[], Credentials] | None, section: str
+) -> Source:
     if instance is None:
         from metastudio.auth.metadata import InstanceMetadata
 
@@ -171,7 +174,7 @@ def _from_instance(environ: Mapping[str, str], home: Path | None, instance: Call
         except CredentialsError as error:
             raise CredentialsError(
                 f"no credentials found; tried: arguments; {ACCESS_KEY} and {SECRET_KEY} in the environment; "
-                f"ak and sk in section [{SECTION}] of {path or 'the credentials file (there is no home directory)'}; "
+                f"ak and sk in section [{section}] of {path or 'the credentials file (there is no home directory)'}; "
                 f"{error}"
             ) from error
 

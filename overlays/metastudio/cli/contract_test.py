@@ -150,6 +150,10 @@ def _run_options(given: Mapping[str, Any]) -> RunOptions:
     )
 
     connection = current().given
+    if unused := sorted(connection.keys() - _SHARED):
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+        message = f"contract-test takes no {named}; give the URL of the server as its argument"
+        raise click.UsageError(message, click.get_current_context())
     keys, token, project = credentials_from_environment(profile=connection.get("profile"))
     other_keys, other_token, other_project = other_credentials_from_environment()
     passed = ("url", "spec", "expired_token", "rate_limit", "max_time", "max_examples", "seed", "freeze", "writes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import shutil
@@ -163,6 +164,7 @@ def run(root: click.Command, arguments: Sequence[str]) -> int:
     if instruction := os.environ.get(COMPLETION):
         from click.shell_completion import shell_complete
 
+        logging.getLogger("metastudio").addHandler(logging.NullHandler())  # a warning would stand in the prompt
         return shell_complete(root, {}, "metastudio", COMPLETION, instruction)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _raise_sigterm)

@@ -71,6 +71,7 @@ class Sandbox:
             "METASTUDIO_BASE_URL": self.url,
             "HUAWEICLOUD_SDK_AK": self.access_key,
             "HUAWEICLOUD_SDK_SK": self.secret_key,
+            "HUAWEICLOUD_SDK_SECURITY_TOKEN": "",
             "HUAWEICLOUD_SDK_PROJECT_ID": self.project_id,
             "METASTUDIO_TOKEN": self.token,
             "HUAWEICLOUD_SDK_IAM_ENDPOINT": self.url,

@@ -85,7 +85,14 @@ def auth_cases(
         sender = caller.with_scheme(scheme)
         missing = MISSING[scheme.kind] if sender.scheme is None else ""
         sentence = f"A valid {_NAMES[scheme.kind]} is accepted."
-        cases = [AuthCase(f"{scheme.id}.right", sentence, sender, project, accepted=True)]
+        tokens = [each for each in tested.security.schemes if each.kind is SchemeKind.TOKEN]
+        is_other = scheme in tokens[1:]  # METASTUDIO_TOKEN may be for the first one only
+        cases = [
+            AuthCase(
+                f"{scheme.id}.right", sentence, sender, project, accepted=True,
+                impossible="METASTUDIO_TOKEN may be of another scheme" if is_other else "",
+            )
+        ]  # fmt: skip
         match scheme.kind:
             case SchemeKind.SIGNATURE:
                 cases += _signed(tested, sender, query)
@@ -120,7 +127,7 @@ def _changed_token(caller: Caller) -> Iterator[AuthCase]:
 
 def _changed_login(caller: Caller) -> Iterator[AuthCase]:
     user, password = caller.login or Login("user", "password")
-    wrong, unknown = fake_like(password), fake_like(user)
+    wrong, unknown = "contract-test-wrong-password", "contract-test-unknown-user"
     sender = replace(caller, login=Login(user, wrong), shown_login=f"$METASTUDIO_USER:{_escaped(wrong)}")
     yield AuthCase("basic.wrong-password", "A wrong password is refused.", sender, caller.project_id)
     sender = replace(caller, login=Login(unknown, password), shown_login=f"{_escaped(unknown)}:$METASTUDIO_PASSWORD")

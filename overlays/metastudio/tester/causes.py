@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from metastudio.http.url import query_pairs
 from metastudio.tester.verdicts import Evidence, PropertyResult, Suite
 
-_VARYING = re.compile(r"\d+|'[^']*'|\"[^\"]*\"|\S+=\S*")
+_VARYING = re.compile(r"\d+|'[^']*'|\"[^\"]*\"|(?<!\S)[^\s=]++=\S*")
 """Parts of evidence that differ between two breaches of the same kind."""
-_URL = re.compile(r"""[^\s'"]*/[^\s'"]*\?([^\s'"]*)""")
+_URL = re.compile(r"""(?<![^\s'"])[^\s'"?]*+\?([^\s'"]*)""")
 _ISOLATION = ("foreign", "visitor")
 
 

@@ -79,7 +79,8 @@ def _credential(scheme: Scheme, caller: Caller) -> str:
     if scheme.kind is SchemeKind.BASIC:
         return f'-u "{caller.shown_login}"'
     option = "-b" if scheme.location == "cookie" else "-G --data-urlencode"
-    return f'{option} "{scheme.name}={caller.shown_token}"'
+    name = re.sub(r'([$`"\\])', r"\\\1", scheme.name)
+    return f'{option} "{name}={caller.shown_token}"'
 
 
 def _quoted(url: str) -> str:

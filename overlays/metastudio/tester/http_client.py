@@ -242,7 +242,7 @@ class HttpClient:
             raise NoResponseError("the body does not match its Content-Encoding", shown, slow=False) from None
         except httpx.TransportError as error:
             if not isinstance(error, httpx.TimeoutException) and not self._watchdog.has_fired:
-                if received is None and self._watchdog.is_reused:
+                if received is None and self._watchdog.is_reused and method != "POST":
                     # A server may close an idle connection while a request is on its way.
                     return self._send_once(method, url, headers, body, caller, tampering, shown)
                 raise NoResponseError(describe_failure(error), shown, slow=False) from None

@@ -103,6 +103,8 @@ class OperationRun:
             elif not value:
                 value = _example(self.tested, name)
                 self.has_example_path = True
+                if self.tested.operation.method != "GET" and name != "project_id":
+                    self.blocked = self.blocked or f"give --path {name}=ID of something that may be changed"
             found[name] = str(value)
         return found
 

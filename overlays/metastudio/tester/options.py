@@ -130,8 +130,11 @@ def credentials_from_environment(
     """
     source = chain.from_settings(environ, profile=profile)
     keys = source.provide() if source else None
-    projects = environ.get("HUAWEICLOUD_SDK_PROJECT_ID"), source.project_id if source else None
-    project = (projects[1] or projects[0]) if profile else (projects[0] or projects[1])
+
+    def in_file() -> str | None:
+        return chain.read_section(environ, profile=profile).values.get("project_id") or None
+
+    project = (in_file() if profile else None) or environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or in_file()
     token = None if profile and keys else environ.get("METASTUDIO_TOKEN")  # it may be that of another account
     return keys, token or None, project
 

@@ -30,7 +30,7 @@ class Redactor:
             report,
             target=self.redact(report.target),
             notes=tuple(self.mask(each) for each in report.notes),
-            failure=self.redact(report.failure) if report.failure else None,
+            failure=self.mask(report.failure) if report.failure else None,
             results=tuple(self._result(each) for each in report.results),
         )
 

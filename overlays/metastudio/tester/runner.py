@@ -74,7 +74,7 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
             walk.run()
         except BaseException as error:
             for note in walk.clean_up():
-                error.add_note(note)
+                error.add_note(Redactor(plan.secrets).mask(note))
             raise
         walk.state.notes += walk.clean_up()
     report = replace(walk.report(), target=str(target), contract=plan.operations[0].tested.document.path.name)

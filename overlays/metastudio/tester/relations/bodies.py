@@ -54,7 +54,9 @@ def right_body(tested: OperationUnderTest) -> dict[str, Any] | None:
     return None
 
 
-def changing_body(tested: OperationUnderTest, item: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
+def changing_body(
+    tested: OperationUnderTest, item: Mapping[str, Any], identity: str
+) -> tuple[dict[str, Any], str] | None:
     """Return a body that gives a member of an item another value, and the member; None if no body could be made.
 
     The member is "" if the body has none that an item has too.
@@ -62,8 +64,7 @@ def changing_body(tested: OperationUnderTest, item: Mapping[str, Any]) -> tuple[
     body = right_body(tested)
     if body is None:
         return None
-    assert tested.operation.body is not None
-    known = tested.operation.body.members
+    known = {name: each for name, each in _writable(tested).items() if f"/{name}" != identity}
     for name in sorted(known.keys() & item.keys(), key=lambda name: (bool(known[name].values), name != "name")):
         if redaction.is_sensitive(name):  # a server may show it masked
             continue
@@ -74,19 +75,22 @@ def changing_body(tested: OperationUnderTest, item: Mapping[str, Any]) -> tuple[
     return body, ""
 
 
-def comparable(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members that a server must return as they were sent: no objects, no lists, nothing that it masks."""
+def comparable(tested: OperationUnderTest, body: Mapping[str, Any], identity: str) -> dict[str, Any]:
+    """Return the members that a server must return as they were sent.
+
+    These are no objects, no lists, nothing that it masks, and not the identity, which it may choose.
+    """
     return {
         name: value
         for name, value in body.items()
         if isinstance(value, str | int | float) and not redaction.is_sensitive(name)
-    }
+        and name in _writable(tested) and f"/{name}" != identity
+    }  # fmt: skip
 
 
 def wrong_bodies(tested: OperationUnderTest, body: Mapping[str, Any]) -> Iterator[WrongBody]:
     """Yield wrong bodies, made from a right one."""
-    assert tested.operation.body is not None
-    members = tested.operation.body.members
+    members = _writable(tested)
     yield WrongBody("half an object", b'{"')
     yield WrongBody("an array", b"[]")
     wrong = [(f"a body without {name}", _without(body, name)) for name, each in members.items() if each.required]
@@ -99,6 +103,13 @@ def wrong_bodies(tested: OperationUnderTest, body: Mapping[str, Any]) -> Iterato
         content = json.dumps({**body, UNKNOWN_MEMBER: 1}).encode()
         stated = source(closed, "additionalProperties") == "page"
         yield WrongBody("an unknown member in a closed object", content, stated)
+
+
+def _writable(tested: OperationUnderTest) -> dict[str, Parameter]:
+    """Return the members of the body without those of responses (`readOnly`), which a server ignores."""
+    assert tested.operation.body is not None
+    members = tested.operation.body.members
+    return {name: each for name, each in members.items() if not each.schema.get("readOnly")}
 
 
 def _schema_pointer(tested: OperationUnderTest) -> str:
@@ -128,7 +139,8 @@ def _value(schema: Mapping[str, Any]) -> Any:
     if kind == "object":
         parts = [each for each in map(_value, schema.get("allOf", [])) if isinstance(each, dict)]
         properties = schema.get("properties", {})
-        own = {name: _value(properties.get(name, {})) for name in schema.get("required", ())}
+        needed = [name for name in schema.get("required", ()) if not properties.get(name, {}).get("readOnly")]
+        own = {name: _value(properties.get(name, {})) for name in needed}
         return {name: value for part in (*parts, own) for name, value in part.items()}
     if kind == "array":
         return [_value(schema.get("items", {}))] * schema.get("minItems", 0)

@@ -17,6 +17,8 @@ from metastudio.tester.values import ValueType
 ORDERED = {"ge": (0, 1), "gt": (1,), "le": (0, -1), "lt": (-1,)}
 """Ops that compare the order of values, and the signs of the differences that match."""
 _WILDCARDS = {"like": {"%": ".*", "_": "."}, "glob": {"*": ".*", "?": "."}}
+_ESCAPES = {"like": frozenset("\\[*"), "glob": frozenset("\\[")}
+"""Characters that have a meaning of their own in some dialects of the wildcards."""
 _FOLDS: tuple[Callable[[str], str], ...] = (
     str.casefold,
     str.lower,
@@ -99,6 +101,8 @@ def _compare(rule: Filter, value: Any, wanted: Any) -> bool | None:
         return (value > wanted) - (value < wanted) in ORDERED[rule.op]
     if not isinstance(value, str) or not isinstance(wanted, str):
         return bool(value == wanted)
+    if rule.wildcards and set(wanted) & _ESCAPES[rule.wildcards]:
+        return None
     test, is_part = _text_test(rule), rule.op in ("substring", "prefix")
     case = rule.case or ("unstated" if is_part else "exact")
     exact = test(value, wanted)
@@ -112,12 +116,26 @@ def _text_test(rule: Filter) -> Callable[[str, str], bool]:
     special = _WILDCARDS.get(rule.wildcards, {})
 
     def test(text: str, wanted: str) -> bool:
-        pattern = "".join(special.get(each, re.escape(each)) for each in wanted)
+        pattern = _pattern(wanted, special)
         if rule.op == "substring":
             return re.search(pattern, text, re.DOTALL) is not None
         return (re.match if rule.op == "prefix" else re.fullmatch)(pattern, text, re.DOTALL) is not None
 
     return test
+
+
+def _pattern(wanted: str, special: Mapping[str, str]) -> str:
+    """Return a regular expression. As in `fnmatch`, atomic groups keep it from trying every split of a long text."""
+    parts = [""]
+    for each in wanted:
+        if special.get(each) == ".*":
+            parts.append("")
+        else:
+            parts[-1] += special.get(each, re.escape(each))
+    first, *middle = parts
+    if not middle:
+        return first
+    return first + "".join(f"(?>.*?{each})" for each in middle[:-1]) + ".*" + middle[-1]
 
 
 def _between(value: Any, bounds: Sequence[Any]) -> bool | None:

@@ -53,7 +53,9 @@ def _check(name: str, word: str, client: ListClient, snapshot: Snapshot, check: 
     for value, nearest in invalid_values(client.tested, name).items():
         if word == "clamp" and nearest is None:
             continue
-        response = client.send({**size, name: value})
+        order = client.rules.order
+        keyed = {order.parameter: next(iter(order.keys))} if order and name == order.direction and order.keys else {}
+        response = client.send({**size, **keyed, name: value})
         seen = f"status {response.status}"
         if word == "unstated":
             check.observe(f"{name}={value}: {seen}")

@@ -23,6 +23,8 @@ DEFAULT_PAGE_LENGTH = 100
 """Length of a page if the contract has no maximum."""
 MAX_SNAPSHOT_READS = 6
 """How often the list is read until its items match its total."""
+MAX_DIGITS = 20
+"""Longer totals are no numbers."""
 MAX_EMPTY_PAGES = 5
 """How many pages without items may follow each other if each has a next one."""
 AS_EXPECTED = "as expected"
@@ -226,9 +228,14 @@ class ListClient:
         """Request the next page, by a query or by a link. Only the host of the run is asked, whatever a link names."""
         if not isinstance(following, str):
             return self.send({**query, **following})
-        url, own = urljoin(base.url, following), self.http.base_url
-        path = urlsplit(url.removeprefix(own)).path if url.startswith(f"{own}/") else self.path
-        return self.http.send(path, query_pairs(urlsplit(url).query), headers=self._parameters(query)[1])
+        own = self.http.base_url
+        try:
+            url = urljoin(base.url, following)
+            path = urlsplit(url.removeprefix(own)).path if url.startswith(f"{own}/") else self.path
+            pairs = query_pairs(urlsplit(url).query)
+        except ValueError:
+            raise UnexpectedResponseError(base, "a link to the next page that is no URL") from None
+        return self.http.send(path, pairs, headers=self._parameters(query)[1])
 
     def _parameters(self, query: Query) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the query and the headers of a request."""
@@ -268,7 +275,7 @@ class ListClient:
     def _total(self, response: HttpResponse) -> int | None:
         if self.rules.total_header:
             text = response.headers.get(self.rules.total_header, "").rpartition("/")[2].strip()
-            return int(text) if text.isascii() and text.isdigit() else None
+            return int(text) if text.isascii() and text.isdigit() and len(text) < MAX_DIGITS else None
         found = _at(response.json, self.rules.total) if self.rules.total else None
         return found if isinstance(found, int) and not isinstance(found, bool) else None
 
@@ -348,9 +355,9 @@ class ListClient:
 
 
 def object_with(body: Any, pointer: str) -> Any:
-    """Return the object of a body that has a value at a JSON pointer, at most one level down; else the body."""
-    inner = body.values() if isinstance(body, dict) else ()
-    return next((each for each in (body, *inner) if values_at(each, pointer)), body)
+    """Return the only object of a body that has a value at a JSON pointer, at most one level down; else the body."""
+    inner = [each for each in body.values() if values_at(each, pointer)] if isinstance(body, dict) else []
+    return inner[0] if len(inner) == 1 and not values_at(body, pointer) else body
 
 
 def raw_values(item: ListItem, pointer: str) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from metastudio.contract.instants import NANO
@@ -15,7 +16,7 @@ from metastudio.tester.relations import sample_values
 from metastudio.tester.relations.filter_assertions import filter_query
 from metastudio.tester.relations.filter_oracle import ORDERED
 from metastudio.tester.relations.judge import Relation
-from metastudio.tester.relations.list_client import ListClient, Snapshot, raw_values
+from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError, raw_values
 from metastudio.tester.values import ValueKind
 
 FEWEST, MOST = 20, 300
@@ -32,9 +33,8 @@ def parts(client: ListClient, snapshot: Snapshot) -> list[Part]:
     found: list[Part] = []
     for rule in client.rules.filters.values():
         if len(found) < 2 and rule.op not in _NEVER and rule.property:
-            part = _part(client, snapshot, rule)
-            if part is not None:
-                found.append(part)
+            with suppress(UnexpectedResponseError):  # it may refuse the bound, and then another filter serves
+                found += filter(None, [_part(client, snapshot, rule)])
     return found
 
 

@@ -262,7 +262,12 @@ def _reversed(order: Order, key: str, client: ListClient, snapshot: Snapshot, ch
     )
     if not client.value_type(pointer).has_order:
         return None
-    keys = [[item.values[pointer] for item in listing.items if item.values[pointer]] for listing in (up, down)]
+    order_key = client.value_type(pointer).order_key
+    keys = [
+        [order_key(item.values[pointer][0]) for item in listing.items if item.values[pointer]] for listing in (up, down)
+    ]
+    if None in keys[0] or None in keys[1]:
+        return None
     check.holds(keys[0] == keys[1][::-1], f"the values of {pointer} in reverse order", "other values",
                 *up.responses, *down.responses)  # fmt: skip
     return None

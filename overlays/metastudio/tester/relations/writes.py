@@ -13,6 +13,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from metastudio.errors import ConfigurationError
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError, TimeLimitError
@@ -25,6 +26,7 @@ from metastudio.tester.verdicts import Property, PropertyResult, Stopwatch, Suit
 
 WAITS = (0.0, 0.2, 0.5, 1.0, 2.0)
 """Seconds to wait before each look at the effect of a write."""
+MAX_ID_LENGTH = 1000
 MAX_NAMED_ITEMS = 10
 """How many items a note names."""
 _ORDER = ("create", "update", "command", "delete")
@@ -59,7 +61,7 @@ def properties(tested: OperationUnderTest, its_list: OperationUnderTest) -> Iter
         yield _property(tested, "listed", _EFFECTS[kind].format(name, "the list"))
         if its_list.show is not None:
             yield _property(tested, "shown", _EFFECTS[kind].format(name, its_list.show.name))
-    if kind == "delete" and tested.response(404) is not None:
+    if kind == "delete" and tested.document.at(f"{tested.pointer}/responses/404") is not None:
         yield _property(tested, "again", f"{name} answers 404 to a second delete of an item.")
 
 
@@ -110,6 +112,11 @@ class LifeCycle:
         self._left: dict[str, None] = {}
         """IDs of the items that the tester created and has not deleted, in order."""
         self._without_id = 0
+        try:
+            self._before = frozenset(query_text(json.loads(each)) for each in client.fetch_all({}).identities)
+        except UnexpectedResponseError:
+            self._before = frozenset[str]()
+        """IDs of the items that existed before the first write, which are never changed."""
 
     def judge(self, tested: OperationUnderTest, property_: Property) -> PropertyResult:
         """Test a property of an operation. Earlier steps of an item's life are taken if they were not."""
@@ -119,7 +126,7 @@ class LifeCycle:
         except UnexpectedResponseError as error:
             check.skip(f"the list is unreadable: {error.what}")
         except NoResponseError as error:
-            if error.slow:
+            if error.slow or tested.operation.method == "POST":  # which is not sent again to make sure
                 return result_of(property_, check, Verdict.UNDECIDED, str(error))
             check.holds(False, "a response", str(error), error)
         except (CannotRunError, ConfigurationError, TimeLimitError):
@@ -141,7 +148,7 @@ class LifeCycle:
             identity = self._identity_in(response)
             if identity is None:
                 self._without_id += 1
-            else:
+            elif identity not in self._before:
                 self._left[identity] = None
 
     def clean_up(self) -> Iterator[str]:
@@ -152,9 +159,12 @@ class LifeCycle:
         for identity in list(self._left) if delete else ():
             try:
                 response = self._send(delete, identity, http=http) if delete else None
-            except (CannotRunError, ConfigurationError, NoResponseError) as error:
+            except CannotRunError as error:  # the server does not respond any more
                 reason = str(error)
                 break
+            except Exception as error:  # noqa: BLE001 - the other items are deleted whatever becomes of this one
+                reason = str(error)
+                continue
             if response and _is_done(response):
                 del self._left[identity]
             elif response:
@@ -268,13 +278,20 @@ class LifeCycle:
         body = bodies.right_body(tested) if tested.operation.body else {}
         if body is None:
             return Write(_no_body(tested))
-        response = self._send(tested, "", _content(tested, body))
+        try:
+            response = self._send(tested, "", _content(tested, body))
+        except NoResponseError as error:
+            self._without_id += 1  # it may have been created
+            return Write(f"{tested.name}: {error}")
         self.record(response)
         if not 200 <= response.status < 300:
             return Write(f"{_refusal(tested, response)}; give the contract an example of a body that is accepted")
-        if self._identity_in(response) is None:
+        identity = self._identity_in(response)
+        if identity is None:
             return Write(f"{tested.name}: {self._no_id}")
-        return Write("", response, bodies.comparable(body))
+        if identity in self._before:
+            return Write(f"{tested.name} answered with an item that existed before")
+        return Write("", response, bodies.comparable(tested, body, self._identity))
 
     def _updated(self, tested: OperationUnderTest, identity: str) -> Write:
         sight = self._look("shown" if self.client.tested.show else "listed", identity)
@@ -282,7 +299,7 @@ class LifeCycle:
             return Write(sight.unclear or "the item that was created cannot be read")
         body, member = dict[str, Any](), ""
         if tested.operation.body:
-            found = bodies.changing_body(tested, sight.item)
+            found = bodies.changing_body(tested, sight.item, self._identity)
             if found is None:
                 return Write(_no_body(tested))
             body, member = found
@@ -333,13 +350,20 @@ class LifeCycle:
     def _identity_in(self, response: HttpResponse) -> str | None:
         """Return the ID in the response of a create operation: in its body, or at the end of its Location."""
         found = values_at(object_with(response.json, self._identity), self._identity) if response.is_json else []
-        if found and isinstance(found[0], str | int):
-            return query_text(found[0])
-        return response.headers.get("Location", "").partition("?")[0].rstrip("/").rpartition("/")[2] or None
+        if found and isinstance(found[0], str | int) and not isinstance(found[0], bool):
+            return _usable(query_text(found[0]))
+        above, _, last = urlsplit(response.headers.get("Location", "")).path.rstrip("/").rpartition("/")
+        return _usable(unquote(last)) if above.endswith(self.client.path.rstrip("/")) else None
 
     @property
     def _no_id(self) -> str:
         return f"the response of the create operation has no {self._identity}"
+
+
+def _usable(identity: str) -> str | None:
+    """Return an ID that can be a segment of a path, and names one item there."""
+    is_usable = identity.isprintable() and 0 < len(identity) <= MAX_ID_LENGTH and identity.strip(".")
+    return identity if is_usable else None
 
 
 def _content(tested: OperationUnderTest, body: Mapping[str, Any]) -> bytes:

@@ -215,7 +215,10 @@ class ShapesSuite:
             self.judge(response, each.headers)
 
     def _resend(self, each: GeneratedCall) -> HttpResponse | None:
-        """Retry a failed request unchanged, to tell a fault from a transient error."""
+        """Retry a failed request unchanged, to tell a fault from a transient error. A POST may have been executed."""
+        if each.method == "POST":
+            is_transient = each.response is None or each.response.status in (502, 503, 504)
+            return None if is_transient else each.response
         path, _, query = each.url.removeprefix(self.http.base_url).partition("?")
         headers = list(_parameters(self.tested, each.headers).items())
         try:
