@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from list_app import SPEC, ListApp, Thing, assert_not_blamed, outcome, things
-from metastudio.sandbox import SandboxSettings
+from metastudio.sandbox import CONFORMING, SandboxSettings
+from metastudio.sandbox.http import SandboxRequest, SandboxResponse
 from metastudio.tester import Verdict, prove
 from metastudio.tester.http_client import TimeLimitError
 from metastudio.tester.relations.writes import LifeCycle
@@ -161,6 +163,33 @@ def test_generated_requests_change_only_items_of_the_run() -> None:
         assert sandbox.stores["list_cards"].items() == before
     assert {each.verdict for each in report.results if each.property.id == "status"} == {Verdict.PASS}
     assert report.exercised["generated successes"] > 20
+
+
+def test_an_item_that_existed_before_is_never_changed() -> None:
+    """A create operation may answer with an item that exists already."""
+    existing: list[str] = []
+
+    def answers(answer: SandboxResponse, request: SandboxRequest) -> SandboxResponse:
+        is_created = request.method == "POST" and answer.status == 201
+        return replace(answer, body={**answer.body, "id": existing[0]}) if is_created else answer
+
+    server = Variant("existing", replace(CONFORMING, finish=answers), SandboxSettings(spec=ITEMS, jobs=3))
+    with serving(server) as sandbox:
+        store = sandbox.stores["list_cards"]
+        before = store.items()
+        existing.append(before[0]["id"])
+        report = prove(sandbox.url, spec=ITEMS, writes=True, only=WRITES[:3], **credentials_of(sandbox))
+        assert [each for each in store.items() if each in before] == before
+    assert not report.breaches
+    assert "existed before" in report["meaning/update.listed"].note
+
+
+def test_an_example_is_no_id_that_may_be_changed() -> None:
+    server = Variant("tasks", settings=SandboxSettings(spec=TASKS, jobs=3))
+    report = proven(server, only=("stop_live_job",))
+    tested = [each for each in report.results if each.property.operation == "stop_live_job"]
+    assert {each.verdict for each in tested} == {Verdict.NOT_EXERCISED}
+    assert any("give --path room_id=ID" in each.note for each in tested)
 
 
 @pytest.mark.slow
