@@ -57,7 +57,7 @@ def test_rows_are_a_typed_table_in_pandas(env: dict[str, str], tmp_path: Path) -
     assert done.code == 0, done.err
     types = done.out.splitlines()[-1]
     assert re.search(r"'create_time': datetime64\[\w+, UTC\]", types), types
-    assert re.search(r"'update_time': datetime64\[\w+, UTC\]", types), types
+    assert re.search(r"'last_update_time': datetime64\[\w+, UTC\]", types), types
 
 
 def test_the_pytest_example() -> None:
