@@ -7,7 +7,7 @@
 # `network_mode: service:...`). It prints the variables that clients need.
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml hatch_build.py constraints.txt README.md LICENSE ./
 COPY overlays overlays
 COPY generated generated
 # The versions that were tested together. pip cannot compare hashes for a folder.

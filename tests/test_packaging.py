@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pkgutil
 import re
 import subprocess
@@ -9,12 +11,14 @@ import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import metastudio
+import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-PROJECT = SETTINGS["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def test_the_package_is_also_a_program() -> None:
@@ -57,21 +61,55 @@ def test_every_imported_package_is_a_direct_dependency() -> None:
 
 def test_metadata_has_what_a_package_page_shows() -> None:
     assert PROJECT["authors"]
-    assert all(url.startswith("https://") for url in PROJECT["urls"].values())
     kinds = {each.split(" :: ")[0] for each in PROJECT["classifiers"]}
     assert {"Development Status", "Operating System", "Programming Language", "Topic", "Typing"} <= kinds
 
 
-def test_a_package_page_has_no_link_into_the_repository() -> None:
-    """A page of a package index has no other files of the repository, and there is no public address of it yet."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    relative = re.compile(r"\]\((?!https?://|#)([^)#]+)")
-    assert all((ROOT / link).exists() for link in relative.findall(text))
-    for each in SETTINGS["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
-        text = re.sub(each["pattern"], each["replacement"], text)
-    assert not relative.findall(text)
+def package_page(**environment: str) -> dict[str, Any]:
+    """The metadata that the build writes, with these variables set."""
+    env = {name: value for name, value in os.environ.items() if name != "PROJECT_URL"} | environment
+    command = [sys.executable, "-m", "hatchling", "metadata"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    page: dict[str, Any] = json.loads(done.stdout)
+    return page
+
+
+RELATIVE = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+
+
+def test_a_package_page_links_to_the_public_address_of_the_repository() -> None:
+    """A page of a package index has no other files of the repository."""
+    address = "https://github.example/owner/name"
+    page = package_page(PROJECT_URL=address + "/")
+    text = page["readme"]["text"]
+    assert not RELATIVE.findall(text)
+    linked = re.findall(rf"\]\({address}/(?:blob|raw)/v{re.escape(PROJECT['version'])}/([^)#]+)", text)
+    assert linked == RELATIVE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert all((ROOT / path).exists() for path in linked)
+    assert page["urls"]["Repository"] == address
+    assert page["urls"]["Issues"] == f"{address}/issues"
+
+
+def test_without_a_public_address_a_package_page_has_no_broken_link() -> None:
+    page = package_page()
+    text = page["readme"]["text"]
+    assert not RELATIVE.findall(text)
     assert "One contract, `openapi.yaml`, gives" in text
-    assert "](" not in text.partition("## Install")[0]
+    assert all(url.startswith("https://support.huaweicloud.com/") for url in page["urls"].values())
+
+
+def test_a_wrong_public_address_stops_the_build() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as raised:
+        package_page(PROJECT_URL="github.example/owner/name")
+    assert "PROJECT_URL must be an https address, not 'github.example/owner/name'" in raised.value.stderr
+
+
+def test_the_release_gives_the_build_its_address() -> None:
+    steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))["jobs"]["build"][
+        "steps"
+    ]
+    (build,) = [each for each in steps if each.get("run") == "pipx run build"]
+    assert build["env"]["PROJECT_URL"] == "${{ github.server_url }}/${{ github.repository }}"
 
 
 def test_the_api_reference_names_what_exists() -> None:
