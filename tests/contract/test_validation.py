@@ -241,6 +241,24 @@ def test_a_schema_inside_itself_compiles(tmp_path: Path) -> None:
     assert "parent" in compile_contract(document).operations["list_training_jobs"].fields
 
 
+def test_schemas_that_all_refer_to_each_other_compile(tmp_path: Path) -> None:
+    """Following each reference of twelve schemas to the others would give 12! schemas."""
+    names = [f"Part{index}" for index in range(12)]
+    properties = "".join(f"        {name.lower()}: {{$ref: '#/components/schemas/{name}'}}\n" for name in names)
+    schemas = "".join(f"    {name}:\n      type: object\n      properties:\n{properties}" for name in names)
+    item = "        part0:\n          $ref: '#/components/schemas/Part0'\n        app_user_id:\n"
+    contract = CONTRACT.replace("        app_user_id:\n", item, 1).replace("  schemas:\n", f"  schemas:\n{schemas}", 1)
+    (tmp_path / "openapi.yaml").write_text(contract, encoding="utf-8")
+    document = load(tmp_path / "openapi.yaml")
+    check(document)
+    structure = compile_contract(document).operations["list_training_jobs"].success[200]
+    assert structure is not None
+    required = dict.fromkeys(("job_id", "name", "state", "project_id", "create_time"), "1")
+    found = structure.mismatch({"count": 1, "jobs": [required | {"part0": {"part1": {"part2": 7}}}]})
+    assert found is not None
+    assert found.place == "/jobs/0/part0/part1/part2"
+
+
 @given(
     st.text("abcXYZ019._- é", min_size=1)
     | st.sampled_from(["type", "class", "id", "None", "X-App-UserId", "HTTPStatus"])

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count, repeat
 from typing import Any, NamedTuple
 
-from metastudio.contract.document import Document
+from metastudio.contract.document import MAX_DEPTH, Document
 from metastudio.contract.json_pointer import join, split
 from metastudio.contract.naming import python_name
 from metastudio.contract.operation import (
@@ -31,6 +33,8 @@ from metastudio.contract.structure import JsonArray, JsonObject, Structure
 
 JSON_SCHEMA = "content/application~1json/schema"
 """Pointer to the schema of a JSON body, from its request body or response."""
+MAX_SCHEMAS = 4_000
+"""How many schemas `plain` makes of one."""
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
@@ -402,25 +406,48 @@ def known_values(schema: Mapping[str, Any]) -> tuple[tuple[Any, ...], bool]:
     return (), False
 
 
-def plain(document: Document, pointer: str, above: frozenset[str] = frozenset()) -> dict[str, Any]:
+def plain(document: Document, pointer: str) -> dict[str, Any]:
     """Return a schema with its references followed and without prose, examples and extensions.
 
-    A schema inside itself is cut to `{}`, which allows everything.
+    A schema inside itself is cut to `{}`, which allows everything. So are references below a certain depth, where
+    following all of them would give more than `MAX_SCHEMAS` schemas.
     """
-    schema, at = document.resolve(document.at(pointer), pointer)
+    schema = document.at(pointer)
+    for depth in (MAX_DEPTH, 8, 6, 4, 2):
+        with suppress(_TooManySchemasError):
+            return _plain(document, schema, pointer, frozenset(), depth, count())
+    return _plain(document, schema, pointer, frozenset(), 0, repeat(0))
+
+
+class _TooManySchemasError(Exception):
+    """Following the references gives more than `MAX_SCHEMAS` schemas."""
+
+
+def _plain(
+    document: Document, schema: Any, pointer: str, above: frozenset[str], depth: int, numbers: Iterator[int]
+) -> dict[str, Any]:
+    """Do the work of `plain`. `numbers` counts the schemas made so far."""
+    if "$ref" in schema and len(above) > depth:
+        return {}
+    schema, at = document.resolve(schema, pointer)
     if at in above:
         return {}
-    above |= {at}
+    if next(numbers) >= MAX_SCHEMAS:
+        raise _TooManySchemasError
+
+    def below(value: Any, path: str) -> dict[str, Any]:
+        return _plain(document, value, at + path, above | {at}, depth, numbers)
+
     result: dict[str, Any] = {}
     for key, value in schema.items():
         if key in ("description", "title", "example", "default") or key.startswith("x-"):
             continue
         if key in ("items", "not", "additionalProperties") and isinstance(value, dict):
-            result[key] = plain(document, f"{at}/{key}", above)
+            result[key] = below(value, f"/{key}")
         elif key in ("anyOf", "allOf", "oneOf"):
-            result[key] = [plain(document, f"{at}/{key}/{index}", above) for index in range(len(value))]
+            result[key] = [below(each, f"/{key}/{index}") for index, each in enumerate(value)]
         elif key == "properties":
-            result[key] = {name: plain(document, f"{at}/properties{join([name])}", above) for name in value}
+            result[key] = {name: below(each, f"/properties{join([name])}") for name, each in value.items()}
         else:
             result[key] = value
     return result
