@@ -253,6 +253,7 @@ def check_all(document: Document) -> None:
             "            $ref: '#/components/schemas/Text'\n",
             "/operations holds no objects: a list of scalars is not supported",
         ),
+        ("        identity: /asset_id\n", "", "delete_asset names an item of this list; add its identity"),
         ("- name: mode\n", "- name: retry\n", "retry is a name that the generated code uses itself"),
         (
             """              schema:

@@ -81,7 +81,7 @@ def check_vocabulary(document: Document, pointer: str, operation: dict[str, Any]
 
 
 def check_servable(document: Document) -> None:
-    """Raise ContractError for the first part of an `x-list` that only the contract tester understands.
+    """Raise ContractError for the first part of an `x-list` with which client and sandbox cannot work.
 
     The client and the sandbox page by offset through the list in an object, and send or compare values as they are.
     """
@@ -89,6 +89,12 @@ def check_servable(document: Document) -> None:
         for place in _tester_only(operation.get("x-list", {})):
             message = "only the contract tester understands this; the client and the sandbox do not"
             raise document.error(f"{pointer}/x-list{place}", message)
+    lists = {raw["operationId"]: (at, raw["x-list"]) for at, raw in operations(document) if "x-list" in raw}
+    for pointer, operation in operations(document):
+        relation = item_relation(document, pointer)
+        if relation.item_parameter and relation.list_id and "identity" not in lists[relation.list_id][1]:
+            message = f"{operation['operationId']} names an item of this list; add its identity, such as identity: /id"
+            raise document.error(f"{lists[relation.list_id][0]}/x-list", message)
 
 
 def _tester_only(rules: dict[str, Any]) -> Iterator[str]:
