@@ -90,6 +90,11 @@ def success_schema(document: Document, pointer: str) -> tuple[str, str] | None:
     return None
 
 
+def list_pointers(document: Document) -> dict[str, str]:
+    """Return the JSON pointers of the operations with an `x-list`, by operation ID."""
+    return {raw["operationId"]: at for at, raw in operations(document) if "x-list" in raw}
+
+
 def below(document: Document, pointer: str, path: str) -> str | None:
     """Walk a JSON pointer of *values* through a schema (`*` is any element). Return the schema's pointer, or None."""
     for token in split(path):
@@ -148,8 +153,9 @@ def compile_operation(document: Document, pointer: str, raw: dict[str, Any]) -> 
         }
         item_class = class_name(document, item)
     relation = item_relation(document, pointer)
-    lists = {each["operationId"]: at for at, each in operations(document)}
-    state_property, states = item_states(document, lists[relation.list_id] if relation.kind == "show" else pointer)
+    shown = relation.list_id if relation.kind == "show" else None
+    of_list = list_pointers(document)[shown] if shown else pointer
+    state_property, states = item_states(document, of_list)
     return Operation(
         id=raw["operationId"],
         tag=raw["tags"][0],

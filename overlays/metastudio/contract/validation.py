@@ -25,6 +25,7 @@ from metastudio.contract.compiler import (
     class_name,
     item_relation,
     item_states,
+    list_pointers,
     operations,
     parameters,
     plain,
@@ -89,12 +90,16 @@ def check_servable(document: Document) -> None:
         for place in _tester_only(operation.get("x-list", {})):
             message = "only the contract tester understands this; the client and the sandbox do not"
             raise document.error(f"{pointer}/x-list{place}", message)
-    lists = {raw["operationId"]: (at, raw["x-list"]) for at, raw in operations(document) if "x-list" in raw}
+    lists = list_pointers(document)
     for pointer, operation in operations(document):
         relation = item_relation(document, pointer)
-        if relation.item_parameter and relation.list_id and "identity" not in lists[relation.list_id][1]:
-            message = f"{operation['operationId']} names an item of this list; add its identity, such as identity: /id"
-            raise document.error(f"{lists[relation.list_id][0]}/x-list", message)
+        if relation.item_parameter and relation.list_id:
+            rules = f"{lists[relation.list_id]}/x-list"
+            if "identity" not in document.at(rules):
+                message = (
+                    f"{operation['operationId']} names an item of this list; add its identity, such as identity: /id"
+                )
+                raise document.error(rules, message)
 
 
 def _tester_only(rules: dict[str, Any]) -> Iterator[str]:
@@ -376,7 +381,7 @@ def _check_roles(document: Document, at: str, rules: dict[str, Any]) -> None:
 
 def _check_item(document: Document, pointer: str, rules: dict[str, Any]) -> None:
     at, relation = f"{pointer}/x-item", item_relation(document, pointer)
-    lists = {raw["operationId"]: where for where, raw in operations(document) if "x-list" in raw}
+    lists = list_pointers(document)
     if relation.list_id is None:
         raise document.error(at, "no list has this path; name the list by list: OPERATION_ID")
     if relation.list_id not in lists:
