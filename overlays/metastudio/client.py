@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, Never, ParamSpec, Self, TypeVar
 
-import attrs
 import httpx
 from metastudio_client.api import Api, AsyncApi
-from metastudio_client.client import Client
-from metastudio_client.contract import OPERATIONS, VERSION
 
 from metastudio import config
 from metastudio.auth.clock import Clock
-from metastudio.auth.token import TokenFlow
+from metastudio.auth.flow import AuthFlow
 from metastudio.config import Config
 from metastudio.engine import AsyncEngine, Engine
 from metastudio.errors import ConfigurationError
 from metastudio.http.call_settings import CallSettings
 from metastudio.http.response import MAX_RESPONSE_SIZE
-from metastudio.http.retry import RetryPolicy, check_timeouts
+from metastudio.http.retry import RetryPolicy, check_timeout
 from metastudio.http.session import DEFAULT_TIMEOUT, AsyncSession, Session, TransportOptions
 
 if TYPE_CHECKING:
+    from metastudio_client.client import Client
+
     from metastudio.auth.credentials import Credentials
 
 P = ParamSpec("P")
@@ -134,7 +132,7 @@ class _ClientBase:
             ConfigurationError: An option is invalid.
         """
         settings = self._settings.changed(
-            timeout=None if timeout is None else _timeout(timeout), max_retries=max_retries, headers=headers
+            timeout=None if timeout is None else check_timeout(timeout), max_retries=max_retries, headers=headers
         )
         studio = self._with_settings(settings)
         studio._settings = settings
@@ -142,7 +140,8 @@ class _ClientBase:
         return studio
 
     def __repr__(self) -> str:
-        return _shown(self)
+        found: Config | None = getattr(self, "config", None)  # there is none if the constructor has failed
+        return f"<{type(self).__name__} {found.summary()}>" if found else f"<{type(self).__name__}>"
 
 
 class MetaStudio(_ClientBase, Api):
@@ -154,12 +153,10 @@ class MetaStudio(_ClientBase, Api):
     def _start(self, arguments: dict[str, Any]) -> None:
         self._session = Session(**arguments)
         self._engine = Engine(self._session, self.config.project_id, self._find_project)
-        Api.__init__(self, self._engine)
 
     def _with_settings(self, settings: CallSettings) -> Self:
         studio = copy(self)
         studio._engine = self._engine.with_settings(settings)
-        Api.__init__(studio, studio._engine)
         return studio
 
     def _find_project(self, session: Session) -> str:
@@ -190,12 +187,10 @@ class AsyncMetaStudio(_ClientBase, AsyncApi):
     def _start(self, arguments: dict[str, Any]) -> None:
         self._session = AsyncSession(**arguments)
         self._engine = AsyncEngine(self._session, self.config.project_id, self._find_project)
-        AsyncApi.__init__(self, self._engine)
 
     def _with_settings(self, settings: CallSettings) -> Self:
         studio = copy(self)
         studio._engine = self._engine.with_settings(settings)
-        AsyncApi.__init__(studio, studio._engine)
         return studio
 
     async def _find_project(self, session: AsyncSession) -> str:
@@ -244,6 +239,8 @@ def connect(**options: Any) -> Client:
         CredentialsError: The credentials found are incomplete or cannot be read.
         TypeError: There is no such option.
     """
+    from metastudio.connected_client import ConnectedClient
+
     found, arguments = _configure(options)
     return ConnectedClient(
         base_url=str(arguments.pop("base_url")),
@@ -255,46 +252,10 @@ def connect(**options: Any) -> Client:
     )
 
 
-@attrs.define(repr=False)
-class ConnectedClient(Client):
-    """The generated client. It makes a session on first use, also on copies by `with_headers` and `with_timeout`."""
-
-    config: Config = attrs.field(kw_only=True)
-    _max_retries: int = attrs.field(kw_only=True, alias="max_retries")
-    _session_arguments: dict[str, Any] = attrs.field(kw_only=True, alias="session_arguments")
-    _session_lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-
-    def get_httpx_client(self) -> httpx.Client:
-        """Return the session, making it under a lock, because threads may ask at once."""
-        if self._client is None:
-            with self._session_lock:
-                self._client = self._client or Session(**self._arguments())
-        return self._client
-
-    def get_async_httpx_client(self) -> httpx.AsyncClient:
-        """Return the asynchronous session."""
-        if self._async_client is None:
-            with self._session_lock:
-                self._async_client = self._async_client or AsyncSession(**self._arguments())
-        return self._async_client
-
-    def _arguments(self) -> dict[str, Any]:
-        timeout = _timeout(self._timeout or DEFAULT_TIMEOUT)
-        return {
-            **self._session_arguments,
-            "operations": OPERATIONS.values(),
-            "base_url": self._base_url,
-            "headers": self._headers,
-            "timeout": timeout,
-            "retry": RetryPolicy.within(timeout, max_retries=self._max_retries),
-        }
-
-    def __repr__(self) -> str:
-        return _shown(self)
-
-
 def _configure(given: Mapping[str, Any]) -> tuple[Config, dict[str, Any]]:
     """Return the settings found, and the keyword arguments for the session."""
+    from metastudio_client.contract import VERSION
+
     defaults = _ClientBase.__init__.__kwdefaults__ or {}
     for name in given.keys() - defaults.keys():
         from difflib import get_close_matches
@@ -313,9 +274,9 @@ def _configure(given: Mapping[str, Any]) -> tuple[Config, dict[str, Any]]:
         allow_http=options["allow_http"],
         clock=Clock(),
     )
-    if isinstance(found.auth, TokenFlow):
+    if isinstance(found.auth, AuthFlow):
         found.auth.trust(found.base_url)
-    timeout = _timeout(options["timeout"])
+    timeout = check_timeout(options["timeout"])
     return found, {
         "auth": found.auth,
         "base_url": found.base_url,
@@ -332,14 +293,6 @@ def _iam_url(found: Config) -> str:
     return iam.endpoint(found.region, found.iam_endpoint, allow_http=found.allow_http)
 
 
-def _timeout(given: float | httpx.Timeout) -> httpx.Timeout:
-    if isinstance(given, httpx.Timeout):
-        return check_timeouts(given)
-    if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
-        raise ConfigurationError(f"timeout must be a number of seconds above 0, or an httpx.Timeout, not {given!r}")
-    return check_timeouts(httpx.Timeout(given, pool=None))
-
-
 def _app_user(app_user_id: str | None) -> dict[str, str]:
     if app_user_id is None:
         return {}
@@ -348,10 +301,3 @@ def _app_user(app_user_id: str | None) -> dict[str, str]:
             f"app_user_id must be printable ASCII without line breaks or blanks at its ends, not {app_user_id!a}"
         )
     return {"X-App-UserId": app_user_id}
-
-
-def _shown(client: object) -> str:
-    found: Config | None = getattr(client, "config", None)
-    if found is None:  # the constructor has failed
-        return f"<{type(client).__name__}>"
-    return f"<{type(client).__name__} {found.base_url} project={found.project_id} auth={found.auth!r}>"

@@ -12,18 +12,15 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
-from metastudio_client.contract import SERVER
 
-from metastudio.auth import chain
-from metastudio.auth.aksk import AkSkAuth
-from metastudio.auth.credentials import Credentials, check_project_id
-from metastudio.auth.origin_policy import require_https
 from metastudio.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from metastudio.auth import chain
     from metastudio.auth.clock import Clock
+    from metastudio.auth.credentials import Credentials
 
 PROJECT_ID = "HUAWEICLOUD_SDK_PROJECT_ID"
 REGION = "METASTUDIO_REGION"
@@ -61,6 +58,10 @@ class Config(NamedTuple):
     project_id: str | None
     project_source: str | None
 
+    def summary(self) -> str:
+        """Return what `repr` of a client shows."""
+        return f"{self.base_url} project={self.project_id} auth={self.auth!r}"
+
 
 def resolve(
     *,
@@ -94,6 +95,13 @@ def resolve(
         ConfigurationError: A value is malformed, both `credentials` and `auth` are given, or there is no such profile.
         CredentialsError: The credentials found are incomplete or cannot be read.
     """
+    from metastudio_client.contract import SERVER
+
+    from metastudio.auth import chain
+    from metastudio.auth.aksk import AkSkAuth
+    from metastudio.auth.credentials import Credentials, check_project_id
+    from metastudio.auth.origin_policy import require_https
+
     environ = os.environ if environ is None else environ
     file = cache(partial(chain.read_section, environ, profile=profile))  # read only if it is needed
 

@@ -15,7 +15,6 @@ from metastudio.contract.json_pointer import pointer_getter
 from metastudio.errors import BadRequestError
 from metastudio.http import error_mapping
 from metastudio.http.exchange import REPEATABLE, RETRY
-from metastudio.model import ResponseModel
 
 if TYPE_CHECKING:
     import asyncio
@@ -355,6 +354,8 @@ def _request(
 
 
 def _result(endpoint: Endpoint[R, Any], response: httpx.Response, body: Any) -> R:
+    from metastudio.model import ResponseModel
+
     result = endpoint.response(body)
     if isinstance(result, ResponseModel):
         result.request_id = error_mapping.request_id(response)

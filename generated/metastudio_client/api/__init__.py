@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .training_jobs import AsyncTrainingJobs, TrainingJobs
-
 if TYPE_CHECKING:
     from metastudio.engine import AsyncEngine, Engine
+
+    from .training_jobs import AsyncTrainingJobs, TrainingJobs
 
 
 class Api:
     """The operations of the contract, by tag, over blocking I/O"""
 
-    def __init__(self, engine: Engine) -> None:
-        self.training_jobs = TrainingJobs(engine)
+    _engine: Engine
+
+    @property
+    def training_jobs(self) -> TrainingJobs:
+        """Operations of the tag training_jobs"""
+        from .training_jobs import TrainingJobs
+
+        return TrainingJobs(self._engine)
 
 
 class AsyncApi:
     """The operations of the contract, by tag, over asyncio"""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.training_jobs = AsyncTrainingJobs(engine)
+    _engine: AsyncEngine
+
+    @property
+    def training_jobs(self) -> AsyncTrainingJobs:
+        """Operations of the tag training_jobs"""
+        from .training_jobs import AsyncTrainingJobs
+
+        return AsyncTrainingJobs(self._engine)

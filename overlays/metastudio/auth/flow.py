@@ -36,6 +36,9 @@ class AuthFlow(httpx.Auth, ABC):
         Yield a request to send it and get its response, or an `Action` to run it and get its result.
         """
 
+    def trust(self, url: httpx.URL | str) -> None:
+        """Let what authenticates be sent to the origin of a URL. A signature is of no use elsewhere, so it may be."""
+
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Run the steps for `httpx.Client`."""
         steps = self.steps(request)

@@ -11,8 +11,8 @@ import httpx
 
 from metastudio import errors
 from metastudio.auth.credentials import is_project_id
+from metastudio.auth.flow import AuthFlow
 from metastudio.auth.iam import IamTokenAuth
-from metastudio.auth.token import TokenFlow
 from metastudio.errors import ConfigurationError
 from metastudio.http import error_mapping, untrusted_json
 
@@ -63,7 +63,7 @@ def _request(auth: httpx.Auth, region: str, iam: str) -> tuple[httpx.Request, ht
     """Return the request that names the project, and how it is authenticated."""
     if isinstance(auth, IamTokenAuth):
         return auth.login_request(), httpx.Auth()
-    if isinstance(auth, TokenFlow):
+    if isinstance(auth, AuthFlow):
         auth.trust(iam)
     return httpx.Request("GET", f"{iam}/v3/projects", params={"name": region}), auth
 

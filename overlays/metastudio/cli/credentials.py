@@ -204,14 +204,14 @@ def _send(config: Config, request: httpx.Request, *, include: bool, timeout: flo
     from metastudio.http.error_mapping import api_error
     from metastudio.http.proxies import plain_client
     from metastudio.http.response import MAX_RESPONSE_SIZE, ResponseBody
-    from metastudio.http.retry import RetryPolicy, check_timeouts
+    from metastudio.http.retry import RetryPolicy, check_timeout
     from metastudio.http.session import DEFAULT_TIMEOUT
     from metastudio.http.transport_errors import connection_failure
 
     def limit_body(response: httpx.Response) -> None:
         response.stream = ResponseBody(response, MAX_RESPONSE_SIZE)
 
-    timeouts = check_timeouts(httpx.Timeout(timeout)) if timeout else DEFAULT_TIMEOUT
+    timeouts = check_timeout(timeout) if timeout else DEFAULT_TIMEOUT
     hooks: dict[str, Any] = {"request": [limit_connections], "response": [limit_body]}
     with (
         deadline(RetryPolicy.within(timeouts).deadline),

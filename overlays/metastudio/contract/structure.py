@@ -7,7 +7,6 @@ without taking `[]` or `{"jobs": {}}` for an empty list. Values are not checked,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from metastudio.contract import json_pointer
@@ -24,12 +23,11 @@ class Mismatch(NamedTuple):
         return Mismatch(json_pointer.join([name]) + self.place, self.problem)
 
 
-@dataclass(frozen=True)
-class JsonObject:
+class JsonObject(NamedTuple):
     """An object. Properties that hold neither objects nor arrays are left out."""
 
     required: tuple[str, ...] = ()
-    properties: Mapping[str, Structure] = field(default_factory=dict[str, "Structure"])
+    properties: Mapping[str, Structure] = {}
     nullable: bool = False
 
     def mismatch(self, value: Any) -> Mismatch | None:
@@ -45,8 +43,7 @@ class JsonObject:
         return None
 
 
-@dataclass(frozen=True)
-class JsonArray:
+class JsonArray(NamedTuple):
     """An array. `items` is the structure of each element, None where elements are not checked."""
 
     items: Structure | None = None

@@ -7,12 +7,12 @@ seconds to wait before the next attempt, None when the response is good, or rais
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from logging import INFO
 from math import inf
 from os import getpid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import attrs
 import httpx
 
 from metastudio import errors
@@ -230,4 +230,4 @@ def check_process(made_in: int) -> None:
 def _bounded(retry: RetryPolicy, deadline: float | None) -> RetryPolicy:
     if deadline is None or deadline == inf or (retry.deadline is not None and retry.deadline <= deadline):
         return retry
-    return attrs.evolve(retry, deadline=deadline)
+    return replace(retry, deadline=deadline)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
-import attrs
+import httpx
 
 from metastudio.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import httpx
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
@@ -35,7 +34,7 @@ THROTTLED_PAUSE = 2.0
 """Minimum wait in seconds after a 429 without `Retry-After` (docs/service-notes.md#limits-and-throttling)."""
 
 
-@attrs.frozen
+@dataclass(frozen=True)
 class RetryPolicy:
     """How often and how long to retry. All times are in seconds.
 
@@ -54,7 +53,7 @@ class RetryPolicy:
     cap: float = 30.0
     deadline: float | None = DEADLINE
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         if type(self.max_retries) is not int or self.max_retries < 0:
             raise ConfigurationError(f"max_retries must be an integer of at least 0, not {self.max_retries!r}")
         for name in ("base", "cap", "deadline"):
@@ -75,12 +74,18 @@ class RetryPolicy:
         return cls(max_retries, deadline=None if longest is None else max(DEADLINE, longest))
 
 
-def check_timeouts(timeout: httpx.Timeout) -> httpx.Timeout:
-    """Return the timeouts of an attempt if sockets accept them.
+def check_timeout(given: float | httpx.Timeout) -> httpx.Timeout:
+    """Return the timeouts of an attempt, from the seconds of each wait or as they are, if sockets accept them.
 
     Raises:
         ConfigurationError: One of them is not a number of seconds up to `LONGEST_TIMEOUT`.
     """
+    if isinstance(given, httpx.Timeout):
+        timeout = given
+    elif isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+        raise ConfigurationError(f"timeout must be a number of seconds above 0, or an httpx.Timeout, not {given!r}")
+    else:
+        timeout = httpx.Timeout(given, pool=None)
     for seconds in timeout.as_dict().values():
         number: object = seconds  # httpx does not check it
         if number is not None and not (isinstance(number, int | float) and 0 <= number <= LONGEST_TIMEOUT):

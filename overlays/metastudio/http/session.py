@@ -17,7 +17,6 @@ from urllib.request import getproxies
 
 import httpx
 
-from metastudio.contract.operation import Operation, find_operation
 from metastudio.errors import ApiError, ConfigurationError
 from metastudio.http import leftover, logs, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
@@ -31,6 +30,7 @@ from metastudio.http.tls import ssl_context
 if TYPE_CHECKING:
     import asyncio
 
+    from metastudio.contract.operation import Operation
     from metastudio.http.throttle import Throttle
 
 DEFAULT_TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=None)
@@ -393,6 +393,8 @@ def _operation_of(
     """The operation that a request is for, found by its method and its path below the base URL."""
     if not operations:
         return None
+    from metastudio.contract.operation import find_operation
+
     path, base = request.url.raw_path.partition(b"?")[0], client.base_url.raw_path
     below = path[len(base) - 1 :] if path.startswith(base) else path
     found = find_operation(operations, request.method, below.decode("ascii"))
