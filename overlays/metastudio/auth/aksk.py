@@ -13,7 +13,7 @@ from metastudio.auth import flow, signature
 from metastudio.auth.clock import Clock
 from metastudio.auth.credentials import Credentials, check_project_id
 from metastudio.auth.flow import AuthFlow, Step
-from metastudio.auth.origin_policy import stay_at_origin
+from metastudio.auth.origin_policy import restrict_to_origin
 from metastudio.auth.refresh import RefreshableValue
 from metastudio.errors import ConfigurationError
 from metastudio.http import hints
@@ -117,7 +117,7 @@ class AkSkAuth(AuthFlow):
         key = self._key.current() or (yield from self._key.get(self._refresh, timeout=flow.read_timeout(request)))
         date = self._sign(request, body, key)
         if key.credentials.security_token is not None:
-            yield stay_at_origin(request)
+            yield restrict_to_origin(request)
         response = yield request
         if response.status_code == 401:
             retry_key = yield from self._recover(response, date, key)

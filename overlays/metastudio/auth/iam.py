@@ -19,7 +19,7 @@ from metastudio.auth import flow
 from metastudio.auth.chain import IAM_ENDPOINT
 from metastudio.auth.clock import parse_time
 from metastudio.auth.credentials import is_project_id, require_visible_ascii
-from metastudio.auth.origin_policy import require_https, stay_at_origin
+from metastudio.auth.origin_policy import require_https, restrict_to_origin
 from metastudio.auth.refresh import MAX_LIFETIME
 from metastudio.auth.token import ADVISORY_WINDOW, TokenFlow
 from metastudio.errors import ConfigurationError, CredentialsError
@@ -119,7 +119,7 @@ class IamTokenAuth(TokenFlow):
     def refresh(self, request: httpx.Request) -> Generator[Step, Any, tuple[str, datetime | None]]:
         """Log in, with the timeout of the request that needs the token."""
         login = self.login_request(timeout=request.extensions.get("timeout"))
-        yield stay_at_origin(login)
+        yield restrict_to_origin(login)
         response = yield login
         response.stream = ResponseBody(response, untrusted_json.LIMIT)
         try:

@@ -94,7 +94,7 @@ class TrustedOrigins:
             )
 
 
-def stay_at_origin(request: httpx.Request) -> Action:
+def restrict_to_origin(request: httpx.Request) -> Action:
     """Keep the secrets of a request from following a redirect to another origin.
 
     httpx removes only ``Authorization`` there, and an auth flow does not see the redirected request. The ``trace``

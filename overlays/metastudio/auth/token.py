@@ -12,7 +12,7 @@ from metastudio.auth import flow
 from metastudio.auth.clock import Clock
 from metastudio.auth.credentials import require_visible_ascii
 from metastudio.auth.flow import Action, AuthFlow, Step
-from metastudio.auth.origin_policy import TrustedOrigins, stay_at_origin
+from metastudio.auth.origin_policy import TrustedOrigins, restrict_to_origin
 from metastudio.auth.refresh import RefreshableValue
 from metastudio.errors import ConfigurationError
 from metastudio.http import error_mapping, hints
@@ -64,7 +64,7 @@ class TokenFlow(AuthFlow):
             request.extensions[LOGIN_FAILED] = self._token.current() is not None
             raise
         request.headers["X-Auth-Token"] = token
-        yield stay_at_origin(request)
+        yield restrict_to_origin(request)
         response = yield request
         if self._refreshable and (yield from _is_token_refused(response)):
             new_token = yield from self._token.get(refresh, refused=token, timeout=timeout)

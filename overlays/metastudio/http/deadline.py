@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from metastudio.http.leftover import note_received
+from metastudio.http.trailing_data import note_received
 
 if TYPE_CHECKING:
     import httpcore

@@ -11,7 +11,7 @@ import httpx
 
 from metastudio import redaction
 from metastudio.contract.structure import Mismatch
-from metastudio.http import leftover
+from metastudio.http import trailing_data
 from metastudio.http.deadline import time_left
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ class ResponseBody(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def close(self) -> None:
         """Release the connection."""
-        leftover.ended(self._response)
+        trailing_data.ended(self._response)
         self._stream.close()
 
     async def aclose(self) -> None:
         """Release the connection."""
-        leftover.ended(self._response)
+        trailing_data.ended(self._response)
         await self._stream.aclose()
 
 

@@ -29,8 +29,8 @@ DEADLINE = 120.0
 LONGEST_TIMEOUT = 24 * 3600.0
 """Longest timeout in seconds. Sockets refuse more than 24 days."""
 
-THROTTLED = 429
-THROTTLED_PAUSE = 2.0
+TOO_MANY_REQUESTS = 429
+THROTTLE_PAUSE = 2.0
 """Minimum wait in seconds after a 429 without `Retry-After` (docs/service-notes.md#limits-and-throttling)."""
 
 
@@ -131,7 +131,9 @@ def decide(
         elapsed: Seconds since the call began.
         random: Returns a number from 0 to below 1.
     """
-    harmless = failure.method in SAFE_METHODS or failure.repeatable or not failure.sent or failure.status == THROTTLED
+    harmless = (
+        failure.method in SAFE_METHODS or failure.repeatable or not failure.sent or failure.status == TOO_MANY_REQUESTS
+    )
     if not harmless or not failure.transient or attempts > policy.max_retries:
         return Stop()
     if failure.status is not None and failure.status not in RETRIED_STATUSES:
@@ -148,7 +150,7 @@ def _wait(policy: RetryPolicy, failure: Failure, attempts: int, random: Callable
     """Return the wait with full jitter, so that clients that failed together do not return together."""
     if failure.retry_after is not None:
         return min(policy.cap, failure.retry_after + policy.base * random())
-    minimum = THROTTLED_PAUSE if failure.status == THROTTLED else 0.0
+    minimum = THROTTLE_PAUSE if failure.status == TOO_MANY_REQUESTS else 0.0
     backoff = policy.base * 2.0 ** min(attempts - 1, 60)  # bounded, because a float overflows
     return min(policy.cap, minimum + min(policy.cap, backoff) * random())
 

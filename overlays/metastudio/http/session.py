@@ -18,7 +18,7 @@ from urllib.request import getproxies
 import httpx
 
 from metastudio.errors import ApiError, ConfigurationError
-from metastudio.http import leftover, logs, url
+from metastudio.http import logs, trailing_data, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
 from metastudio.http.deadline import DEADLINE_PASSED, deadline, limit_connections
 from metastudio.http.exchange import Exchange, ExchangeRules, check_process
@@ -130,7 +130,7 @@ class _SessionBase:
 
 
 def _limit_body(limit: int | None, response: httpx.Response) -> None:
-    leftover.refuse_leftover(response)
+    trailing_data.refuse_trailing_data(response)
     response.stream = ResponseBody(response, limit)
 
 
@@ -160,7 +160,7 @@ def _async_hooks(
 ) -> dict[str, list[Callable[..., Any]]]:
     async def limit_body(response: httpx.Response) -> None:
         _limit_body(limit, response)
-        leftover.watch(response)
+        trailing_data.watch(response)
 
     async def hide_location(response: httpx.Response) -> None:
         _hide_location(response)

@@ -12,7 +12,7 @@ from copy import copy
 
 from metastudio.errors import AuthenticationError, RateLimitError
 from metastudio.http.logs import logger
-from metastudio.http.retry import THROTTLED, Stop, Wait
+from metastudio.http.retry import TOO_MANY_REQUESTS, Stop, Wait
 
 LONGEST_PAUSE = 60.0
 """Seconds. If a server asks for a longer pause, the error is raised instead."""
@@ -114,7 +114,7 @@ class Throttle:
             status: The HTTP status, or None if no complete response arrived.
             decision: What the retry policy says.
         """
-        if status == THROTTLED or self.over():
+        if status == TOO_MANY_REQUESTS or self.over():
             return Stop()
         if isinstance(decision, Stop):
             return decision

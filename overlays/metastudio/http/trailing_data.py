@@ -19,7 +19,7 @@ def note_received(stream: Any) -> None:
     setattr(stream, _RECEIVED, True)
 
 
-def refuse_leftover(response: httpx.Response) -> None:
+def refuse_trailing_data(response: httpx.Response) -> None:
     """Check a response whose headers have arrived.
 
     Raises:
