@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from metastudio.sandbox import FAULT_KINDS, Fault, Sandbox, SandboxSettings, serve
-from metastudio.sandbox.faults import SLOW_SECONDS
+from metastudio.sandbox.app import SLOW_SECONDS
+from metastudio.sandbox.http import MAX_BODY_BYTES
 
 Path_ = Callable[[str], str]
 
@@ -121,3 +122,9 @@ def test_faults_are_parsed_and_validated() -> None:
 def test_settings_are_validated(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="0 or more"):
         SandboxSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_latency_does_not_drop_a_large_request(http: httpx.Client, path: Path_) -> None:
+    with serve(jobs=1, latency=0.05) as sandbox:
+        body = b"x" * 2 * MAX_BODY_BYTES
+        assert http.post(sandbox.url + path(sandbox.project_id), content=body).status_code == 413

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from metastudio.sandbox import MAIN, OTHER, KeyPair, Sandbox, serve
-from metastudio.sandbox.accounts import TOKEN_LIFETIME
+from metastudio.sandbox.authentication import TOKEN_LIFETIME
 
 Sign = Callable[..., dict[str, str]]
 

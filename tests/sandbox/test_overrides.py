@@ -11,8 +11,7 @@ import pytest
 from metastudio.contract.operation import Filter
 from metastudio.sandbox import CONFORMING, MAIN, KeyPair, Overrides, serve
 from metastudio.sandbox.authentication import Attempt, signature_matches
-from metastudio.sandbox.gateway import Refusal
-from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
+from metastudio.sandbox.http import Refusal, RefusedError, SandboxRequest, SandboxResponse
 from metastudio.sandbox.listing import Listing, StoreColumn
 from metastudio.sandbox.store import Condition, PageWindow
 

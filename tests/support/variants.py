@@ -21,8 +21,7 @@ from metastudio.contract.operation import Filter, ListRules, Operation, Paramete
 from metastudio.contract.structure import JsonArray, JsonObject
 from metastudio.sandbox import CONFORMING, Overrides, SandboxSettings
 from metastudio.sandbox import authentication as auth
-from metastudio.sandbox.gateway import Refusal
-from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
+from metastudio.sandbox.http import Refusal, RefusedError, SandboxRequest, SandboxResponse
 from metastudio.sandbox.listing import Listing, StoreColumn
 from metastudio.sandbox.store import Condition, PageWindow
 from metastudio.tester.values import format_instant, parse_instant

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.sandbox import CONFORMING
-from metastudio.sandbox.accounts import AccountRegistry
+from metastudio.sandbox.authentication import AccountRegistry
 from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
 from metastudio.tester import Credentials, Verdict, prove
 from metastudio.tester.matrix import is_vendor_host

@@ -11,11 +11,12 @@ foreground. All operations of the contract are served; nothing here is specific 
 
 Where to read, in the order in which a request passes:
 
-1. `server`, `app`: the port, the Starlette application and its endpoints; `settings`, and the `faults` they ask for.
-2. `service`: one operation of any kind. It uses `authentication` (`signature`, `accounts`), `parameters` and `store`,
-   which has the rules of `x-list` in SQL.
+1. `server`, `app`: the port, the Starlette application, its endpoints and faults; `settings`. `http`: requests,
+   responses and refusals.
+2. `service`: one operation of any kind. It uses `authentication` (`signature`), `parameters` and `store`, which has the
+   rules of `x-list` in SQL.
 3. `listing`: what is read from the contract. `fixtures`: the items generated from it, and tasks that move.
-4. `gateway`: error responses. `iam`, `docs`: the other paths.
+4. `iam`, `docs`: the other paths.
 5. `overrides`: how to build a server that deviates in one point, for testing clients and the contract tester.
 
 For example, a server that ignores the filter `state`:
@@ -38,18 +39,17 @@ and a server that accepts old signatures:
 | total; items, their properties and number | `total`; `items` |
 | an authentication rule | `without(name)`, `with_rule(name, rule)`; the rules are in `authentication` |
 | form of the Authorization header | `parse_authorization` |
-| status, code and message of an error | `refusals`; the reasons are in `gateway` |
+| status, code and message of an error | `refusals`; the reasons are in `http` |
 | how parameters are parsed | `split_query`, `choose` (repeated values), `convert` |
 | which parameter values are valid | `check`, `check_all` |
 | allowed methods | `methods` |
 | anything in the response: status, headers, body | `finish`, which also gets the request |
 """
 
-from metastudio.sandbox.accounts import MAIN, OTHER, Account, KeyPair
 from metastudio.sandbox.app import SandboxApp
 from metastudio.sandbox.overrides import CONFORMING, Overrides
 from metastudio.sandbox.server import PortTakenError, Sandbox, run, serve
-from metastudio.sandbox.settings import FAULT_KINDS, Fault, SandboxSettings
+from metastudio.sandbox.settings import FAULT_KINDS, MAIN, OTHER, Account, Fault, KeyPair, SandboxSettings
 from metastudio.sandbox.store import DataFileError
 
 __all__ = [

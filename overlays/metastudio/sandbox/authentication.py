@@ -6,23 +6,66 @@ rule, or with another one in its place, is quickly built.
 
 from __future__ import annotations
 
+import math
+import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from metastudio.sandbox.accounts import Account, AccountRegistry, KeyPair
 from metastudio.sandbox.http import RefusedError, SandboxRequest
+from metastudio.sandbox.settings import Account, KeyPair
 from metastudio.sandbox.signature import ParsedAuthorization, verify
 
 if TYPE_CHECKING:
     from metastudio.sandbox.overrides import Overrides
 
+MAX_FAILED_SIGNATURES = 5
+"""Consecutive failed signatures an access key survives; the next one locks it (docs/service-notes.md#key-lockout)."""
+LOCK_SECONDS = 5 * 60
+TOKEN_LIFETIME = 24 * 3600
+"""Seconds an issued token is valid (docs/service-notes.md#iam-tokens)."""
 CLOCK_TOLERANCE = 15 * 60
 """Seconds that X-Sdk-Date may differ from the server's time (docs/service-notes.md#clock-tolerance)."""
 AUTHORIZATION, TOKEN = "authorization", "x-auth-token"
 """The header that selects a security requirement. A signature takes precedence over a token."""
 _IDENTITY_HEADERS = ("x-project-id", "x-security-token")
+
+
+class AccountRegistry:
+    """Looks up accounts by access key or token, issues tokens, and locks access keys.
+
+    Args:
+        accounts: Accounts that may use the sandbox; the first one is the main account.
+        now: Returns the server's time in seconds since 1970.
+    """
+
+    def __init__(self, accounts: Sequence[Account], now: Callable[[], float]) -> None:
+        self.accounts = accounts
+        self.now = now
+        self.keys = {pair.access_key: (each, pair) for each in accounts for pair in (each.keys, each.temporary)}
+        self.tokens: dict[str, tuple[Account, float | None]] = {each.token: (each, None) for each in accounts}
+        self._failed = Counter[str]()  # consecutive failures by access key
+        self._locked_at: dict[str, float] = {}
+
+    def issue_token(self, account: Account, *, valid: bool = True) -> tuple[str, float]:
+        """Return a new token and its expiry time in seconds since 1970. The sandbox refuses an invalid one."""
+        token, expires_at = f"sandbox-{uuid.uuid4().hex}", self.now() + TOKEN_LIFETIME
+        if valid:
+            self.tokens[token] = account, expires_at
+        return token, expires_at
+
+    def is_locked(self, access_key: str) -> bool:
+        """Return whether an access key is locked now."""
+        return self.now() - self._locked_at.get(access_key, -math.inf) < LOCK_SECONDS
+
+    def record_signature(self, access_key: str, *, success: bool) -> None:
+        """Count a failed signature, or reset the count after a valid one."""
+        self._failed[access_key] = 0 if success else self._failed[access_key] + 1
+        if self._failed[access_key] > MAX_FAILED_SIGNATURES:
+            self._locked_at[access_key] = self.now()
+            self._failed[access_key] = 0
 
 
 @dataclass(frozen=True)

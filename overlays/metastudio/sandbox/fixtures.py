@@ -20,7 +20,7 @@ from metastudio.contract.document import ContractError
 from metastudio.contract.instants import NANO, parse_instant
 from metastudio.contract.json_pointer import join, set_at, split, values_at
 from metastudio.contract.operation import EPOCHS
-from metastudio.sandbox.listing import PROJECT, Listing, is_time, object_properties
+from metastudio.sandbox.listing import PROJECT, Listing, is_time
 from metastudio.sandbox.settings import SandboxSettings
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class ItemGenerator:
 
 def _recent(items: list[dict[str, Any]], listing: Listing, now: float) -> list[dict[str, Any]]:
     """Move all times by whole days, so that the newest are of the last 24 hours."""
-    schemas = {name: each for name, each in object_properties(listing.item_schema).items() if is_time(each)}
+    schemas = {name: each for name, each in listing.listed.items() if is_time(each)}
     times = [(item, name, _parse(item[name])) for item in items for name in schemas if item.get(name) is not None]
     if times:
         days = (datetime.fromtimestamp(now, UTC) - max(time for *_, time in times)) // timedelta(days=1)
@@ -235,9 +235,9 @@ def _recent(items: list[dict[str, Any]], listing: Listing, now: float) -> list[d
     return items
 
 
-def advance(listing: Listing, store: Store, random: Random) -> None:
-    """Move some of the tasks of a list by one state: to the next one in which a task goes on or succeeds."""
-    states, pointer = listing.operation.states, listing.operation.state_property
+def advance(store: Store, random: Random) -> None:
+    """Move some of the tasks in a store by one state: to the next one in which a task goes on or succeeds."""
+    states, pointer = store.listing.operation.states, store.listing.operation.state_property
     going = [name for name, each in states.items() if not each.at_rest and each.phase != "failed"]
     goals = [name for name, each in states.items() if name in going or each.ended == "success"]
     order = list(states)
@@ -247,7 +247,7 @@ def advance(listing: Listing, store: Store, random: Random) -> None:
             later = [each for each in goals if order.index(each) > order.index(state)] if moves else []
             if later and random.random() < SHARE:
                 set_at(item, pointer or "", later[0])
-                store.replace_at(position, item)
+                store.put(position, item)
 
 
 def stamp(time: datetime, schema: Mapping[str, Any]) -> str | int:

@@ -75,6 +75,7 @@ class Listing(ServedOperation):
     Attributes:
         rules: Its `x-list` rules.
         item_schema: Schema of an item.
+        listed: Schemas of its properties.
         details: Schemas of the properties that only other operations of the list have.
         examples: Items of the example response.
         default_limit: Page size if the request gives none.
@@ -88,13 +89,13 @@ class Listing(ServedOperation):
         self.rules = rules = operation.list_rules
         item = below(document, (success_schema(document, pointer) or ("", ""))[1], f"{rules.items}/*") or ""
         self.item_schema = plain(document, item)
-        known, self.details = object_properties(self.item_schema), dict[str, Any]()
+        self.listed, self.details = object_properties(self.item_schema), dict[str, Any]()
         for each in others:
             if each.operation.list_id == operation.id:
                 shown = each.body_schema if each.operation.kind == "show" else None
                 for schema in (shown, each.operation.body.schema if each.operation.body else None):
                     added = object_properties(schema or {})
-                    self.details |= {name: each for name, each in added.items() if name not in known}
+                    self.details |= {name: each for name, each in added.items() if name not in self.listed}
         self.examples: list[dict[str, Any]] = values_at(self.example, f"{rules.items}/*")
         raw = {each["name"]: (at, each) for at, each in parameters(document, pointer)}
         limit = document.resolve(document.at(f"{raw[rules.limit][0]}/schema"), raw[rules.limit][0])[0]
@@ -108,11 +109,6 @@ class Listing(ServedOperation):
         for at in dict.fromkeys(pointers):
             schema = plain(document, below(document, item, at) or item)
             self.columns[at] = StoreColumn(f"{self.table}_c{len(self.columns)}", at, is_time(schema))
-
-    @property
-    def properties(self) -> dict[str, Any]:
-        """Schemas of all properties that an item is stored with."""
-        return {**self.details, **object_properties(self.item_schema)}
 
     @property
     def table(self) -> str:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from metastudio.contract.operation import Filter, ListRules, Operation, Order, Parameter
-from metastudio.sandbox import authentication, gateway, parameters, signature, store
+from metastudio.sandbox import authentication, http, parameters, signature, store
 from metastudio.sandbox.authentication import Rule
-from metastudio.sandbox.gateway import Refusal
-from metastudio.sandbox.http import SandboxRequest, SandboxResponse
+from metastudio.sandbox.http import Refusal, SandboxRequest, SandboxResponse
 from metastudio.sandbox.listing import Listing, StoreColumn
 from metastudio.sandbox.signature import ParsedAuthorization
 from metastudio.sandbox.store import Columns, Condition, PageWindow
@@ -29,7 +28,7 @@ class Overrides:
     """
 
     methods: Callable[[Operation], tuple[str, ...]] = methods
-    refusals: Mapping[str, Refusal] = field(default_factory=lambda: gateway.REFUSALS)
+    refusals: Mapping[str, Refusal] = field(default_factory=lambda: http.REFUSALS)
     parse_authorization: Callable[[str], ParsedAuthorization | None] = signature.parse_authorization
     rules: Mapping[str, Rule] = field(default_factory=lambda: authentication.RULES)
     split_query: Callable[[bytes], list[tuple[str, str]]] = parameters.split_query

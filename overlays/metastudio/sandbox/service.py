@@ -3,56 +3,62 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 from metastudio.contract.json_pointer import set_at, split, values_at
-from metastudio.sandbox.accounts import AccountRegistry
-from metastudio.sandbox.authentication import PROJECT_RULES, apply_rules, authenticate
+from metastudio.sandbox.authentication import PROJECT_RULES, AccountRegistry, apply_rules, authenticate
 from metastudio.sandbox.fixtures import ItemGenerator, stamp
-from metastudio.sandbox.gateway import SERVICE_REASONS
 from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
-from metastudio.sandbox.listing import PROJECT, Listing, ServedOperation, is_time, object_properties
+from metastudio.sandbox.listing import PROJECT, ServedOperation, is_time, object_properties
 from metastudio.sandbox.overrides import Overrides
 from metastudio.sandbox.parameters import accepts, invalid_keyword
 from metastudio.sandbox.store import Store
 
 Values = Mapping[str, Any]
-_HEADERS = {"Allow": "allowed", "Retry-After": "seconds", "X-Sandbox-Reason": "reason"}
-"""Headers of error responses, and the detail that each shows."""
+Item = dict[str, Any]
 
 
-class Service:
-    """Responds to the requests of one method of a path. This one knows no path."""
+class OperationService:
+    """Serves an operation of the contract. Every decision about its parameters is a function of `overrides`.
 
-    def __init__(self, registry: AccountRegistry, overrides: Overrides) -> None:
-        self._registry = registry
-        self._overrides = overrides
+    Args:
+        served: The operation.
+        store: The items of the list that it belongs to, None if it belongs to none.
+        registry: The known accounts.
+        overrides: The functions that decide.
+    """
 
-    def respond(self, request: SandboxRequest, in_path: Mapping[str, str]) -> SandboxResponse:
-        """Return the response of a success. Raises RefusedError."""
-        raise RefusedError("unknown_path")
-
-    def refuse(self, refused: RefusedError, request_id: str) -> SandboxResponse:
-        """Return the error response."""
-        refusal, details = self._overrides.refusals[refused.reason], refused.details
-        headers = {name: ascii(details[key])[1:-1] for name, key in _HEADERS.items() if key in details}
-        return SandboxResponse(refusal.status, refusal.body(request_id, details), headers)
-
-
-class OperationService(Service):
-    """Serves an operation of the contract. Every decision about its parameters is a function of `overrides`."""
-
-    def __init__(self, served: ServedOperation, registry: AccountRegistry, overrides: Overrides) -> None:
-        super().__init__(registry, overrides)
-        self._served = served
+    def __init__(
+        self, served: ServedOperation, store: Store | None, registry: AccountRegistry, overrides: Overrides
+    ) -> None:
+        self._served, self._registry, self._overrides = served, registry, overrides
         self._envelope = deepcopy(served.example)
         if served.example is None and served.body_schema is not None:
             self._envelope = ItemGenerator(None, Random(0)).value(served.body_schema)  # noqa: S311 - not for secrets
+        self._handle: Callable[[Values, Any], Any] = lambda _values, _body: deepcopy(self._envelope)
+        if store is None:
+            return
+        self._store, self._listing, self._rules = store, store.listing, store.listing.rules
+        self._state = self._listing.operation.state_property
+        handlers = {
+            "list": self._list,
+            "show": self._show,
+            "create": self._create,
+            "update": self._update,
+            "delete": self._delete,
+            "command": self._command,
+        }
+        self._handle = handlers[served.operation.kind]
+        self._place, self._properties = "", object_properties(served.body_schema or {})
+        identity = (self._rules.identity or "").strip("/")
+        if identity not in self._properties:
+            inner = {name: object_properties(each) for name, each in self._properties.items()}
+            self._place = next((name for name, each in inner.items() if identity in each), "")
+            self._properties = inner.get(self._place, self._properties)
 
     def respond(self, request: SandboxRequest, in_path: Mapping[str, str]) -> SandboxResponse:
         """Return the response of a success. Raises RefusedError."""
@@ -63,16 +69,6 @@ class OperationService(Service):
         values = self._values(request, in_path)
         body = self._handle(values, self._body(request))
         return SandboxResponse(self._served.status, b"" if self._served.body_schema is None else body)
-
-    def refuse(self, refused: RefusedError, request_id: str) -> SandboxResponse:
-        """Return the error response, with the contract's example as its body where there is one."""
-        response = super().refuse(refused, request_id)
-        example = self._served.errors.get(response.status) if refused.reason in SERVICE_REASONS else None
-        return replace(response, body=example or response.body)
-
-    def _handle(self, values: Values, body: Any) -> Any:
-        """Return the body of a success."""
-        return deepcopy(self._envelope)
 
     def _values(self, request: SandboxRequest, in_path: Mapping[str, str]) -> dict[str, Any]:
         """Return the values of the given parameters, converted and checked."""
@@ -90,12 +86,10 @@ class OperationService(Service):
                     texts = in_query.pop(name, [])
             if texts:
                 chosen = overrides.choose(parameter, texts)
-                items = parameter.schema.get("items", {})
-                values[name] = (
-                    [overrides.convert(items, text) for text in chosen]
-                    if isinstance(chosen, list)
-                    else overrides.convert(parameter.schema, chosen)
-                )
+                if isinstance(chosen, list):
+                    values[name] = [overrides.convert(parameter.schema.get("items", {}), text) for text in chosen]
+                else:
+                    values[name] = overrides.convert(parameter.schema, chosen)
                 overrides.check(parameter, values[name])
             elif parameter.required:
                 raise RefusedError("invalid_parameter", reason=f"{name} (required)")
@@ -116,47 +110,19 @@ class OperationService(Service):
             raise RefusedError("invalid_parameter", reason=f"body {keyword}")
         return body
 
-
-class ItemService(OperationService):
-    """Serves an operation of a list: the list itself, or one about its items.
-
-    Args:
-        served: The operation.
-        listing: The list.
-        store: The items of the list.
-        registry: The known accounts.
-        overrides: The functions that decide.
-    """
-
-    def __init__(
-        self,
-        served: ServedOperation,
-        listing: Listing,
-        store: Store,
-        registry: AccountRegistry,
-        overrides: Overrides,
-    ) -> None:
-        super().__init__(served, registry, overrides)
-        self._listing = listing
-        self._store = store
-
-    def _handle(self, values: Values, body: Any) -> Any:
-        return getattr(self, f"_{self._served.operation.kind}")(values, body)
-
     def _list(self, values: Values, _body: Any) -> Any:
-        listing, store, overrides = self._listing, self._store, self._overrides
-        rules, columns = listing.rules, listing.columns
+        listing, rules, overrides = self._listing, self._rules, self._overrides
+        columns, order = listing.columns, rules.order
         conditions = overrides.scope(rules, columns, values)
         for name, rule in rules.filters.items():
             if name in values:
                 given = values[name] if isinstance(values[name], list) else [values[name]]
                 found = overrides.condition(rule, columns[rule.property] if rule.property else None, given)
                 conditions += [found] if found else []
-        key = values.get(rules.order.parameter) if rules.order else None
-        direction = values.get(rules.order.direction) if rules.order and rules.order.direction else None
-        order = overrides.order(rules.order, columns, columns.get(rules.identity or ""), key, direction)
+        key, direction = (values.get(order.parameter), values.get(order.direction or "")) if order else (None, None)
+        order_by = overrides.order(order, columns, columns.get(rules.identity or ""), key, direction)
         window = overrides.window(values.get(rules.offset), values.get(rules.limit), listing)
-        items, matching = store.select(conditions, order, window)
+        items, matching = self._store.select(conditions, order_by, window)
         items = [{name: value for name, value in item.items() if name not in listing.details} for item in items]
         items = overrides.items(items, window)
         body = deepcopy(self._envelope)
@@ -170,22 +136,18 @@ class ItemService(OperationService):
 
     def _create(self, values: Values, body: Any) -> Any:
         """Add a new item: with an identity, the present time, and the first state."""
-        listing, store = self._listing, self._store
-        rules, operation = listing.rules, listing.operation
-        scope = {pointer: values[name] for name, pointer in rules.scope.items() if name in values}
+        listing, store, states = self._listing, self._store, self._listing.operation.states.items()
+        scope = {pointer: values[name] for name, pointer in self._rules.scope.items() if name in values}
         generator = ItemGenerator(listing, Random(), scope=scope, sparse=True, count=len(store.items()))  # noqa: S311
         item = generator.item()
         while self._exists(item):
             item = generator.item()
         now = datetime.fromtimestamp(self._registry.now(), UTC)
-        for name, schema in object_properties(listing.item_schema).items():
-            if name in item and is_time(schema):
-                item[name] = stamp(now, schema)
-        if operation.state_property:
-            states = operation.states.items()
+        item |= {name: stamp(now, each) for name, each in listing.listed.items() if name in item and is_time(each)}
+        if self._state:
             first = [name for name, each in states if each.new] or [name for name, each in states if not each.ended]
-            set_at(item, operation.state_property, first[0])
-        item = self._merged(item, body, operation.state_property)
+            set_at(item, self._state, first[0])
+        item = self._merged(item, body, self._state)
         if self._exists(item):
             reason = "conflict" if 409 in self._served.errors else "invalid_parameter"
             raise RefusedError(reason, reason="the item exists")
@@ -194,62 +156,55 @@ class ItemService(OperationService):
 
     def _update(self, values: Values, body: Any) -> Any:
         position, item = self._find(values)
-        item = self._merged(item, body, self._listing.rules.identity)
-        self._store.replace_at(position, item)
+        item = self._merged(item, body, self._rules.identity)
+        self._store.put(position, item)
         return self._shown(item)
 
     def _delete(self, values: Values, _body: Any) -> Any:
         position, item = self._find(values)
-        self._store.remove_at(position)
+        self._store.put(position, None)
         return self._shown(item)
 
     def _command(self, values: Values, body: Any) -> Any:
         position, item = self._find(values)
-        moves, state_property = self._served.operation.moves, self._listing.operation.state_property
+        moves = self._served.operation.moves
         chosen = values_at(body, moves.property) if moves and moves.property else [""]
-        if moves and state_property and chosen and str(chosen[0]) in moves.states:
-            set_at(item, state_property, moves.states[str(chosen[0])])
-            self._store.replace_at(position, item)
+        if moves and self._state and chosen and str(chosen[0]) in moves.states:
+            set_at(item, self._state, moves.states[str(chosen[0])])
+            self._store.put(position, item)
         return self._shown(item)
 
-    def _find(self, values: Values) -> tuple[int, dict[str, Any]]:
+    def _find(self, values: Values) -> tuple[int, Item]:
         """Return the item that the path names, and its position. Raises RefusedError."""
-        rules, operation = self._listing.rules, self._served.operation
-        in_path = {name: pointer for name, pointer in rules.scope.items() if name in values}
-        scope = self._overrides.scope(rules._replace(scope=in_path), self._listing.columns, values)
+        operation = self._served.operation
+        in_path = {name: pointer for name, pointer in self._rules.scope.items() if name in values}
+        scope = self._overrides.scope(self._rules._replace(scope=in_path), self._listing.columns, values)
         found = self._store.with_identity(values[operation.item_parameter or ""], *scope)
         if found is None:
             raise RefusedError("no_such_item")
-        state_property = self._listing.operation.state_property
-        states = (
-            values_at(found[1], state_property) if operation.allowed_in and state_property else operation.allowed_in
-        )
-        if operation.allowed_in and not {str(each) for each in states} & set(operation.allowed_in):
+        states = {str(each) for each in values_at(found[1], self._state)} if self._state else set(operation.allowed_in)
+        if operation.allowed_in and not states & set(operation.allowed_in):
             raise RefusedError("conflict")
         return found
 
-    def _exists(self, item: dict[str, Any]) -> bool:
-        identity = values_at(item, self._listing.rules.identity) if self._listing.rules.identity else []
+    def _exists(self, item: Item) -> bool:
+        identity = values_at(item, self._rules.identity) if self._rules.identity else []
         return bool(identity) and self._store.with_identity(identity[0]) is not None
 
-    def _merged(self, item: dict[str, Any], body: Any, keep: str | None) -> dict[str, Any]:
+    def _merged(self, item: Item, body: Item, keep: str | None) -> Item:
         """Return the item with the properties of a request body, except its scope and what the pointer `keep` names."""
-        kept = {split(pointer)[0] for pointer in (*self._listing.rules.scope.values(), keep) if pointer}
-        known = {name: schema for name, schema in self._listing.properties.items() if name not in kept}
-        return item | {name: value for name, value in body.items() if name in known and accepts(known[name], value)}
+        kept = {split(pointer)[0] for pointer in (*self._rules.scope.values(), keep) if pointer}
+        known = self._listing.details | self._listing.listed
+        given = {name: value for name, value in body.items() if name in known and accepts(known[name], value)}
+        return item | {name: value for name, value in given.items() if name not in kept}
 
-    def _shown(self, item: dict[str, Any]) -> Any:
+    def _shown(self, item: Item) -> Any:
         """Return the body of a success, with the properties of an item in the places that the contract has."""
-        schema, body = self._served.body_schema or {}, deepcopy(self._envelope)
-        place, properties = body, object_properties(schema)
-        identity = (self._listing.rules.identity or "").strip("/")
-        for name, each in properties.items():
-            if identity not in properties and identity in object_properties(each):
-                place, properties = body.setdefault(name, {}), object_properties(each)
-                break
-        for name in properties:
+        body, required = deepcopy(self._envelope), (self._served.body_schema or {}).get("required", [])
+        place = body.setdefault(self._place, {}) if self._place else body
+        for name in self._properties:
             if name in item:
                 place[name] = item[name]
-            elif name in object_properties(self._listing.item_schema) and name not in schema.get("required", []):
+            elif name in self._listing.listed and name not in required:
                 place.pop(name, None)
         return body

@@ -1,4 +1,4 @@
-"""Settings of a sandbox, and the faults that it can inject."""
+"""Settings of a sandbox: its accounts, and the faults that it can inject."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from metastudio.sandbox.accounts import MAIN, OTHER, Account
 
 FAULT_KINDS: Mapping[str, str] = {
     "500": "the service fails; error body from the contract",
@@ -57,6 +55,67 @@ class Fault:
             if "could not convert" in str(error):
                 raise ValueError(f"the rate of a fault must be a number such as 0.2, not {rate!r}") from None
             raise
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """An access key and its secret key, both fictitious. A temporary pair has a security token too."""
+
+    access_key: str
+    secret_key: str
+    security_token: str | None = None
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account with one project and every kind of credentials.
+
+    Args:
+        project_id: ID of the account's only project.
+        project_name: Name of the project in IAM, which is the name of a region.
+        keys: Permanent key pair.
+        temporary: Temporary key pair, with a security token.
+        token: IAM token that does not expire.
+        domain: Name of the IAM domain, for a login by password.
+        user: Name of the IAM user.
+        password: Password of the IAM user.
+    """
+
+    project_id: str
+    project_name: str
+    keys: KeyPair
+    temporary: KeyPair
+    token: str
+    domain: str
+    user: str
+    password: str
+
+
+MAIN = Account(
+    # The example value of the contract, so that /docs works without typing a project ID.
+    project_id="0123456789abcdef0123456789abcdef",
+    project_name="cn-north-4",
+    keys=KeyPair("SANDBOXACCESSKEY0001", "sandbox-secret-key-of-the-main-project-1"),
+    temporary=KeyPair(
+        "SANDBOXTEMPORARY0001", "sandbox-temporary-secret-main-project-01", "sandbox-security-token-main"
+    ),
+    token="sandbox-token-of-the-main-project",  # noqa: S106
+    domain="sandbox-account",
+    user="sandbox-user",
+    password="sandbox-password",  # noqa: S106
+)
+OTHER = Account(
+    project_id="fedcba9876543210fedcba9876543210",
+    project_name="cn-east-3",
+    keys=KeyPair("SANDBOXACCESSKEY0002", "sandbox-secret-key-of-the-other-project2"),
+    temporary=KeyPair(
+        "SANDBOXTEMPORARY0002", "sandbox-temporary-secret-other-project-2", "sandbox-security-token-other"
+    ),
+    token="sandbox-token-of-the-other-project",  # noqa: S106
+    domain="sandbox-other-account",
+    user="sandbox-other-user",
+    password="sandbox-other-password",  # noqa: S106
+)
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ class Store:
     Thread-safe: the next request sees a change.
 
     Args:
-        listing: The list operation.
+        listing: The list operation; an attribute as well.
         items: Returns the first items. Not called if the file already has items of this list.
         file: SQLite file that keeps the items; None keeps them in memory.
 
@@ -155,7 +155,7 @@ class Store:
         items: Callable[[], Iterable[Mapping[str, Any]]] = tuple,
         file: Path | str | None = None,
     ) -> None:
-        self._listing = listing
+        self.listing = listing
         self._table = listing.table
         self._insert = f"INSERT INTO {self._table} (body) VALUES (?)"  # noqa: S608
         self._lock = threading.RLock()
@@ -178,21 +178,19 @@ class Store:
 
     def replace(self, identity: Any, item: Mapping[str, Any]) -> None:
         """Replace the item with this identity, at its position. Raises KeyError if there is none."""
-        self.replace_at(self._position(identity), item)
+        self.put(self._position(identity), item)
 
     def remove(self, identity: Any) -> None:
         """Remove the item with this identity. Raises KeyError if there is none."""
-        self.remove_at(self._position(identity))
+        self.put(self._position(identity), None)
 
-    def replace_at(self, position: int, item: Mapping[str, Any]) -> None:
-        """Replace the item at a position."""
+    def put(self, position: int, item: Mapping[str, Any] | None) -> None:
+        """Replace the item at a position, or remove it if None."""
         with self._change() as database:
-            database.execute(f"UPDATE {self._table} SET body = ? WHERE seq = ?", [JSON(item), position])  # noqa: S608
-
-    def remove_at(self, position: int) -> None:
-        """Remove the item at a position."""
-        with self._change() as database:
-            database.execute(f"DELETE FROM {self._table} WHERE seq = ?", [position])  # noqa: S608
+            if item is None:
+                database.execute(f"DELETE FROM {self._table} WHERE seq = ?", [position])  # noqa: S608
+            else:
+                database.execute(f"UPDATE {self._table} SET body = ? WHERE seq = ?", [JSON(item), position])  # noqa: S608
 
     def items(self) -> list[dict[str, Any]]:
         """Return all items of all projects, in insertion order."""
@@ -204,7 +202,7 @@ class Store:
 
     def with_identity(self, identity: Any, *conditions: Condition) -> tuple[int, dict[str, Any]] | None:
         """Return the item with an identity that matches all conditions, and its position; None if there is none."""
-        column = self._listing.columns[self._listing.rules.identity or ""]
+        column = self.listing.columns[self.listing.rules.identity or ""]
         return next(iter(self.positions(equal(column, identity), *conditions)), None)
 
     def select(
@@ -240,7 +238,7 @@ class Store:
         self._database.create_function("sortable", 1, _sortable, deterministic=True)
         known = self._database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [self._table]).fetchall()
         kept = self.items() if known else items()
-        columns = self._listing.columns.values()
+        columns = self.listing.columns.values()
         single = [f"{each.name} AS ({_value(each, 'body', each.pointer)}) STORED" for each in columns if not each.many]
         with self._change() as database:
             database.execute(f"DROP TABLE IF EXISTS {self._table}")
@@ -254,7 +252,7 @@ class Store:
 
     def _index(self, column: StoreColumn) -> str:
         """Return an index after which SQLite need not sort a page: with the scope before, the identity after it."""
-        rules, columns = self._listing.rules, self._listing.columns
+        rules, columns = self.listing.rules, self.listing.columns
         keys = rules.order.keys.values() if rules.order else ()
         last = [columns[rules.identity]] if rules.identity and column.pointer in keys else []
         names = [each.name for each in (*map(columns.__getitem__, rules.scope.values()), column, *last)]
