@@ -30,16 +30,13 @@ class StoreColumn(NamedTuple):
         name: Its column. If the pointer has a `*`, a view with the columns `seq` and `value` instead.
         pointer: JSON pointer into an item; `*` stands for every element of an array.
         time: Whether the values are times, in sortable form.
+        many: Whether an item may have several values.
     """
 
     name: str
     pointer: str
     time: bool
-
-    @property
-    def many(self) -> bool:
-        """Whether an item may have several values."""
-        return "*" in split(self.pointer)
+    many: bool
 
 
 class ServedOperation:
@@ -108,7 +105,7 @@ class Listing(ServedOperation):
         self.columns: dict[str, StoreColumn] = {}
         for at in dict.fromkeys(pointers):
             schema = plain(document, below(document, item, at) or item)
-            self.columns[at] = StoreColumn(f"{self.table}_c{len(self.columns)}", at, is_time(schema))
+            self.columns[at] = StoreColumn(f"{self.table}_c{len(self.columns)}", at, is_time(schema), "*" in split(at))
 
     @property
     def table(self) -> str:

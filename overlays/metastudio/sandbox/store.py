@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from metastudio.contract.instants import parse_instant
-from metastudio.contract.json_pointer import split
+from metastudio.contract.json_pointer import values_at
 from metastudio.contract.operation import Filter, ListRules, Order
 from metastudio.sandbox.http import JSON
 from metastudio.sandbox.listing import Listing, StoreColumn
@@ -39,6 +39,7 @@ _TESTS = {
 """The SQL of each comparison. The given values are one argument, in JSON, because SQLite limits the number of them."""
 _LARGEST = 2**63 - 1
 Columns = Mapping[str, StoreColumn]
+Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def condition(rule: Filter, column: StoreColumn | None, values: Sequence[Any]) -
     if op is None or column is None:
         return None
     if op != "exists":
-        return _of_any(column, _TESTS[op], (stored(column, values),))
+        return _of_any(column, _TESTS[op], (JSON(compared(column, values)),))
     found, wanted = _of_any(column, "{} IS NOT NULL"), {value is not False for value in values}
     return Condition("1") if len(wanted) == 2 else found if True in wanted else Condition(f"NOT ({found.sql})")
 
@@ -78,7 +79,7 @@ def scope(rules: ListRules, columns: Columns, path: Mapping[str, Any]) -> list[C
 
 def equal(column: StoreColumn, value: Any) -> Condition:
     """Return the condition that selects the items with one value, by the column's index."""
-    return Condition(f"{column.name} = json_extract(?, '$[0]')", (stored(column, [value]),))
+    return Condition(f"{column.name} = json_extract(?, '$[0]')", (JSON(compared(column, [value])),))
 
 
 def order(rules: Order | None, columns: Columns, identity: StoreColumn | None, key: Any, direction: Any) -> str:
@@ -107,9 +108,9 @@ def window(offset: int | None, limit: int | None, listing: Listing) -> PageWindo
     return PageWindow(min(offset or 0, _LARGEST), min(listing.default_limit if limit is None else limit, _LARGEST))
 
 
-def stored(column: StoreColumn, values: Sequence[Any]) -> str:
-    """Return values of a parameter as JSON, in the form in which the column has those of the items."""
-    return json.dumps([_sortable(each) if column.time else each for each in map(_finite, values)])
+def compared(column: StoreColumn, values: Iterable[Any]) -> list[Any]:
+    """Return values of a parameter or an item in the form in which they are compared: one that SQLite has."""
+    return [_sortable(each) if column.time else _finite(each) for each in values]
 
 
 def _finite(value: Any) -> Any:
@@ -120,7 +121,7 @@ def _finite(value: Any) -> Any:
 def _sortable(time: Any) -> Any:
     """Convert an RFC 3339 time to a sortable text, because the integers of SQLite end in the year 2262."""
     if not isinstance(time, str):
-        return time
+        return _finite(time)
     nanoseconds = parse_instant(time)
     return None if nanoseconds is None else f"{nanoseconds + 10**20:021d}"
 
@@ -149,15 +150,12 @@ class Store:
         DataFileError: The file cannot be used.
     """
 
-    def __init__(
-        self,
-        listing: Listing,
-        items: Callable[[], Iterable[Mapping[str, Any]]] = tuple,
-        file: Path | str | None = None,
-    ) -> None:
+    def __init__(self, listing: Listing, items: Callable[[], Iterable[Item]], file: Path | str | None = None) -> None:
         self.listing = listing
-        self._table = listing.table
-        self._insert = f"INSERT INTO {self._table} (body) VALUES (?)"  # noqa: S608
+        self._table, self._columns = listing.table, listing.columns.values()
+        values = [f"json_extract(given, '$[{number}]')" for number in range(len(self._columns))]
+        rows = f"SELECT {', '.join(['?1', '?2', *values])} FROM (SELECT ?3 AS given)"  # noqa: S608
+        self._write = f"REPLACE INTO {self._table} {rows}"
         self._lock = threading.RLock()
         try:
             self._database = sqlite3.connect(file or ":memory:", check_same_thread=False, isolation_level=None)
@@ -171,12 +169,12 @@ class Store:
         """Close the database."""
         self._database.close()
 
-    def add(self, *items: Mapping[str, Any]) -> None:
+    def add(self, *items: Item) -> None:
         """Append items."""
         with self._change() as database:
-            database.executemany(self._insert, ([JSON(each)] for each in items))
+            database.executemany(self._write, (self._row(each) for each in items))
 
-    def replace(self, identity: Any, item: Mapping[str, Any]) -> None:
+    def replace(self, identity: Any, item: Item) -> None:
         """Replace the item with this identity, at its position. Raises KeyError if there is none."""
         self.put(self._position(identity), item)
 
@@ -184,13 +182,13 @@ class Store:
         """Remove the item with this identity. Raises KeyError if there is none."""
         self.put(self._position(identity), None)
 
-    def put(self, position: int, item: Mapping[str, Any] | None) -> None:
+    def put(self, position: int, item: Item | None) -> None:
         """Replace the item at a position, or remove it if None."""
         with self._change() as database:
             if item is None:
                 database.execute(f"DELETE FROM {self._table} WHERE seq = ?", [position])  # noqa: S608
             else:
-                database.execute(f"UPDATE {self._table} SET body = ? WHERE seq = ?", [JSON(item), position])  # noqa: S608
+                database.execute(self._write, self._row(item, position))
 
     def items(self) -> list[dict[str, Any]]:
         """Return all items of all projects, in insertion order."""
@@ -233,48 +231,32 @@ class Store:
             self._database.execute("BEGIN")
             yield self._database
 
-    def _create(self, items: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
+    def _row(self, item: Item, position: int | None = None) -> tuple[int | None, str, str]:
+        """Return the arguments that write an item: the columns are one argument, so that SQLite converts all alike."""
+        columns: list[Any] = []
+        for column in self._columns:
+            values = compared(column, (each for each in values_at(item, column.pointer) if each is not None))
+            columns.append(values if column.many else next(iter(values), None))
+        return position, JSON(item), JSON(columns)
+
+    def _create(self, items: Callable[[], Iterable[Item]]) -> None:
         """Create the table. The columns follow the contract, so that of an existing file is made again."""
-        self._database.create_function("sortable", 1, _sortable, deterministic=True)
         known = self._database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [self._table]).fetchall()
         kept = self.items() if known else items()
-        columns = self.listing.columns.values()
-        single = [f"{each.name} AS ({_value(each, 'body', each.pointer)}) STORED" for each in columns if not each.many]
-        with self._change() as database:
-            database.execute(f"DROP TABLE IF EXISTS {self._table}")
-            database.execute(
-                f"CREATE TABLE {self._table} ({', '.join(['seq INTEGER PRIMARY KEY, body TEXT', *single])})"
-            )
-            for column in columns:
-                database.execute(self._elements(column) if column.many else self._index(column))
-            database.executemany(self._insert, ([JSON(each)] for each in kept))
-            database.execute("ANALYZE")
-
-    def _index(self, column: StoreColumn) -> str:
-        """Return an index after which SQLite need not sort a page: with the scope before, the identity after it."""
-        rules, columns = self.listing.rules, self.listing.columns
+        columns, rules, table = self.listing.columns, self.listing.rules, self._table
+        first = [columns[each].name for each in rules.scope.values()]
+        last = [columns[rules.identity].name] if rules.identity else []
         keys = rules.order.keys.values() if rules.order else ()
-        last = [columns[rules.identity]] if rules.identity and column.pointer in keys else []
-        names = [each.name for each in (*map(columns.__getitem__, rules.scope.values()), column, *last)]
-        return f"CREATE INDEX {column.name}_order ON {self._table} ({', '.join(dict.fromkeys(names))})"
-
-    def _elements(self, column: StoreColumn) -> str:
-        """Return a view of the values of a pointer with `*`, one row for each element."""
-        *arrays, last = column.pointer.split("/*")
-        source, root, path = self._table, f"{self._table}.body", "'$'"
-        for depth, array in enumerate(arrays):
-            source += f", json_each({root}, {path} || {_path(array)}) AS e{depth}"
-            path = f"e{depth}.fullkey"
-        value = _value(column, root, last, path)
-        return f"CREATE TEMP VIEW {column.name} AS SELECT seq, {value} AS value FROM {source} WHERE {value} IS NOT NULL"  # noqa: S608
-
-
-def _value(column: StoreColumn, json: str, pointer: str, root: str = "'$'") -> str:
-    value = f"json_extract({json}, {root} || {_path(pointer)})"
-    return f"sortable({value})" if column.time else value
-
-
-def _path(pointer: str) -> str:
-    """Return a JSON pointer as the end of a path of SQLite, a literal."""
-    names = "".join(f'."{name}"' for name in split(pointer))
-    return "'" + names.replace("'", "''") + "'"
+        with self._change() as database:
+            database.execute(f"DROP TABLE IF EXISTS {table}")
+            names = ["seq INTEGER PRIMARY KEY", "body TEXT", *(each.name for each in self._columns)]
+            database.execute(f"CREATE TABLE {table} ({', '.join(names)})")
+            for pointer, column in columns.items():
+                if column.many:
+                    rows = f"SELECT seq, value FROM {table}, json_each({table}.{column.name})"  # noqa: S608
+                    database.execute(f"CREATE TEMP VIEW {column.name} AS {rows}")
+                else:  # after an index with the scope before and the identity after it, SQLite need not sort a page
+                    indexed = dict.fromkeys([*first, column.name, *(last if pointer in keys else [])])
+                    database.execute(f"CREATE INDEX {column.name}_order ON {table} ({', '.join(indexed)})")
+            database.executemany(self._write, map(self._row, kept))
+            database.execute("ANALYZE")
