@@ -10,7 +10,7 @@ import httpx
 import pytest
 from metastudio.contract.operation import Filter
 from metastudio.sandbox import CONFORMING, MAIN, KeyPair, Overrides, serve
-from metastudio.sandbox.authentication import Attempt, signature_matches
+from metastudio.sandbox.authentication import RULES, Attempt
 from metastudio.sandbox.http import Refusal, RefusedError, SandboxRequest, SandboxResponse
 from metastudio.sandbox.listing import Listing, StoreColumn
 from metastudio.sandbox.store import Condition, PageWindow
@@ -85,7 +85,7 @@ def test_authentication_rules(path: Path_, sign: Sign) -> None:
     assert status(CONFORMING.without("date_is_within_tolerance"), MAIN.keys, date=early) == 200
 
     def ignores_query(signed: Attempt) -> None:
-        signature_matches(replace(signed, request=replace(signed.request, query=b"")))
+        RULES["signature_matches"](replace(signed, request=replace(signed.request, query=b"")))
 
     assert status(CONFORMING, MAIN.keys, "?limit=1") == 401
     assert status(CONFORMING.with_rule("signature_matches", ignores_query), MAIN.keys, "?limit=1") == 200

@@ -559,8 +559,7 @@ UNDETECTABLE_RULES = {
 
 
 def _auth() -> Iterator[Variant]:
-    for rule in (*auth.KEY_RULES, *auth.SIGNATURE_RULES, *auth.TOKEN_RULES, *auth.PROJECT_RULES):
-        name = rule.__name__
+    for name in auth.RULES:
         overrides = CONFORMING.with_rule(name, _any_key) if name == "key_is_known" else CONFORMING.without(name)
         if name == "key_is_known":
             overrides = overrides.without("signature_matches")
@@ -593,14 +592,14 @@ def _near(seconds: int) -> Callable[[auth.Attempt], None]:
     def date_is_within_tolerance(attempt: auth.Attempt) -> None:
         signed = attempt.request.header("x-sdk-date")[0]
         if abs((parse_instant(_rfc3339(signed)) or 0) / NANO - attempt.registry.now()) > seconds:
-            auth.date_is_within_tolerance(attempt)
+            auth.RULES["date_is_within_tolerance"](attempt)
 
     return date_is_within_tolerance
 
 
 def _near_or_early(attempt: auth.Attempt) -> None:
     if (parse_instant(_rfc3339(attempt.request.header("x-sdk-date")[0])) or 0) / NANO > attempt.registry.now():
-        auth.date_is_within_tolerance(attempt)
+        auth.RULES["date_is_within_tolerance"](attempt)
 
 
 def _rfc3339(date: str) -> str:
@@ -610,9 +609,9 @@ def _rfc3339(date: str) -> str:
 def _also_accepts(change: Callable[[SandboxRequest], SandboxRequest]) -> Callable[[auth.Attempt], None]:
     def signature_matches(attempt: auth.Attempt) -> None:
         try:
-            auth.signature_matches(attempt)
+            auth.RULES["signature_matches"](attempt)
         except RefusedError:
-            auth.signature_matches(replace(attempt, request=change(attempt.request)))
+            auth.RULES["signature_matches"](replace(attempt, request=change(attempt.request)))
 
     return signature_matches
 

@@ -1,7 +1,7 @@
 """Authentication of requests by signature or token, and the check of their project.
 
-Each rule is a small function that raises RefusedError or returns. `Overrides` holds them by name, so a server without a
-rule, or with another one in its place, is quickly built.
+Each rule is a function of an attempt that raises RefusedError or returns. `Overrides` holds them by name, so a server
+without a rule, or with another one in its place, is quickly built.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -30,7 +30,8 @@ CLOCK_TOLERANCE = 15 * 60
 """Seconds that X-Sdk-Date may differ from the server's time (docs/service-notes.md#clock-tolerance)."""
 AUTHORIZATION, TOKEN = "authorization", "x-auth-token"
 """The header that selects a security requirement. A signature takes precedence over a token."""
-_IDENTITY_HEADERS = ("x-project-id", "x-security-token")
+NO_AUTHORIZATION = ParsedAuthorization("", (), "")
+_DATE = "%Y%m%dT%H%M%SZ"
 
 
 class AccountRegistry:
@@ -45,7 +46,7 @@ class AccountRegistry:
         self.accounts = accounts
         self.now = now
         self.keys = {pair.access_key: (each, pair) for each in accounts for pair in (each.keys, each.temporary)}
-        self.tokens: dict[str, tuple[Account, float | None]] = {each.token: (each, None) for each in accounts}
+        self.tokens: dict[str, tuple[Account, float]] = {each.token: (each, math.inf) for each in accounts}
         self._failed = Counter[str]()  # consecutive failures by access key
         self._locked_at: dict[str, float] = {}
 
@@ -82,7 +83,7 @@ class Attempt:
     request: SandboxRequest
     registry: AccountRegistry
     project: str | None
-    authorization: ParsedAuthorization
+    authorization: ParsedAuthorization = NO_AUTHORIZATION
 
     @property
     def keys(self) -> KeyPair:
@@ -93,14 +94,115 @@ class Attempt:
         return self.registry.keys[access_key][1]
 
     @property
+    def token(self) -> tuple[Account, float] | None:
+        """The account of the token and the time at which it expires; None if the token is unknown."""
+        tokens = self.request.header(TOKEN)
+        return self.registry.tokens.get(tokens[0]) if len(tokens) == 1 else None
+
+    @property
     def account(self) -> Account:
         """The account that owns the access key or the token, the main one for an unknown token."""
         if self.authorization.access_key:
             return self.registry.keys[self.authorization.access_key][0]
-        return self.registry.tokens.get(self.request.header(TOKEN)[0], (self.registry.accounts[0],))[0]
+        return self.token[0] if self.token else self.registry.accounts[0]
+
+    @property
+    def signed_at(self) -> float | None:
+        """The X-Sdk-Date in seconds since 1970; None unless there is exactly one, in the form YYYYMMDD'T'HHMMSS'Z'."""
+        dates = self.request.header("x-sdk-date")
+        try:
+            signed = datetime.strptime(dates[0], _DATE) if [len(each) for each in dates] == [16] else None
+        except ValueError:
+            return None
+        return signed.replace(tzinfo=UTC).timestamp() if signed else None
+
+    @property
+    def details(self) -> dict[str, str]:
+        """What the messages of refusals name."""
+        signed, server = self.request.header("x-sdk-date"), datetime.fromtimestamp(self.registry.now(), UTC)
+        details = {
+            "access_key": self.authorization.access_key,
+            "signed": "".join(signed),
+            "server": f"{server:{_DATE}}",
+        }
+        if self.token and self.token[1] < math.inf:
+            details["expires_at"] = f"{datetime.fromtimestamp(self.token[1], UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        return details
+
+    def unsigned(self, *names: str) -> str | None:
+        """Return the first of these headers that is not signed."""
+        return next((name for name in names if name not in self.authorization.signed_headers), None)
 
 
 Rule = Callable[[Attempt], None]
+
+
+def _rule(reason: str, offends: Callable[[Attempt], str | bool | None]) -> Rule:
+    """Return a rule that refuses an attempt if a function is true of it, or returns the name of a header."""
+
+    def rule(attempt: Attempt) -> None:
+        if header := offends(attempt):
+            raise RefusedError(reason, header=str(header), **attempt.details)
+
+    return rule
+
+
+def _wrong_project_header(attempt: Attempt) -> bool:
+    sent = attempt.request.header("x-project-id")
+    signed = bool(attempt.authorization.access_key)
+    return signed and bool(sent) and sent != [attempt.project or attempt.account.project_id]
+
+
+KEY_RULES: Mapping[str, Rule] = {
+    "key_is_known": _rule("unknown_key", lambda it: it.authorization.access_key not in it.registry.keys),
+    "key_is_not_locked": _rule("locked", lambda it: it.registry.is_locked(it.authorization.access_key)),
+}
+"""Run first. A refusal by one of these is not a failed signature."""
+SIGNATURE_RULES: Mapping[str, Rule] = {
+    "date_is_well_formed": _rule("malformed_date", lambda it: it.signed_at is None),
+    "date_is_signed": _rule("not_signed", lambda it: it.unsigned("x-sdk-date")),  # the only header that must be signed
+    "date_is_within_tolerance": _rule(
+        "expired", lambda it: it.signed_at is not None and abs(it.signed_at - it.registry.now()) > CLOCK_TOLERANCE
+    ),
+    # The signing guide does not require it, but they select the data that is read, and all vendor SDKs sign them.
+    "identity_headers_are_signed": _rule(
+        "not_signed", lambda it: it.unsigned(*filter(it.request.header, ("x-project-id", "x-security-token")))
+    ),
+    "signed_headers_were_sent": _rule(
+        "signed_header_missing",
+        lambda it: next((name for name in it.authorization.signed_headers if len(it.request.header(name)) != 1), None),
+    ),
+    "security_token_matches": _rule(
+        "wrong_security_token",
+        lambda it: it.request.header("x-security-token") != [each for each in [it.keys.security_token] if each],
+    ),
+    "signature_matches": _rule(
+        "wrong_signature", lambda it: not verify(it.request, it.authorization, it.keys.secret_key)
+    ),
+}
+"""Run after the key rules. A refusal by one of these counts towards the lock of the access key."""
+TOKEN_RULES: Mapping[str, Rule] = {
+    "token_is_known": _rule("unknown_token", lambda it: it.token is None),
+    "token_is_not_expired": _rule(
+        "expired_token", lambda it: it.token is not None and it.registry.now() >= it.token[1]
+    ),
+}
+PROJECT_RULES: Mapping[str, Rule] = {
+    "project_belongs_to_caller": _rule(
+        "foreign_project", lambda it: it.project is not None and it.project != it.account.project_id
+    ),
+    # A signed request may name the project of the path, or else that of the account.
+    "project_header_matches": _rule("project_mismatch", _wrong_project_header),
+}
+"""Run last, for the operations of the contract."""
+RULES: Mapping[str, Rule] = {**KEY_RULES, **SIGNATURE_RULES, **TOKEN_RULES, **PROJECT_RULES}
+
+
+def apply_rules(rules: Iterable[str], attempt: Attempt, overrides: Overrides) -> None:
+    """Apply the rules with these names, or those that replace them. Raises RefusedError."""
+    for name in rules:
+        if name in overrides.rules:
+            overrides.rules[name](attempt)
 
 
 def authenticate(
@@ -122,133 +224,17 @@ def authenticate(
     Raises:
         RefusedError: The credentials are missing or not accepted.
     """
-    for selector, check in ((AUTHORIZATION, _check_signature), (TOKEN, _check_token)):
-        for requirement in security:
-            if selector in requirement and request.header(selector):
-                for name in sorted(requirement):
-                    if not request.header(name):
-                        raise RefusedError("missing_header", header=name)
-                return check(Attempt(request, registry, project, ParsedAuthorization("", (), "")), overrides)
-    raise RefusedError("no_credentials")
-
-
-def apply_rules(rules: Sequence[Rule], attempt: Attempt, overrides: Overrides) -> None:
-    """Apply rules, or those that replace them. Raises RefusedError."""
-    for name in (each.__name__ for each in rules):
-        if name in overrides.rules:
-            overrides.rules[name](attempt)
-
-
-def key_is_known(attempt: Attempt) -> None:
-    """Require an access key of a known account."""
-    _ = attempt.keys
-
-
-def key_is_not_locked(attempt: Attempt) -> None:
-    """Refuse an access key that is locked."""
-    if attempt.registry.is_locked(attempt.authorization.access_key):
-        raise RefusedError("locked")
-
-
-def date_is_well_formed(attempt: Attempt) -> None:
-    """Require exactly one X-Sdk-Date, in the form YYYYMMDD'T'HHMMSS'Z'."""
-    if _signing_time(attempt.request) is None:
-        raise RefusedError("malformed_date")
-
-
-def date_is_signed(attempt: Attempt) -> None:
-    """Require X-Sdk-Date among the signed headers. It is the only header that must be signed."""
-    if "x-sdk-date" not in attempt.authorization.signed_headers:
-        raise RefusedError("not_signed", header="x-sdk-date")
-
-
-def date_is_within_tolerance(attempt: Attempt) -> None:
-    """Require an X-Sdk-Date within 15 minutes of the server's time."""
-    date, now = _signing_time(attempt.request), attempt.registry.now()
-    if date is not None and abs(date.timestamp() - now) > CLOCK_TOLERANCE:
-        server = datetime.fromtimestamp(now, UTC)
-        raise RefusedError("expired", signed=f"{date:%Y%m%dT%H%M%SZ}", server=f"{server:%Y%m%dT%H%M%SZ}")
-
-
-def identity_headers_are_signed(attempt: Attempt) -> None:
-    """Require X-Project-Id and X-Security-Token to be signed if they are sent.
-
-    The signing guide does not require it, but they select the data that is read, and all vendor SDKs sign them.
-    """
-    for name in _IDENTITY_HEADERS:
-        if attempt.request.header(name) and name not in attempt.authorization.signed_headers:
-            raise RefusedError("not_signed", header=name)
-
-
-def signed_headers_were_sent(attempt: Attempt) -> None:
-    """Require every signed header exactly once."""
-    for name in attempt.authorization.signed_headers:
-        if len(attempt.request.header(name)) != 1:
-            raise RefusedError("signed_header_missing", header=name)
-
-
-def security_token_matches(attempt: Attempt) -> None:
-    """Require the security token of a temporary key pair, and none with a permanent one."""
-    expected = attempt.keys.security_token
-    if attempt.request.header("x-security-token") != ([expected] if expected else []):
-        raise RefusedError("wrong_security_token", access_key=attempt.authorization.access_key)
-
-
-def signature_matches(attempt: Attempt) -> None:
-    """Require the signature that the secret key gives for this request."""
-    if not verify(attempt.request, attempt.authorization, attempt.keys.secret_key):
-        raise RefusedError("wrong_signature", access_key=attempt.authorization.access_key)
-
-
-def token_is_known(attempt: Attempt) -> None:
-    """Require exactly one X-Auth-Token, issued by the sandbox."""
-    tokens = attempt.request.header(TOKEN)
-    if len(tokens) != 1 or tokens[0] not in attempt.registry.tokens:
-        raise RefusedError("unknown_token")
-
-
-def token_is_not_expired(attempt: Attempt) -> None:
-    """Refuse an expired token."""
-    _, expires_at = attempt.registry.tokens.get(attempt.request.header(TOKEN)[0], (None, None))
-    if expires_at is not None and attempt.registry.now() >= expires_at:
-        raise RefusedError(
-            "expired_token", expires_at=f"{datetime.fromtimestamp(expires_at, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-        )
-
-
-def project_belongs_to_caller(attempt: Attempt) -> None:
-    """Require the project in the path to belong to the account."""
-    if attempt.project is not None and attempt.project != attempt.account.project_id:
-        raise RefusedError("foreign_project")
-
-
-def project_header_matches(attempt: Attempt) -> None:
-    """Require the X-Project-Id of a signed request to name the project in the path, or else the account's project."""
-    sent = attempt.request.header("x-project-id")
-    if attempt.authorization.access_key and sent and sent != [attempt.project or attempt.account.project_id]:
-        raise RefusedError("project_mismatch")
-
-
-KEY_RULES = (key_is_known, key_is_not_locked)
-"""Run first. A refusal by one of these is not a failed signature."""
-SIGNATURE_RULES = (
-    date_is_well_formed,
-    date_is_signed,
-    date_is_within_tolerance,
-    identity_headers_are_signed,
-    signed_headers_were_sent,
-    security_token_matches,
-    signature_matches,
-)
-"""Run after the key rules. A refusal by one of these counts towards the lock of the access key."""
-TOKEN_RULES = (token_is_known, token_is_not_expired)
-PROJECT_RULES = (project_belongs_to_caller, project_header_matches)
-"""Run last, for the operations of the contract."""
-RULES: Mapping[str, Rule] = {each.__name__: each for each in KEY_RULES + SIGNATURE_RULES + TOKEN_RULES + PROJECT_RULES}
-
-
-def _check_signature(attempt: Attempt, overrides: Overrides) -> Attempt:
-    headers = attempt.request.header(AUTHORIZATION)
+    choices = [(each, names) for each in (AUTHORIZATION, TOKEN) for names in security if each in names]
+    selector, names = next((each for each in choices if request.header(each[0])), ("", frozenset[str]()))
+    if not selector:
+        raise RefusedError("no_credentials")
+    for name in sorted(names):
+        if not request.header(name):
+            raise RefusedError("missing_header", header=name)
+    attempt, headers = Attempt(request, registry, project), request.header(AUTHORIZATION)
+    if selector == TOKEN:
+        apply_rules(TOKEN_RULES, attempt, overrides)
+        return attempt
     authorization = overrides.parse_authorization(headers[0]) if len(headers) == 1 else None
     if authorization is None:
         raise RefusedError("malformed_authorization")
@@ -257,22 +243,7 @@ def _check_signature(attempt: Attempt, overrides: Overrides) -> Attempt:
     try:
         apply_rules(SIGNATURE_RULES, attempt, overrides)
     except RefusedError:
-        attempt.registry.record_signature(authorization.access_key, success=False)
+        registry.record_signature(authorization.access_key, success=False)
         raise
-    attempt.registry.record_signature(authorization.access_key, success=True)
+    registry.record_signature(authorization.access_key, success=True)
     return attempt
-
-
-def _check_token(attempt: Attempt, overrides: Overrides) -> Attempt:
-    apply_rules(TOKEN_RULES, attempt, overrides)
-    return attempt
-
-
-def _signing_time(request: SandboxRequest) -> datetime | None:
-    dates = request.header("x-sdk-date")
-    if len(dates) != 1 or len(dates[0]) != 16:
-        return None
-    try:
-        return datetime.strptime(dates[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None

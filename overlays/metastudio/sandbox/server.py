@@ -54,9 +54,8 @@ class Sandbox:
     def __init__(
         self, settings: SandboxSettings | None = None, *, port: int = 0, overrides: Overrides = CONFORMING
     ) -> None:
-        self.settings = settings or SandboxSettings()
-        self.app = SandboxApp(self.settings, overrides)
-        self.stores = self.app.stores
+        self.app = SandboxApp(settings, overrides)
+        self.settings, self.stores = self.app.settings, self.app.stores
         self.main, self.other = self.settings.accounts[0], self.settings.accounts[-1]
         self.access_key, self.secret_key = self.main.keys.access_key, self.main.keys.secret_key
         self.project_id, self.token = self.main.project_id, self.main.token
@@ -104,6 +103,7 @@ def serve(*, port: int = 0, overrides: Overrides = CONFORMING, **settings: Any) 
     Raises:
         ValueError: A setting is out of range.
         ContractError: The contract cannot be read or is invalid.
+        DataFileError: The file for the items cannot be used.
         PortTakenError: The port cannot be listened on; raised on entering the `with` block.
     """
     return Sandbox(SandboxSettings(**settings), port=port, overrides=overrides)
@@ -113,6 +113,7 @@ def run(settings: SandboxSettings | None = None, *, port: int = 0, command: Sequ
     """Serve in the foreground until SIGINT or SIGTERM, or while a command runs.
 
     Prints the environment variables for the client as `export` lines once it listens. A command gets them, and Ctrl-C.
+    Raises the errors of `serve`, and OSError if the program cannot be started.
 
     Args:
         settings: Settings of the sandbox; the defaults if None.
@@ -121,12 +122,6 @@ def run(settings: SandboxSettings | None = None, *, port: int = 0, command: Sequ
 
     Returns:
         The exit code of the command, or 0.
-
-    Raises:
-        OSError: The program cannot be started.
-        ContractError: The contract cannot be read or is invalid.
-        DataFileError: The file for the items cannot be used.
-        PortTakenError: The port cannot be listened on.
     """
     with Sandbox(settings, port=port) as sandbox:
         if not command:
@@ -153,11 +148,18 @@ class _HttpProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "reset": lambda: _reset_connection(transport)}
+
+        def reset() -> None:
+            """Close the connection with a TCP reset."""
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+
+        self.app_state = {**self.app_state, "reset": reset}
 
 
 class _UvicornServer(Server):
-    """A uvicorn server that stops without delay."""
+    """A uvicorn server that stops when `stopped` is set, instead of polling every 100 ms as uvicorn does."""
 
     def __init__(self, app: SandboxApp) -> None:
         super().__init__(
@@ -165,7 +167,6 @@ class _UvicornServer(Server):
                 app,
                 http=_HttpProtocol,
                 ws="none",
-                lifespan="on",
                 log_config=None,
                 log_level="critical",  # the application logs its own failures
                 server_header=False,
@@ -177,7 +178,7 @@ class _UvicornServer(Server):
         self.stopped = asyncio.Event()
 
     async def main_loop(self) -> None:
-        """Wait until `stopped` is set, instead of polling every 100 ms as uvicorn does."""
+        """Wait until `stopped` is set."""
         await self.stopped.wait()
 
 
@@ -195,10 +196,3 @@ def _listen(port: int) -> socket.socket:
             "choose another port, or 0 for any free one"
         ) from None
     return listening
-
-
-def _reset_connection(transport: asyncio.Transport) -> None:
-    """Close a connection with a TCP reset."""
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()

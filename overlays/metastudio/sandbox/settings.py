@@ -50,11 +50,10 @@ class Fault:
         """Parse `KIND` or `KIND:RATE`, for example `503:0.2`. Raises ValueError if it is neither."""
         kind, _, rate = text.partition(":")
         try:
-            return cls(kind, float(rate) if rate else 1.0)
-        except ValueError as error:
-            if "could not convert" in str(error):
-                raise ValueError(f"the rate of a fault must be a number such as 0.2, not {rate!r}") from None
-            raise
+            share = float(rate or 1)
+        except ValueError:
+            raise ValueError(f"the rate of a fault must be a number such as 0.2, not {rate!r}") from None
+        return cls(kind, share)
 
 
 @dataclass(frozen=True)
