@@ -20,7 +20,7 @@ from metastudio.contract.document import ContractError
 from metastudio.contract.instants import NANO, parse_instant
 from metastudio.contract.json_pointer import join, set_at, split, values_at
 from metastudio.contract.operation import EPOCHS
-from metastudio.sandbox.listing import PROJECT, Listing, is_time
+from metastudio.sandbox.listing import PROJECT, Listing, is_time, object_properties
 from metastudio.sandbox.settings import SandboxSettings
 
 if TYPE_CHECKING:
@@ -83,20 +83,12 @@ class ItemGenerator:
         sparse: bool = False,
         count: int = 0,
     ) -> None:
-        self._random = random
-        self._newer = newer
-        self._sparse = sparse
-        self._scope = scope or {}
-        self._count, self._time = count, _START
-        self._identity = listing.rules.identity if listing else None
-        self._examples = listing.examples if listing else ()
-        self._compared = {each.property for each in listing.rules.filters.values()} if listing else set[str | None]()
-        order = listing.rules.order if listing else None
-        self._sort_keys = [*order.keys.values()] if order else []
-        self._known: dict[str, Sequence[Any]] = {}
+        self._listing, self._random, self._scope = listing, random, scope or {}
+        self._newer, self._sparse, self._count, self._time = newer, sparse, count, _START
+        self._known: Mapping[str, Sequence[Any]] = {}
         if listing:
             self._known = {listing.rules.scope[name]: each for name, each in listing.scope_values.items() if each}
-            self._generate_item = self._compile(listing.item_schema, "")
+            self._item = self._compile(listing.item_schema, "")
 
     def value(self, schema: Mapping[str, Any]) -> Any:
         """Return a generated value of another schema."""
@@ -106,7 +98,7 @@ class ItemGenerator:
         """Return a generated item."""
         if self._count % 5:  # every fifth item has the time of the one before it
             self._time = _START + timedelta(seconds=self._random.randrange(_SPAN_SECONDS))
-        item: dict[str, Any] = self._generate_item()
+        item: dict[str, Any] = self._item()
         if self._newer and not self._count % 7:
             item["added_later"] = True
         self._count += 1
@@ -114,43 +106,45 @@ class ItemGenerator:
 
     def _compile(self, schema: Mapping[str, Any], pointer: str) -> Generate:
         """Return a function that generates values of a schema; `pointer` is their place in the item."""
+        random, kind = self._random, schema.get("type")
         if pointer in self._scope:
             return lambda: self._scope[pointer]
-        if pointer in self._known:
-            return self._choice(self._known[pointer], closed=True)
-        values, closed = known_values(schema)
+        values, closed = (self._known[pointer], True) if pointer in self._known else known_values(schema)
         if values:
-            return self._choice(values, closed)
-        for kind in ("anyOf", "oneOf"):
-            if kind in schema:
-                return self._compile(schema[kind][0], pointer)
-        for part in schema.get("allOf", []):
-            schema = {**schema, **part, "properties": {**schema.get("properties", {}), **part.get("properties", {})}}
-        if "properties" in schema or schema.get("type") == "object":
+            return lambda: self._choice(values, closed)
+        if branches := schema.get("anyOf") or schema.get("oneOf"):
+            return self._compile(branches[0], pointer)
+        if "allOf" in schema or "properties" in schema or kind == "object":
             return self._object(schema, pointer)
-        if schema.get("type") == "array":
-            return self._array(schema, pointer)
-        if schema.get("type") == "boolean":
-            return lambda: self._random.random() < 0.5
+        if kind == "array":
+            element, least = self._compile(schema.get("items", {}), f"{pointer}/*"), schema.get("minItems", 0)
+            most = min(schema.get("maxItems", max(3, least)), least + 3)
+            return lambda: self._array(element, least, most)
+        if kind == "boolean":
+            return lambda: random.random() < 0.5
         if schema.get("format") in ("date-time", *EPOCHS):
-            return self._time_of(schema, pointer)
-        if schema.get("type") in ("integer", "number"):
-            return self._number(schema, pointer)
-        return self._text(schema, pointer)
+            order, later = self._listing.rules.order if self._listing else None, 3 * 24 * 3600
+            if order and pointer in [*order.keys.values()][:1]:
+                return lambda: stamp(self._time, schema)
+            return lambda: stamp(self._time + timedelta(seconds=random.randrange(later)), schema)
+        if kind not in ("integer", "number"):
+            return self._text(schema, pointer)
+        low = schema.get("minimum", min(0, schema.get("maximum", 0)))
+        high = min(schema.get("maximum", low + 20), low + 20)
+        if self._listing and pointer == self._listing.rules.identity:
+            return lambda: low + 1 + self._count
+        return lambda: random.randint(int(low), int(high)) if kind == "integer" else round(random.uniform(low, high), 2)
 
-    def _choice(self, values: Sequence[Any], closed: bool) -> Generate:
-        def generate() -> Any:
-            if self._newer and not closed and self._random.random() < 0.1:
-                return f"{self._random.choice(values)}_NEXT"
-            return values[self._count] if self._count < len(values) else self._random.choice(values)
-
-        return generate
+    def _choice(self, values: Sequence[Any], closed: bool) -> Any:
+        if self._newer and not closed and self._random.random() < 0.1:
+            return f"{self._random.choice(values)}_NEXT"
+        return values[self._count] if self._count < len(values) else self._random.choice(values)
 
     def _object(self, schema: Mapping[str, Any], pointer: str) -> Generate:
-        required = schema.get("required", [])
+        required = {name for each in [schema, *schema.get("allOf", [])] for name in each.get("required", [])}
         properties = [
             (name, name in required, bool(each.get("nullable")), self._compile(each, pointer + join([name])))
-            for name, each in schema.get("properties", {}).items()
+            for name, each in object_properties(schema).items()
         ]
 
         def generate() -> dict[str, Any]:
@@ -164,64 +158,41 @@ class ItemGenerator:
 
         return generate
 
-    def _array(self, schema: Mapping[str, Any], pointer: str) -> Generate:
-        element = self._compile(schema.get("items", {}), f"{pointer}/*")
-        least, most = schema.get("minItems", 0), schema.get("maxItems", max(3, schema.get("minItems", 0)))
-
-        def generate() -> list[Any]:
-            elements: list[Any] = []
-            for _ in range(self._random.randint(least, min(most, least + 3))):
-                value = element()
-                if value not in elements or len(elements) < least:
-                    elements.append(value)
-            return elements
-
-        return generate
-
-    def _number(self, schema: Mapping[str, Any], pointer: str) -> Generate:
-        least = schema.get("minimum", min(0, schema.get("maximum", 0)))
-        most = min(schema.get("maximum", least + 20), least + 20)
-        if pointer == self._identity:
-            return lambda: least + 1 + self._count
-        if schema["type"] == "integer":
-            return lambda: self._random.randint(int(least), int(most))
-        return lambda: round(self._random.uniform(least, most), 2)
-
-    def _time_of(self, schema: Mapping[str, Any], pointer: str) -> Generate:
-        if pointer in self._sort_keys[:1]:
-            return lambda: stamp(self._time, schema)
-        later = 3 * 24 * 3600
-        return lambda: stamp(self._time + timedelta(seconds=self._random.randrange(later)), schema)
+    def _array(self, element: Generate, least: int, most: int) -> list[Any]:
+        elements: list[Any] = []
+        for _ in range(self._random.randint(least, most)):
+            value = element()
+            if value not in elements or len(elements) < least:
+                elements.append(value)
+        return elements
 
     def _text(self, schema: Mapping[str, Any], pointer: str) -> Generate:
+        random, listing, validator = self._random, self._listing, OAS30Validator(schema)
         name = (split(pointer) or ["value"])[-1].replace("*", "value").replace("_", "-")
-        validator = OAS30Validator(schema)
-        if pointer == self._identity:
-            return self._unique(name, validator)
+        if listing and pointer == listing.rules.identity:
+            unique: list[Generate] = [
+                lambda: _digits(random),
+                lambda: f"{name}-{self._count}",
+                lambda: str(self._count),
+            ]
+            return next((each for each in unique if validator.is_valid(each())), unique[0])
         if schema.get("format") in _FORMATS:
-            return lambda: _FORMATS[schema["format"]](self._random)
-        known = [value for item in self._examples for value in values_at(item, pointer)]
-        known += _TEXTS if pointer in self._compared else ()
+            return lambda: _FORMATS[schema["format"]](random)
+        known: list[Any] = []
+        if listing:
+            known = [value for item in listing.examples for value in values_at(item, pointer)]
+            known += _TEXTS if any(each.property == pointer for each in listing.rules.filters.values()) else ()
         known = known or [f"{name}-{number}" for number in range(1, 10)]
         short, long = schema.get("minLength", 0), schema.get("maxLength")
-        last = [name, _digits(self._random), "0", "A", "a"]
-        fitting = [str(value).ljust(short, "x")[:long] for value in [*known, *last]]
-        usable = [value for value in dict.fromkeys(fitting[: len(known)]) if validator.is_valid(value)]
-        usable = usable or [value for value in fitting if validator.is_valid(value)][:1]
+        fitting = [str(value).ljust(short, "x")[:long] for value in [*known, name, _digits(random), "0", "A", "a"]]
+        valid = [value for value in dict.fromkeys(fitting) if validator.is_valid(value)]
+        usable = [value for value in valid if value in fitting[: len(known)]] or valid[:1]
         if not usable:
             raise ContractError(
                 f"the sandbox cannot generate a value for {pointer} ({schema.get('pattern', 'its schema')}): "
                 "give the property a value in the example response"
             )
-        return lambda: self._random.choice(usable)
-
-    def _unique(self, name: str, validator: Any) -> Generate:
-        candidates: list[Generate] = [
-            lambda: _digits(self._random),
-            lambda: f"{name}-{self._count}",
-            lambda: str(self._count),
-        ]
-        return next((each for each in candidates if validator.is_valid(each())), candidates[0])
+        return lambda: random.choice(usable)
 
 
 def _recent(items: list[dict[str, Any]], listing: Listing, now: float) -> list[dict[str, Any]]:
