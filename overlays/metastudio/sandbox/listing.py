@@ -74,6 +74,7 @@ class Listing(ServedOperation):
         item_schema: Schema of an item.
         listed: Schemas of its properties.
         details: Schemas of the properties that only other operations of the list have.
+        table: Name of its table in the database.
         examples: Items of the example response.
         default_limit: Page size if the request gives none.
         scope_values: Known values of each path parameter in the scope.
@@ -102,15 +103,11 @@ class Listing(ServedOperation):
         pointers = [*filter(None, [rules.identity]), *rules.scope.values()]
         pointers += rules.order.keys.values() if rules.order else []
         pointers += [each.property for each in rules.filters.values() if each.property]
+        self.table = "items_" + re.sub(r"\W", "_", operation.id, flags=re.ASCII)
         self.columns: dict[str, StoreColumn] = {}
         for at in dict.fromkeys(pointers):
             schema = plain(document, below(document, item, at) or item)
             self.columns[at] = StoreColumn(f"{self.table}_c{len(self.columns)}", at, is_time(schema), "*" in split(at))
-
-    @property
-    def table(self) -> str:
-        """Name of its table in the database."""
-        return "items_" + re.sub(r"\W", "_", self.operation.id, flags=re.ASCII)
 
 
 class ServedContract(NamedTuple):

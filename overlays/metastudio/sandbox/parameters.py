@@ -1,7 +1,4 @@
-"""Parsing of a request's parameters and their validation against the contract.
-
-Unknown parameters are ignored.
-"""
+"""Parsing of a request's parameters and their validation against the contract. Unknown parameters are ignored."""
 
 from __future__ import annotations
 
@@ -20,8 +17,6 @@ from metastudio.sandbox.http import RefusedError
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _INTEGER = re.compile(r"-?[0-9]{1,400}")
 _NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?")
-_SCALARS = ("boolean", "integer", "number", "string")
-
 _FORMATS = copy(oas30_format_checker)
 _FORMATS.checkers = {
     **oas30_format_checker.checkers,
@@ -50,8 +45,16 @@ def choose(parameter: Parameter, texts: Sequence[str]) -> str | list[str]:
 
 def convert(schema: Mapping[str, Any], text: str) -> Any:
     """Convert a text to the type of a schema. Returns the text itself if it does not fit the type."""
-    conversions = list(_conversions(schema, text))
-    return next((value for value in conversions if accepts(schema, value)), conversions[0] if conversions else text)
+    types, values = set(_types(schema)) or {"string"}, list[Any]()
+    if "boolean" in types and text in ("true", "false"):
+        values.append(text == "true")
+    if types & {"integer", "number"} and _INTEGER.fullmatch(text):
+        values.append(int(text))
+    elif "number" in types and _NUMBER.fullmatch(text):
+        values.append(float(text))
+    if "string" in types:
+        values.append(text)
+    return next((value for value in values if accepts(schema, value)), values[0] if values else text)
 
 
 def accepts(schema: Mapping[str, Any], value: Any) -> bool:
@@ -72,20 +75,8 @@ def check(parameter: Parameter, value: Any) -> None:
         raise RefusedError("invalid_parameter", reason=f"{parameter.name} {keyword}")
 
 
-def _conversions(schema: Mapping[str, Any], text: str) -> Iterator[Any]:
-    types = set(_types(schema)) or {"string"}
-    if "boolean" in types and text in ("true", "false"):
-        yield text == "true"
-    if types & {"integer", "number"} and _INTEGER.fullmatch(text):
-        yield int(text)
-    elif "number" in types and _NUMBER.fullmatch(text):
-        yield float(text)
-    if "string" in types:
-        yield text
-
-
 def _types(schema: Mapping[str, Any]) -> Iterator[str]:
-    if schema.get("type") in _SCALARS:
+    if schema.get("type") in ("boolean", "integer", "number", "string"):
         yield schema["type"]
     for keyword in ("anyOf", "oneOf", "allOf"):
         for branch in schema.get(keyword, []):

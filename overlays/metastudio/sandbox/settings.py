@@ -69,15 +69,8 @@ class KeyPair:
 class Account:
     """An account with one project and every kind of credentials.
 
-    Args:
-        project_id: ID of the account's only project.
-        project_name: Name of the project in IAM, which is the name of a region.
-        keys: Permanent key pair.
-        temporary: Temporary key pair, with a security token.
-        token: IAM token that does not expire.
-        domain: Name of the IAM domain, for a login by password.
-        user: Name of the IAM user.
-        password: Password of the IAM user.
+    The project has the name that it has in IAM, which is that of a region. The temporary key pair has a security token,
+    the token does not expire, and IAM issues others for domain, user and password.
     """
 
     project_id: str

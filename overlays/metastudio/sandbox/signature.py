@@ -41,38 +41,21 @@ def parse_authorization(value: str) -> ParsedAuthorization | None:
 
 
 def canonical_request(request: SandboxRequest, signed_headers: Iterable[str]) -> bytes:
-    """Return the canonical request of a received request."""
-    names = sorted(name.lower() for name in signed_headers)
-    headers = [f"{name}:".encode() + _header_value(request, name) for name in names]
-    return b"\n".join(
-        [
-            request.method.upper().encode(),
-            canonical_path(request.path),
-            canonical_query(request.query),
-            *headers,
-            b"",
-            ";".join(names).encode(),
-            _payload_hash(request),
-        ]
-    )
+    """Return the canonical request of a received request.
 
-
-def canonical_path(path: bytes) -> bytes:
-    """Return the path decoded, encoded again, and with a slash at its end."""
-    encoded = quote(unquote_to_bytes(path), safe=f"{_UNRESERVED}/")
-    return (encoded if encoded.endswith("/") else f"{encoded}/").encode()
-
-
-def canonical_query(query: bytes) -> bytes:
-    """Return the query decoded, sorted by key and value, and encoded again.
-
-    A plus sign is decoded as a space, because many clients send a space so and sign it as `%20`.
+    The path and the query are decoded and encoded again. A plus sign is decoded as a space, because many clients send a
+    space so and sign it as `%20`.
     """
-    pairs = [part.partition(b"=")[::2] for part in query.replace(b"+", b" ").split(b"&") if part]
+    path = quote(unquote_to_bytes(request.path), safe=f"{_UNRESERVED}/")
+    pairs = [part.partition(b"=")[::2] for part in request.query.replace(b"+", b" ").split(b"&") if part]
     decoded = sorted((unquote_to_bytes(key), unquote_to_bytes(value)) for key, value in pairs)
-    return "&".join(
-        f"{quote(key, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for key, value in decoded
-    ).encode()
+    query = "&".join(f"{quote(key, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for key, value in decoded)
+    names = sorted(name.lower() for name in signed_headers)
+    headers = [f"{name}:" + ",".join(each.strip(" \t") for each in request.header(name)) for name in names]
+    unsigned = request.body and request.header("x-sdk-content-sha256") == [_UNSIGNED]
+    payload = _UNSIGNED if unsigned else hashlib.sha256(request.body).hexdigest()
+    lines = [request.method.upper(), f"{path.removesuffix('/')}/", query, *headers, "", ";".join(names), payload]
+    return "\n".join(lines).encode("latin-1")
 
 
 def verify(request: SandboxRequest, authorization: ParsedAuthorization, secret_key: str) -> bool:
@@ -82,13 +65,3 @@ def verify(request: SandboxRequest, authorization: ParsedAuthorization, secret_k
     string_to_sign = f"{ALGORITHM}\n{dates[0] if dates else ''}\n{digest}"
     expected = hmac.new(secret_key.encode(), string_to_sign.encode("latin-1"), hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected, authorization.signature)
-
-
-def _header_value(request: SandboxRequest, name: str) -> bytes:
-    return b",".join(value.strip() for key, value in request.headers if key == name.encode())
-
-
-def _payload_hash(request: SandboxRequest) -> bytes:
-    if request.body and request.header("x-sdk-content-sha256") == [_UNSIGNED]:
-        return _UNSIGNED.encode()
-    return hashlib.sha256(request.body).hexdigest().encode()

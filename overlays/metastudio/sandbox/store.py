@@ -1,6 +1,6 @@
 """The items of one list operation in a SQLite table, and the rules of `x-list` as SQL.
 
-An item is a row with its JSON; each property that the list is filtered or sorted by is a column that SQLite computes.
+An item is a row with its JSON; each property that the list is filtered or sorted by is a column.
 A filter compares the value at a JSON pointer into the item; if the pointer has a `*`, one matching element is enough.
 An item without the value matches no comparison, only `exists: false`. Several values in one parameter mean any of them;
 for `ne`, none of them.
