@@ -16,7 +16,7 @@ Where to read, in the order in which a request passes:
 2. `service`: one operation of any kind. It uses `authentication` (`signature`), `parameters` and `store`, which has the
    rules of `x-list` in SQL.
 3. `listing`: what is read from the contract. `fixtures`: the items generated from it, and tasks that move.
-4. `iam`, `docs`: the other paths.
+4. `docs`: Swagger UI. IAM is part of `authentication`.
 5. `overrides`: how to build a server that deviates in one point, for testing clients and the contract tester.
 
 For example, a server that ignores the filter `state`:

@@ -12,18 +12,17 @@ from dataclasses import replace
 from email.utils import formatdate
 from functools import partial
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from metastudio.sandbox.authentication import AccountRegistry
+from metastudio.sandbox.authentication import AccountRegistry, issue_token, list_projects
 from metastudio.sandbox.docs import docs_routes
 from metastudio.sandbox.fixtures import advance, generate_items
 from metastudio.sandbox.http import MAX_BODY_BYTES, SERVICE_REASONS, RefusedError, SandboxRequest, SandboxResponse
-from metastudio.sandbox.iam import issue_token, list_projects
 from metastudio.sandbox.listing import read_contract
 from metastudio.sandbox.overrides import CONFORMING, Overrides
 from metastudio.sandbox.service import OperationService
@@ -50,16 +49,9 @@ _HEADERS = {"Allow": "allowed", "Retry-After": "seconds", "X-Sandbox-Reason": "r
 log = logging.getLogger("metastudio.sandbox")
 
 
-class Handler(NamedTuple):
-    """What responds to a method of a path: a function of the request and its path parameters, which may refuse.
-
-    Attributes:
-        respond: The function.
-        errors: Bodies of the service's own errors, by status.
-    """
-
-    respond: Callable[[SandboxRequest, Mapping[str, str]], SandboxResponse]
-    errors: Mapping[int, Any]
+Handler = tuple[Callable[[SandboxRequest, Mapping[str, str]], SandboxResponse], Mapping[int, Any]]
+"""What responds to a method of a path: a function of the request and its path parameters, which may refuse, and the
+bodies of the service's own errors, by status."""
 
 
 class SandboxApp(Starlette):
@@ -90,10 +82,10 @@ class SandboxApp(Starlette):
         for served in contract.operations:
             operation = served.operation
             service = OperationService(served, self.stores.get(operation.list_id or operation.id), registry, overrides)
-            methods = dict.fromkeys(overrides.methods(operation), Handler(service.respond, served.errors))
+            methods: dict[str, Handler] = dict.fromkeys(overrides.methods(operation), (service.respond, served.errors))
             handlers.setdefault(operation.path, {}).update(methods)
-        tokens = Handler(lambda request, _: issue_token(request, registry), {})
-        projects = Handler(lambda request, _: list_projects(request, registry, overrides), {})
+        tokens: Handler = (lambda request, _: issue_token(request, registry), {})
+        projects: Handler = (lambda request, _: list_projects(request, registry, overrides), {})
         super().__init__(
             routes=[
                 # Paths without parameters come first, as OpenAPI has it.
@@ -170,7 +162,7 @@ class PathEndpoint:
     def _refusal(self, refused: RefusedError, method: str, request_id: str) -> SandboxResponse:
         refusal, details = self._app.overrides.refusals[refused.reason], refused.details
         headers = {name: ascii(details[key])[1:-1] for name, key in _HEADERS.items() if key in details}
-        errors = self._handlers[method].errors if method in self._handlers else {}
+        errors = self._handlers[method][1] if method in self._handlers else {}
         example = errors.get(refusal.status) if refused.reason in SERVICE_REASONS else None
         return SandboxResponse(refusal.status, example or refusal.body(request_id, details), headers)
 
@@ -186,7 +178,7 @@ class PathEndpoint:
             raise RefusedError("unknown_path")
         if request.method not in self._handlers:
             raise RefusedError("method_not_allowed", method=request.method, allowed=", ".join(self._handlers))
-        response = self._handlers[request.method].respond(request, in_path)
+        response = self._handlers[request.method][0](request, in_path)
         return replace(response, body=response.content()[:-20]) if fault == "cut" else response
 
 

@@ -1,4 +1,4 @@
-"""Authentication of requests by signature or token, and the check of their project.
+"""Authentication of requests by signature or token, the check of their project, and two operations of IAM.
 
 Each rule is a function of an attempt that raises RefusedError or returns. `Overrides` holds them by name, so a server
 without a rule, or with another one in its place, is quickly built.
@@ -6,15 +6,18 @@ without a rule, or with another one in its place, is quickly built.
 
 from __future__ import annotations
 
+import json
 import math
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
-from metastudio.sandbox.http import RefusedError, SandboxRequest
+from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
 from metastudio.sandbox.settings import Account, KeyPair
 from metastudio.sandbox.signature import ParsedAuthorization, verify
 
@@ -30,6 +33,7 @@ CLOCK_TOLERANCE = 15 * 60
 """Seconds that X-Sdk-Date may differ from the server's time (docs/service-notes.md#clock-tolerance)."""
 AUTHORIZATION, TOKEN = "authorization", "x-auth-token"
 """The header that selects a security requirement. A signature takes precedence over a token."""
+_IAM_SECURITY = (frozenset({"authorization", "x-sdk-date"}), frozenset({"x-auth-token"}))
 NO_AUTHORIZATION = ParsedAuthorization("", (), "")
 _DATE = "%Y%m%dT%H%M%SZ"
 
@@ -126,7 +130,7 @@ class Attempt:
             "server": f"{server:{_DATE}}",
         }
         if self.token and self.token[1] < math.inf:
-            details["expires_at"] = f"{datetime.fromtimestamp(self.token[1], UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+            details["expires_at"] = _timestamp(self.token[1])
         return details
 
     def unsigned(self, *names: str) -> str | None:
@@ -247,3 +251,52 @@ def authenticate(
         raise
     registry.record_signature(authorization.access_key, success=True)
     return attempt
+
+
+def issue_token(request: SandboxRequest, registry: AccountRegistry) -> SandboxResponse:
+    """Issue a token for a password (docs/service-notes.md#iam-tokens). Services refuse one without a project scope."""
+    try:
+        auth = json.loads(request.body)["auth"]
+        user = auth["identity"]["password"]["user"]
+        name, password, domain = user["name"], user["password"], user["domain"]["name"]
+        in_scope = auth.get("scope", {})
+        scope = {**in_scope.get("project", {})}
+        methods = auth["identity"]["methods"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return _iam_error(400, "The body is not a request for a token by password.")
+    if "project" in in_scope and not {"id", "name"} & scope.keys():
+        return _iam_error(400, "The project in the scope has neither id nor name.")
+    login = [domain, name, password]
+    accounts = (each for each in registry.accounts if [each.domain, each.user, each.password] == login)
+    account = next(accounts, None)
+    if methods != ["password"] or account is None:
+        return _iam_error(401, "The username or password is wrong.")
+    project = {"id": account.project_id, "name": account.project_name}
+    if any(project.get(key) != value for key, value in scope.items() if key in project):
+        return _iam_error(401, "The project does not exist or does not belong to the user.")
+    token, expires_at = registry.issue_token(account, valid=bool(scope))
+    times = {"issued_at": _timestamp(registry.now()), "expires_at": _timestamp(expires_at)}
+    scoped = {"project": {**project, "domain": {"name": domain}}} if scope else {}
+    owner = {"name": name, "domain": {"name": domain}}
+    body = {"token": {"methods": methods, **times, **scoped, "user": owner}}
+    return SandboxResponse(201, body, {"X-Subject-Token": token})
+
+
+def list_projects(request: SandboxRequest, registry: AccountRegistry, overrides: Overrides) -> SandboxResponse:
+    """List the project of the caller (docs/service-notes.md#project-id) if it has the requested name."""
+    try:
+        account = authenticate(request, _IAM_SECURITY, registry, overrides).account
+    except RefusedError as refused:
+        return _iam_error(401, overrides.refusals[refused.reason].message.format(**refused.details))
+    names = parse_qs(request.query.decode("latin-1")).get("name", [account.project_name])
+    project = {"id": account.project_id, "name": account.project_name, "domain_id": account.domain, "enabled": True}
+    return SandboxResponse(200, {"projects": [project] if names == [account.project_name] else []})
+
+
+def _iam_error(status: int, message: str) -> SandboxResponse:
+    """Return an error of IAM, which has a body of its own, nested and with an integer code."""
+    return SandboxResponse(status, {"error": {"message": message, "code": status, "title": HTTPStatus(status).phrase}})
+
+
+def _timestamp(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -54,12 +54,7 @@ def convert(schema: Mapping[str, Any], text: str) -> Any:
         values.append(float(text))
     if "string" in types:
         values.append(text)
-    return next((value for value in values if accepts(schema, value)), values[0] if values else text)
-
-
-def accepts(schema: Mapping[str, Any], value: Any) -> bool:
-    """Return whether a value is valid under a schema of the contract."""
-    return bool(OAS30Validator(schema, format_checker=_FORMATS).is_valid(value))
+    return next((value for value in values if not invalid_keyword(schema, value)), values[0] if values else text)
 
 
 def invalid_keyword(schema: Mapping[str, Any], value: Any) -> str | None:

@@ -15,8 +15,8 @@ from metastudio.sandbox.fixtures import ItemGenerator, stamp
 from metastudio.sandbox.http import RefusedError, SandboxRequest, SandboxResponse
 from metastudio.sandbox.listing import PROJECT, ServedOperation, is_time, object_properties
 from metastudio.sandbox.overrides import Overrides
-from metastudio.sandbox.parameters import accepts, invalid_keyword
-from metastudio.sandbox.store import Store
+from metastudio.sandbox.parameters import invalid_keyword
+from metastudio.sandbox.store import Store, equal
 
 Values = Mapping[str, Any]
 Item = dict[str, Any]
@@ -179,23 +179,27 @@ class OperationService:
         operation = self._served.operation
         in_path = {name: pointer for name, pointer in self._rules.scope.items() if name in values}
         scope = self._overrides.scope(self._rules._replace(scope=in_path), self._listing.columns, values)
-        found = self._store.with_identity(values[operation.item_parameter or ""], *scope)
-        if found is None:
-            raise RefusedError("no_such_item")
-        states = {str(each) for each in values_at(found[1], self._state)} if self._state else set(operation.allowed_in)
+        try:
+            position, item = self._store.find(values[operation.item_parameter or ""], *scope)
+        except KeyError:
+            raise RefusedError("no_such_item") from None
+        states = {str(each) for each in values_at(item, self._state)} if self._state else set(operation.allowed_in)
         if operation.allowed_in and not states & set(operation.allowed_in):
             raise RefusedError("conflict")
-        return found
+        return position, item
 
     def _exists(self, item: Item) -> bool:
-        identity = values_at(item, self._rules.identity) if self._rules.identity else []
-        return bool(identity) and self._store.with_identity(identity[0]) is not None
+        pointer, store = self._rules.identity or "", self._store
+        identities = values_at(item, pointer) if pointer else []
+        return any(store.positions(equal(self._listing.columns[pointer], each)) for each in identities)
 
     def _merged(self, item: Item, body: Item, keep: str | None) -> Item:
         """Return the item with the properties of a request body, except its scope and what the pointer `keep` names."""
         kept = {split(pointer)[0] for pointer in (*self._rules.scope.values(), keep) if pointer}
         known = self._listing.details | self._listing.listed
-        given = {name: value for name, value in body.items() if name in known and accepts(known[name], value)}
+        given = {
+            name: value for name, value in body.items() if name in known and not invalid_keyword(known[name], value)
+        }
         return item | {name: value for name, value in given.items() if name not in kept}
 
     def _shown(self, item: Item) -> Any:

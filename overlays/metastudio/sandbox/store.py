@@ -13,8 +13,7 @@ import sqlite3
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,7 +157,7 @@ class Store:
         self._write = f"REPLACE INTO {self._table} {rows}"
         self._lock = threading.RLock()
         try:
-            self._database = sqlite3.connect(file or ":memory:", check_same_thread=False, isolation_level=None)
+            self._database = sqlite3.connect(file or ":memory:", check_same_thread=False)
             # Without this, Python warns about the open connection of a store that was not closed.
             weakref.finalize(self, self._database.close)
             self._create(items)
@@ -171,20 +170,20 @@ class Store:
 
     def add(self, *items: Item) -> None:
         """Append items."""
-        with self._change() as database:
+        with self._lock, self._database as database:
             database.executemany(self._write, (self._row(each) for each in items))
 
     def replace(self, identity: Any, item: Item) -> None:
         """Replace the item with this identity, at its position. Raises KeyError if there is none."""
-        self.put(self._position(identity), item)
+        self.put(self.find(identity)[0], item)
 
     def remove(self, identity: Any) -> None:
         """Remove the item with this identity. Raises KeyError if there is none."""
-        self.put(self._position(identity), None)
+        self.put(self.find(identity)[0], None)
 
     def put(self, position: int, item: Item | None) -> None:
         """Replace the item at a position, or remove it if None."""
-        with self._change() as database:
+        with self._lock, self._database as database:
             if item is None:
                 database.execute(f"DELETE FROM {self._table} WHERE seq = ?", [position])  # noqa: S608
             else:
@@ -198,10 +197,12 @@ class Store:
         """Return the items that match all conditions with their positions, in insertion order."""
         return [(row[0], json.loads(row[1])) for row in self._rows("seq, body", conditions, "ORDER BY seq")]
 
-    def with_identity(self, identity: Any, *conditions: Condition) -> tuple[int, dict[str, Any]] | None:
-        """Return the item with an identity that matches all conditions, and its position; None if there is none."""
+    def find(self, identity: Any, *conditions: Condition) -> tuple[int, dict[str, Any]]:
+        """Return the item with an identity that matches all conditions, and its position. Raises KeyError."""
         column = self.listing.columns[self.listing.rules.identity or ""]
-        return next(iter(self.positions(equal(column, identity), *conditions)), None)
+        for found in self.positions(equal(column, identity), *conditions):
+            return found
+        raise KeyError(identity)
 
     def select(
         self, conditions: Sequence[Condition], order: str, window: PageWindow
@@ -217,19 +218,6 @@ class Store:
         with self._lock:
             sql = f"SELECT {what} FROM {self._table} WHERE {where} {rest}"  # noqa: S608
             return self._database.execute(sql, [*values, *arguments]).fetchall()
-
-    def _position(self, identity: Any) -> int:
-        found = self.with_identity(identity)
-        if found is None:
-            raise KeyError(identity)
-        return found[0]
-
-    @contextmanager
-    def _change(self) -> Generator[sqlite3.Connection]:
-        """Lock the items and run the change as one transaction."""
-        with self._lock, self._database:
-            self._database.execute("BEGIN")
-            yield self._database
 
     def _row(self, item: Item, position: int | None = None) -> tuple[int | None, str, str]:
         """Return the arguments that write an item: the columns are one argument, so that SQLite converts all alike."""
@@ -247,16 +235,18 @@ class Store:
         first = [columns[each].name for each in rules.scope.values()]
         last = [columns[rules.identity].name] if rules.identity else []
         keys = rules.order.keys.values() if rules.order else ()
-        with self._change() as database:
+        with self._database as database:
+            database.execute("BEGIN")
             database.execute(f"DROP TABLE IF EXISTS {table}")
-            names = ["seq INTEGER PRIMARY KEY", "body TEXT", *(each.name for each in self._columns)]
-            database.execute(f"CREATE TABLE {table} ({', '.join(names)})")
+            names = ", ".join(each.name for each in self._columns)
+            database.execute(f"CREATE TABLE {table} (seq INTEGER PRIMARY KEY, body TEXT{names and ', '}{names})")
             for pointer, column in columns.items():
                 if column.many:
                     rows = f"SELECT seq, value FROM {table}, json_each({table}.{column.name})"  # noqa: S608
                     database.execute(f"CREATE TEMP VIEW {column.name} AS {rows}")
                 else:  # after an index with the scope before and the identity after it, SQLite need not sort a page
-                    indexed = dict.fromkeys([*first, column.name, *(last if pointer in keys else [])])
-                    database.execute(f"CREATE INDEX {column.name}_order ON {table} ({', '.join(indexed)})")
+                    indexed = [*first, column.name, *last] if pointer in keys else [*first, column.name]
+                    names = ", ".join(dict.fromkeys(indexed))
+                    database.execute(f"CREATE INDEX {column.name}_order ON {table} ({names})")
             database.executemany(self._write, map(self._row, kept))
             database.execute("ANALYZE")
