@@ -47,8 +47,6 @@ _PARAMETER = r"\{([^/]+?)\}"
 _HEADERS = {"Allow": "allowed", "Retry-After": "seconds", "X-Sandbox-Reason": "reason"}
 """Headers of error responses, and the detail that each shows."""
 log = logging.getLogger("metastudio.sandbox")
-
-
 Handler = tuple[Callable[[SandboxRequest, Mapping[str, str]], SandboxResponse], Mapping[int, Any]]
 """What responds to a method of a path: a function of the request and its path parameters, which may refuse, and the
 bodies of the service's own errors, by status."""
@@ -86,13 +84,10 @@ class SandboxApp(Starlette):
             handlers.setdefault(operation.path, {}).update(methods)
         tokens: Handler = (lambda request, _: issue_token(request, registry), {})
         projects: Handler = (lambda request, _: list_projects(request, registry, overrides), {})
+        paths = sorted(handlers, key=lambda path: "{" in path)  # those without parameters first, as OpenAPI has it
         super().__init__(
             routes=[
-                # Paths without parameters come first, as OpenAPI has it.
-                *(
-                    PathEndpoint.route(self, path, handlers[path])
-                    for path in sorted(handlers, key=lambda at: "{" in at)
-                ),
+                *(PathEndpoint.route(self, path, handlers[path]) for path in paths),
                 Route("/v3/auth/tokens", PathEndpoint(self, {"POST": tokens})),
                 Route("/v3/projects", PathEndpoint(self, {"GET": projects, "HEAD": projects})),
                 *docs_routes(contract.document, settings.accounts[0].token),

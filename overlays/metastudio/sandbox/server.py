@@ -113,7 +113,6 @@ def run(settings: SandboxSettings | None = None, *, port: int = 0, command: Sequ
     """Serve in the foreground until SIGINT or SIGTERM, or while a command runs.
 
     Prints the environment variables for the client as `export` lines once it listens. A command gets them, and Ctrl-C.
-    Raises the errors of `serve`, and OSError if the program cannot be started.
 
     Args:
         settings: Settings of the sandbox; the defaults if None.
@@ -122,6 +121,12 @@ def run(settings: SandboxSettings | None = None, *, port: int = 0, command: Sequ
 
     Returns:
         The exit code of the command, or 0.
+
+    Raises:
+        OSError: The program cannot be started.
+        ContractError: The contract cannot be read or is invalid.
+        DataFileError: The file for the items cannot be used.
+        PortTakenError: The port cannot be listened on.
     """
     with Sandbox(settings, port=port) as sandbox:
         if not command:

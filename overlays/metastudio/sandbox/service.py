@@ -77,13 +77,10 @@ class OperationService:
             in_query.setdefault(name, []).append(text)
         values: dict[str, Any] = {}
         for name, parameter in self._served.operation.parameters.items():
-            match parameter.location:
-                case "path":
-                    texts = [in_path[name]]
-                case "header":
-                    texts = request.header(name)
-                case _:
-                    texts = in_query.pop(name, [])
+            if parameter.location == "header":
+                texts = request.header(name)
+            else:
+                texts = [in_path[name]] if parameter.location == "path" else in_query.pop(name, [])
             if texts:
                 chosen = overrides.choose(parameter, texts)
                 if isinstance(chosen, list):

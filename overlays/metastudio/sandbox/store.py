@@ -119,9 +119,9 @@ def _finite(value: Any) -> Any:
 
 def _sortable(time: Any) -> Any:
     """Convert an RFC 3339 time to a sortable text, because the integers of SQLite end in the year 2262."""
-    if not isinstance(time, str):
+    if isinstance(time, int | float):
         return _finite(time)
-    nanoseconds = parse_instant(time)
+    nanoseconds = parse_instant(time) if isinstance(time, str) else None
     return None if nanoseconds is None else f"{nanoseconds + 10**20:021d}"
 
 
