@@ -6,13 +6,13 @@ import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from metastudio import redaction
 from metastudio.contract.compiler import JSON_SCHEMA
 from metastudio.contract.operation import Parameter
 from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.relations.judge import StoppedCheckError
 from metastudio.tester.shapes.responses import source
 
 UNKNOWN_MEMBER = "contract_test_unknown"
@@ -25,23 +25,20 @@ _TEXTS = (
 _BY_FORMAT = {"date-time": _TEXTS[4], "date": _TEXTS[5], "email": _TEXTS[6], "uri": _TEXTS[7], "uuid": _TEXTS[8]}
 
 
-@dataclass(frozen=True)
-class WrongBody:
-    """A body that the contract does not allow.
-
-    Args:
-        what: the difference from a right one.
-        content: the body as it is sent.
-        stated: whether a server must refuse it; false for a restriction that this contract chose.
-    """
+class WrongBody(NamedTuple):
+    """A body that the contract does not allow. `stated` is false for a restriction that this contract chose."""
 
     what: str
     content: bytes
     stated: bool = True
 
 
-def right_body(tested: OperationUnderTest) -> dict[str, Any] | None:
-    """Return a body that the contract allows: its example, or the required members. None if none could be made."""
+def right_body(tested: OperationUnderTest) -> dict[str, Any]:
+    """Return a body that the contract allows: its example, or the required members.
+
+    Raises:
+        StoppedCheckError: no body could be made.
+    """
     pointer = _schema_pointer(tested)
     above, schema = pointer.removesuffix("/schema"), tested.resolver.resolve(pointer)[0]
     media = tested.document.at(above)
@@ -51,19 +48,16 @@ def right_body(tested: OperationUnderTest) -> dict[str, Any] | None:
     for found in (*written, _value(tested.operation.body.schema)):
         if isinstance(found, dict) and _is_valid(tested, found):
             return found
-    return None
+    raise StoppedCheckError(f"no body of {tested.name} could be made; give the contract an example of one")
 
 
-def changing_body(
-    tested: OperationUnderTest, item: Mapping[str, Any], identity: str
-) -> tuple[dict[str, Any], str] | None:
-    """Return a body that gives a member of an item another value, and the member; None if no body could be made.
+def changing_body(tested: OperationUnderTest, item: Mapping[str, Any], identity: str) -> tuple[dict[str, Any], str]:
+    """Return a body that gives a member of an item another value, and the member.
 
-    The member is "" if the body has none that an item has too.
+    Raises:
+        StoppedCheckError: no body could be made, or it has no member that an item has too.
     """
-    body = right_body(tested)
-    if body is None:
-        return None
+    body = right_body(tested) if tested.operation.body else {}
     known = {name: each for name, each in _writable(tested).items() if f"/{name}" != identity}
     for name in sorted(known.keys() & item.keys(), key=lambda name: (bool(known[name].values), name != "name")):
         if redaction.is_sensitive(name):  # a server may show it masked
@@ -72,7 +66,7 @@ def changing_body(
             changed = {**body, name: value}
             if _is_valid(tested, changed):
                 return changed, name
-    return body, ""
+    raise StoppedCheckError(f"the body of {tested.name} has no member whose change would show in an item")
 
 
 def comparable(tested: OperationUnderTest, body: Mapping[str, Any], identity: str) -> dict[str, Any]:
@@ -107,8 +101,7 @@ def wrong_bodies(tested: OperationUnderTest, body: Mapping[str, Any]) -> Iterato
 
 def _writable(tested: OperationUnderTest) -> dict[str, Parameter]:
     """Return the members of the body without those of responses (`readOnly`), which a server ignores."""
-    assert tested.operation.body is not None
-    members = tested.operation.body.members
+    members = tested.operation.body.members if tested.operation.body else {}
     return {name: each for name, each in members.items() if not each.schema.get("readOnly")}
 
 

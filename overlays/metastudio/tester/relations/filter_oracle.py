@@ -1,6 +1,6 @@
-"""The expected result of a filter: each `op` of `x-list`, evaluated in Python.
+"""Sends filters and compares the returned items with the expected ones: each `op` of `x-list`, evaluated in Python.
 
-The result is True, False, or None if the contract does not specify it.
+Whether an item matches is True, False, or None if the contract does not specify it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,20 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from metastudio import redaction
 from metastudio.contract.operation import Filter
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations.list_client import ListItem
+from metastudio.tester.relations import sample_values
+from metastudio.tester.relations.judge import RelationCheck
+from metastudio.tester.relations.list_client import (
+    AS_EXPECTED,
+    ListClient,
+    ListItem,
+    PagedListing,
+    Query,
+    Snapshot,
+    raw_values,
+)
 from metastudio.tester.values import ValueType
 
 ORDERED = {"ge": (0, 1), "gt": (1,), "le": (0, -1), "lt": (-1,)}
@@ -25,9 +36,12 @@ _FOLDS: tuple[Callable[[str], str], ...] = (
     lambda text: "".join(each.lower() if each.isascii() else each for each in text),
 )
 """How servers ignore case. They differ outside ASCII."""
+FilterValues = Mapping[str, Sequence[Any]]
+"""Filter values by parameter name."""
+Matcher = Callable[[ListItem], bool | None]
 
 
-def matcher(rule: Filter, type_: ValueType, wanted: Sequence[Any]) -> Callable[[ListItem], bool | None]:
+def matcher(rule: Filter, type_: ValueType, wanted: Sequence[Any]) -> Matcher:
     """Return a function that says whether an item matches a filter, or None if the contract does not specify it.
 
     An item without the property matches no comparison. Unspecified are: such an item with `ne`, the letter case if the
@@ -49,14 +63,17 @@ def matcher(rule: Filter, type_: ValueType, wanted: Sequence[Any]) -> Callable[[
     def matches(item: ListItem) -> bool | None:
         have = item.values[pointer]
         if rule.op in ("exists", "absent"):
-            return _exists(have, wanted, exists=rule.op == "exists")
+            exists = {each is (rule.op == "exists") for each in wanted}
+            return (True if have else None) if exists == {True} else not have if exists == {False} else None
         if rule.op == "ne":
             is_known = have and None not in (*have, *asked)
-            return _none_of([_compare(rule, value, each) for value in have for each in asked]) if is_known else None
+            return (
+                _not(_any_of([_compare(rule, value, each) for value in have for each in asked])) if is_known else None
+            )
         if has_order:
             have = tuple(map(type_.order_key, have))
         verdicts = [_any_of([_compare(rule, value, each) for value in have]) for each in asked]
-        return _any_of(verdicts) if rule.several == "any" else _none_of([_not(each) for each in verdicts])
+        return _any_of(verdicts) if rule.several == "any" else _all_of(verdicts)
 
     return matches
 
@@ -65,17 +82,130 @@ def _any_of(verdicts: Sequence[bool | None]) -> bool | None:
     return True if True in verdicts else None if None in verdicts else False
 
 
-def _none_of(verdicts: Sequence[bool | None]) -> bool | None:
-    return _not(_any_of(verdicts))
+def _all_of(verdicts: Sequence[bool | None]) -> bool | None:
+    return False if False in verdicts else None if None in verdicts else True
 
 
 def _not(verdict: bool | None) -> bool | None:
     return None if verdict is None else not verdict
 
 
-def excluded(tested: OperationUnderTest, given: Collection[str]) -> bool:
-    """Whether filters are given that may not be sent together."""
-    return any(name in given and set(rule.excludes) & set(given) for name, rule in tested.rules.filters.items())
+def _compare(rule: Filter, value: Any, wanted: Any) -> bool | None:
+    """Compare one value of an item with one filter value, or with the two bounds of `between`."""
+    if rule.op == "between":
+        is_known = value is not None and len(wanted) == 2 and None not in wanted
+        return bool(wanted[0] <= value <= wanted[1]) if is_known else None
+    if value is None or wanted is None:
+        return None
+    if rule.op in ORDERED:
+        return (value > wanted) - (value < wanted) in ORDERED[rule.op]
+    if not isinstance(value, str) or not isinstance(wanted, str):
+        return bool(value == wanted)
+    if rule.wildcards and set(wanted) & _ESCAPES[rule.wildcards]:
+        return None
+    case = rule.case or ("unstated" if rule.op in ("substring", "prefix") else "exact")
+    exact = _matches_text(rule, value, wanted)
+    folded = {_matches_text(rule, fold(value), fold(wanted)) for fold in _FOLDS} if case != "exact" else {exact}
+    if case == "unstated":
+        return exact if folded == {exact} else None
+    return folded.pop() if len(folded) == 1 else None
+
+
+def _matches_text(rule: Filter, text: str, wanted: str) -> bool:
+    """Match a text. As in `fnmatch`, atomic groups keep the pattern from trying every split of a long text."""
+    special, parts = _WILDCARDS.get(rule.wildcards, {}), [""]
+    for each in wanted:
+        if special.get(each) == ".*":
+            parts.append("")
+        else:
+            parts[-1] += special.get(each, re.escape(each))
+    pattern, *middle = parts
+    if middle:
+        pattern += "".join(f"(?>.*?{each})" for each in middle[:-1]) + ".*" + middle[-1]
+    match = {"substring": re.search, "prefix": re.match}.get(rule.op, re.fullmatch)
+    return match(pattern, text, re.DOTALL) is not None
+
+
+def expected(client: ListClient, snapshot: Snapshot, given: FilterValues) -> tuple[set[str], set[str]]:
+    """Return the identities that must match the filters, and those that may match."""
+    return snapshot.select(_matcher(client, given))
+
+
+def _matcher(client: ListClient, given: FilterValues) -> Matcher:
+    rules = [client.filter_rule(name) for name in given]
+    matchers = [matcher(rule, client.value_type(rule.property or ""), given[rule.parameter]) for rule in rules]
+    return lambda item: _all_of([matches(item) for matches in matchers])
+
+
+def filter_query(client: ListClient, given: FilterValues) -> Query:
+    """Return the query parameters of filters."""
+    parameters, rules = client.tested.operation.parameters, client.rules.filters
+    return {
+        name: sample_values.query_value(parameters[name], each, rules[name].template) for name, each in given.items()
+    }
+
+
+def check_filter(
+    client: ListClient,
+    snapshot: Snapshot,
+    check: RelationCheck,
+    given: FilterValues,
+    *,
+    may_refuse: bool | None = None,
+    more: Query | None = None,
+) -> PagedListing | None:
+    """Send filters and compare the returned items with the expected ones.
+
+    Args:
+        client: the list.
+        snapshot: the unfiltered list.
+        check: receives the comparisons.
+        given: the filters.
+        may_refuse: whether the server may refuse the values; None to ask `may_be_refused`.
+        more: further query parameters.
+
+    Returns:
+        The filtered list, None if it was refused, or not requested because the contract forbids the number of values.
+    """
+    for name, values in given.items():
+        parameter = client.tested.operation.parameters[name]
+        if parameter.is_array and sample_values.broken_bounds(parameter.schema, values):
+            check.skipped.append(f"the bounds of {name} forbid {len(values)} of these values")
+            return None
+    query = {**filter_query(client, given), **(more or {})}
+    shown = "&".join(f"{name}={_shown(name, value)}" for name, value in query.items())
+    response = client.send_first(query)
+    if 400 <= response.status < 500 and (may_be_refused(client, given) if may_refuse is None else may_refuse):
+        check.observed.append(f"{shown}: refused with status {response.status}")
+        return None
+    listing, test = client.fetch_all(query, first=response), _matcher(client, given)
+    strays = _without_defaults(client, [item for item in listing.items if test(item) is False], given, check)
+    first = strays[0] if strays else None
+    check.holds(
+        first is None, f"only items that match {shown}", _describe(client, first, given) if first else AS_EXPECTED,
+        *[page.response for page in listing.pages if first in page.items][:1], probable=True,
+    )  # fmt: skip
+    if not snapshot.complete or not listing.complete:
+        return listing
+    (must, may), found, responses = snapshot.select(test), set(listing.identities), listing.responses
+    missing = must - found
+    seen = f"{len(must) - len(missing)} of them; item {min(missing, default='')} is missing"
+    check.holds(not missing, f"all {len(must)} items that match {shown}", seen, *responses)
+    if listing.total is not None:
+        high = len(must) + max(len(may), len(found & may) + len(found - must - may))
+        fine = len(must) <= listing.total <= high
+        check.holds(fine, f"total {len(must)}", f"total {listing.total}", *responses[:1])
+        count = f"as many items on all pages as the total {listing.total}"
+        check.holds(listing.total == len(found), count, f"{len(found)} items", *responses)
+    return listing
+
+
+def may_be_refused(client: ListClient, given: FilterValues) -> bool:
+    """Whether a server may refuse the filters: one of their values, or bounds that exclude each other."""
+    parameters, rules = client.tested.operation.parameters, client.rules.filters
+    if not all(sample_values.must_accept(parameters[n], each, rules[n].template) for n, each in given.items()):
+        return True
+    return may_contradict(client.tested, {**client.fixed_query, **{n: values[0] for n, values in given.items()}})
 
 
 def may_contradict(tested: OperationUnderTest, given: Mapping[str, Any]) -> bool:
@@ -91,61 +221,41 @@ def may_contradict(tested: OperationUnderTest, given: Mapping[str, Any]) -> bool
     return is_empty or excluded(tested, given)
 
 
-def _compare(rule: Filter, value: Any, wanted: Any) -> bool | None:
-    """Compare one value of an item with one filter value."""
-    if rule.op == "between":
-        return _between(value, wanted)
-    if value is None or wanted is None:
-        return None
-    if rule.op in ORDERED:
-        return (value > wanted) - (value < wanted) in ORDERED[rule.op]
-    if not isinstance(value, str) or not isinstance(wanted, str):
-        return bool(value == wanted)
-    if rule.wildcards and set(wanted) & _ESCAPES[rule.wildcards]:
-        return None
-    test, is_part = _text_test(rule), rule.op in ("substring", "prefix")
-    case = rule.case or ("unstated" if is_part else "exact")
-    exact = test(value, wanted)
-    folded = {test(fold(value), fold(wanted)) for fold in _FOLDS} if case != "exact" else {exact}
-    if case == "unstated":
-        return exact if folded == {exact} else None
-    return folded.pop() if len(folded) == 1 else None
+def excluded(tested: OperationUnderTest, given: Collection[str]) -> bool:
+    """Whether filters are given that may not be sent together."""
+    return any(name in given and set(rule.excludes) & set(given) for name, rule in tested.rules.filters.items())
 
 
-def _text_test(rule: Filter) -> Callable[[str, str], bool]:
-    special = _WILDCARDS.get(rule.wildcards, {})
+def _without_defaults(
+    client: ListClient, strays: list[ListItem], given: FilterValues, check: RelationCheck
+) -> list[ListItem]:
+    """Drop items without the property if the server may treat absence as the value given for.
 
-    def test(text: str, wanted: str) -> bool:
-        pattern = _pattern(wanted, special)
-        if rule.op == "substring":
-            return re.search(pattern, text, re.DOTALL) is not None
-        return (re.match if rule.op == "prefix" else re.fullmatch)(pattern, text, re.DOTALL) is not None
-
-    return test
-
-
-def _pattern(wanted: str, special: Mapping[str, str]) -> str:
-    """Return a regular expression. As in `fnmatch`, atomic groups keep it from trying every split of a long text."""
-    parts = [""]
-    for each in wanted:
-        if special.get(each) == ".*":
-            parts.append("")
-        else:
-            parts[-1] += special.get(each, re.escape(each))
-    first, *middle = parts
-    if not middle:
-        return first
-    return first + "".join(f"(?>.*?{each})" for each in middle[:-1]) + ".*" + middle[-1]
+    The API reference names defaults that its examples do not show
+    (docs/service-notes.md#contradictions-in-the-reference-page). So for a property with listed values, absence may
+    stand for one value.
+    """
+    for name, values in given.items():
+        rule = client.filter_rule(name)
+        listed = client.tested.operation.parameters[name].values
+        if rule.op == "eq" and listed and len(values) == 1 and values[0] in listed:
+            absent = [item for item in strays if not item.values[rule.property or ""]]
+            default = client.assumed_defaults.setdefault(name, values[0]) if absent else None
+            if absent and default == values[0]:
+                how = f"also matches items without {rule.property}, as if it were the default"
+                check.observed.append(f"{name}={values[0]} {how}")
+                strays = [item for item in strays if item not in absent]
+    return strays
 
 
-def _between(value: Any, bounds: Sequence[Any]) -> bool | None:
-    if value is None or len(bounds) != 2 or None in bounds:
-        return None
-    return bool(bounds[0] <= value <= bounds[1])
+def _describe(client: ListClient, item: ListItem, given: FilterValues) -> str:
+    pointers = [client.rules.filters[name].property or "" for name in given]
+    found = {pointer: [*raw_values(item, pointer)][:3] for pointer in pointers}
+    shown = {at: _shown(at.rpartition("/")[2], values) if values else "absent" for at, values in found.items()}
+    return f"item {item.identity} with {', '.join(f'{pointer} {shown[pointer]}' for pointer in pointers)}"
 
 
-def _exists(have: tuple[Any, ...], asked: Sequence[Any], *, exists: bool) -> bool | None:
-    wanted = {each is exists for each in asked}
-    if wanted == {True}:
-        return True if have else None
-    return None if wanted != {False} else not have
+def _shown(name: str, value: Any) -> str:
+    if redaction.is_sensitive(name):
+        return redaction.MASK
+    return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -1,4 +1,4 @@
-"""Relations that hold for every response and every item."""
+"""Relations that hold for every response, between a list and its show operation, and of invalid values."""
 
 from __future__ import annotations
 
@@ -14,49 +14,40 @@ from metastudio.contract.json_pointer import join
 from metastudio.tester.forgeries import fake_like
 from metastudio.tester.http_client import HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations.judge import Relation, RelationCheck
-from metastudio.tester.relations.list_client import ListClient, Snapshot, object_with
-from metastudio.tester.relations.pagers import Query
+from metastudio.tester.relations.judge import Relation, RelationCheck, meaning
+from metastudio.tester.relations.list_client import ListClient, Snapshot, is_refusal, object_with
 from metastudio.tester.relations.pages import orders
 from metastudio.tester.values import query_text, values_at
-from metastudio.tester.verdicts import Property, Suite
 
 REQUEST_ID = re.compile(r"(request|trace|correlation)-?id", re.IGNORECASE)
 """Names of headers with a unique value per response."""
 REPEATS = 4
+_MADE_UP = "no-such-value"
 
 
 def relations(tested: OperationUnderTest) -> Iterator[Relation]:
     """Yield the relations that hold for every response."""
-    rules = tested.rules
-
-    def of(id_: str, sentence: str, at: str, source: str = "page") -> Property:
-        return Property(tested.name, Suite.MEANING, id_, sentence, tested.location(at, source))
-
+    rules, of, at = tested.rules, partial(meaning, tested), tested.location
     sentence = "The same request gets the same response: the same items and total, in the same order including ties."
-    yield Relation(of("repeatable", sentence, "/x-list/order" if rules.order else "/x-list"), _repeatable)
+    yield Relation(of("repeatable", sentence, at("/x-list/order" if rules.order else "/x-list")), _repeatable)
     once = f"Each {rules.identity} occurs once per response."
-    yield Relation(of("identity", once, "/x-list/identity", rules.sources["identity"]), _identity)
+    yield Relation(of("identity", once, at("/x-list/identity", rules.sources["identity"])), _identity)
     for parameter, pointer in rules.scope.items():
         sentence = f"The {pointer} of every item equals {parameter} in the path: no items of other tenants."
-        at = f"/x-list/scope/{parameter}"
-        yield Relation(
-            of(f"scope.{parameter}", sentence, at, rules.sources["scope"]), partial(_scope, parameter, pointer)
-        )
+        location = at(f"/x-list/scope/{parameter}", rules.sources["scope"])
+        yield Relation(of(f"scope.{parameter}", sentence, location), partial(_scope, parameter, pointer))
     for status in tested.operation.success:
-        found = tested.response(status)
-        for name, raw in (found[1].get("headers", {}) if found else {}).items():
-            header, at = tested.document.resolve(raw, f"{found[0] if found else ''}/headers/{name}")
+        pointer, response = tested.response(status) or ("", {})
+        for name, raw in response.get("headers", {}).items():
+            header, place = tested.document.resolve(raw, f"{pointer}/headers/{name}")
             if header.get("required") and REQUEST_ID.search(name):
                 sentence = f"Every success response has a unique {name}."
-                location = tested.location_at(at)
-                property_ = Property(tested.name, Suite.MEANING, f"header.{name}", sentence, location)
-                yield Relation(property_, partial(_request_ids, name))
+                yield Relation(of(f"header.{name}", sentence, tested.location_at(place)), partial(_request_ids, name))
 
 
 def show_relations(tested: OperationUnderTest) -> Iterator[Relation]:
     """Yield the relations between a list and the operation that shows one of its items."""
-    show = tested.show
+    show, of = tested.show, partial(meaning, tested)
     body = success_schema(tested.document, show.pointer) if show else None
     if show is None or not body or not _has_item(tested, body[1]):
         return
@@ -65,12 +56,10 @@ def show_relations(tested: OperationUnderTest) -> Iterator[Relation]:
     if not needed <= {name for where, name in tested.parameter_pointers if where == "path"}:
         return
     sentence = f"{show.name} returns the item with the values that the list has."
-    property_ = Property(tested.name, Suite.MEANING, "show.same", sentence, show.location("/responses"))
-    yield Relation(property_, partial(_shown, show))
+    yield Relation(of("show.same", sentence, show.location("/responses")), partial(_shown, show))
     if show.document.at(f"{show.pointer}/responses/404") is not None:
         sentence = f"{show.name} answers 404 to an unknown ID."
-        property_ = Property(tested.name, Suite.MEANING, "show.unknown", sentence, show.location("/responses/404"))
-        yield Relation(property_, partial(_unknown, show))
+        yield Relation(of("show.unknown", sentence, show.location("/responses/404")), partial(_unknown, show))
 
 
 def _has_item(tested: OperationUnderTest, schema: str) -> bool:
@@ -81,8 +70,7 @@ def _has_item(tested: OperationUnderTest, schema: str) -> bool:
 
 def _shown(show: OperationUnderTest, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     items = list(snapshot.items.values())
-    if not items:
-        return check.skip("needs an item")
+    check.need(items, "needs an item")
     for index in sorted({0, len(items) // 2, len(items) - 1}):
         listed = items[index]
         response = _send_show(show, client, query_text(json.loads(listed.identity)))
@@ -94,18 +82,13 @@ def _shown(show: OperationUnderTest, client: ListClient, snapshot: Snapshot, che
         other = [at for at in client.pointers if shown.values[at] and shown.values[at] != (listed.values[at] or None)]
         other += ["its identity"] if shown.identity != listed.identity else []
         expected = f"the values that item {listed.identity} has in the list"
-        seen = f"other values of {', '.join(other)}"
-        check.holds(not other, expected, seen, *snapshot.responses[:1], response)
-    return None
+        check.holds(not other, expected, f"other values of {', '.join(other)}", *snapshot.responses[:1], response)
 
 
 def _unknown(show: OperationUnderTest, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    if not snapshot.items:
-        return check.skip("needs an item, to make up an ID of the same form")
-    known = query_text(json.loads(next(iter(snapshot.items))))
-    response = _send_show(show, client, fake_like(known))
+    check.need(snapshot.items, "needs an item, to make up an ID of the same form")
+    response = _send_show(show, client, fake_like(query_text(json.loads(next(iter(snapshot.items))))))
     check.holds(response.status == 404, "status 404, as there is no such item", f"status {response.status}", response)
-    return None
 
 
 def _send_show(show: OperationUnderTest, client: ListClient, identity: str) -> HttpResponse:
@@ -114,20 +97,16 @@ def _send_show(show: OperationUnderTest, client: ListClient, identity: str) -> H
 
 
 def _repeatable(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    if not snapshot.items:
-        return check.skip("needs an item")
-    queries: list[Query] = list(orders(client))
-    for query in queries:
-        pages = [client.fetch_page({**query, **client.sized()}) for _ in range(REPEATS)]
-        for page in pages[1:]:
-            same = page.identities == pages[0].identities
-            seen = "other items" if set(page.identities) != set(pages[0].identities) else "another order"
-            check.holds(same, "the same items in the same order", seen, pages[0].response, page.response)
-            same = page.total == pages[0].total
-            check.holds(same, f"the same total, {pages[0].total}", f"{page.total}", pages[0].response, page.response)
-            same = [item.values for item in page.items] == [item.values for item in pages[0].items]
-            check.holds(same, "the same values in the items", "other values", pages[0].response, page.response)
-    return None
+    check.need(snapshot.items, "needs an item")
+    for query in list(orders(client)):
+        first, *others = [client.fetch_page({**query, **client.sized()}) for _ in range(REPEATS)]
+        for page in others:
+            responses, same = (first.response, page.response), page.identities == first.identities
+            seen = "other items" if set(page.identities) != set(first.identities) else "another order"
+            check.holds(same, "the same items in the same order", seen, *responses)
+            check.holds(page.total == first.total, f"the same total, {first.total}", f"{page.total}", *responses)
+            same = [item.values for item in page.items] == [item.values for item in first.items]
+            check.holds(same, "the same values in the items", "other values", *responses)
 
 
 def _identity(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
@@ -136,38 +115,83 @@ def _identity(client: ListClient, snapshot: Snapshot, check: RelationCheck) -> N
         if page.items:
             expected, seen = "each item once", f"{min(repeated, default='')} more than once"
             check.holds(not repeated, expected, seen, page.response, certain=True)
-    if not check.exercised:
-        check.skip("needs an item")
+    check.need(check.exercised, "needs an item")
 
 
 def _scope(parameter: str, pointer: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    own, masked = client.path_values[parameter], 0
+    own, masked, holds = client.path_values[parameter], 0, partial(check.holds, certain=True)
     for page in client.pages:
         values = [str(value) for item in page.items for value in values_at(item.raw, pointer)]
         without = sum(not values_at(item.raw, pointer) for item in page.items)
         masked += sum(not value.strip("*") for value in values)
         foreign = next((value for value in values if value != own and value.strip("*")), None)
         if page.items:
-            check.holds(
-                foreign is None, f"{pointer} {own} in every item", f"{pointer} {foreign}", page.response, certain=True
-            )
-            check.holds(
-                not without, f"{pointer} in every item", f"{without} items without it", page.response, certain=True
-            )
+            holds(foreign is None, f"{pointer} {own} in every item", f"{pointer} {foreign}", page.response)
+            holds(not without, f"{pointer} in every item", f"{without} items without it", page.response)
     if masked:
-        check.observe(f"{masked} items have a masked {pointer} (asterisks), which cannot be compared")
-    if not check.exercised:
-        check.skip("needs an item")
+        check.observed.append(f"{masked} items have a masked {pointer} (asterisks), which cannot be compared")
+    check.need(check.exercised, "needs an item")
 
 
 def _request_ids(name: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    seen: dict[str, str] = {}
+    seen = set[str]()
     for page in client.pages:
         value = page.response.headers.get(name)
         check.holds(bool(value), f"header {name}", "missing or empty", page.response, certain=True)
         if value:
-            new = value not in seen
-            commands = page.response
-            shown = redaction.mask(value)
-            check.holds(new, f"a unique {name}", f"{shown}, as in an earlier response", commands, certain=True)
-            seen[value] = page.response.url
+            repeated = f"{redaction.mask(value)}, as in an earlier response"
+            check.holds(value not in seen, f"a unique {name}", repeated, page.response, certain=True)
+            seen.add(value)
+
+
+def invalid_relations(tested: OperationUnderTest) -> Iterator[Relation]:
+    """Yield the relation of each parameter whose invalid values the contract speaks of."""
+    rules = tested.rules
+    for name, parameter in tested.operation.parameters.items():
+        word = rules.when_invalid(name)
+        is_fixed = parameter.location != "query" or name in {**rules.constants, **rules.total_when}
+        if not word or is_fixed or not _invalid_values(tested, name):
+            continue
+        location = tested.location(f"/x-list/invalid/{name}" if name in rules.invalid else "/x-list/invalid")
+        verb = {"refuse": "is refused", "ignore": "is ignored", "clamp": "counts as the maximum if it is above it"}
+        sentence = f"An invalid {name} {verb[word]}." if word in verb else f"The effect of an invalid {name}."
+        check = partial(_invalid, name, word)
+        property_ = meaning(tested, f"invalid.{name}", sentence, location)
+        yield Relation(property_, check, stated=word != "unstated", filters=(name,))
+
+
+def _invalid_values(tested: OperationUnderTest, name: str) -> dict[str, str | None]:
+    """Return invalid values of a query parameter, each with the maximum that it exceeds; None for other values."""
+    rules, parameter = tested.rules, tested.operation.parameters[name]
+    schema, made_up = parameter.schema.get("items", parameter.schema), dict[str, str | None].fromkeys([_MADE_UP])
+    is_cursor = name == rules.offset and rules.paging.style == "cursor"
+    if is_cursor or (rules.order and name == rules.order.parameter):
+        return made_up
+    if schema.get("type") in ("integer", "number"):
+        least, most = schema.get("minimum"), schema.get("maximum")
+        above = {str(most + 1): str(most)} if isinstance(most, int) else {}
+        return {**made_up, **above, **({str(least - 1): None} if isinstance(least, int) else {})}
+    is_open = schema.get("type") == "string" and "enum" not in schema and "format" not in schema
+    return {} if is_open or "anyOf" in schema else made_up
+
+
+def _invalid(name: str, word: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    size, order = client.sized(min(10, client.page_length)), client.rules.order
+    keyed = {order.parameter: next(iter(order.keys))} if order and name == order.direction and order.keys else {}
+    for value, nearest in _invalid_values(client.tested, name).items():
+        if word == "clamp" and nearest is None:
+            continue
+        response = client.send({**size, **keyed, name: value})
+        seen = f"status {response.status}"
+        if word == "unstated":
+            check.observed.append(f"{name}={value}: {seen}")
+        elif word == "refuse":
+            check.holds(is_refusal(response), f"a refusal of {name}={value}", seen, response, certain=True)
+        else:
+            kept = {} if name == client.rules.limit else size
+            query = {**kept, name: nearest} if nearest and word == "clamp" else kept
+            page, plainly = client.parse_page(response, counted=True), client.fetch_page(query)
+            same = (page.identities, page.total) == (plainly.identities, plainly.total)
+            how = f"the page of {name}={nearest}" if word == "clamp" else f"the page without {name}"
+            check.holds(same, how, "other items, or another total", plainly.response, response)
+    check.need(check.exercised or check.observed, f"the schema of {name} has no maximum")

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from metastudio.tester.http_client import CannotRunError, HttpResponse, NoResponseError, TimeLimitError
-from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
+from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.relations.list_client import AS_EXPECTED, ListClient, Snapshot, UnexpectedResponseError
 from metastudio.tester.verdicts import (
     MAX_SHOWN_BREACHES,
+    ContractLocation,
     Evidence,
     Property,
     PropertyResult,
+    Suite,
     Verdict,
     judgement_failed,
 )
@@ -29,34 +33,18 @@ MAX_SHOWN_COMMANDS = 6
 NO_ZONE = "how {} is compared: the times have no zone, and the contract states none (x-time-zone)"
 
 
-@dataclass(frozen=True)
-class RelationViolation:
-    """A comparison that failed.
+class StoppedCheckError(Exception):
+    """A check cannot go on; the argument is the reason, unless `RelationCheck` has it."""
 
-    Args:
-        expected: the expected result.
-        seen: the actual result.
-        responses: the compared responses.
-        certain: whether a single response proves it.
-        probable: whether a single response shows it, but a server that reads its data several times per response could
-            produce it when data changes in between. This does not happen repeatedly.
-    """
+
+class RelationViolation(NamedTuple):
+    """A comparison that failed. The fields are the arguments of `RelationCheck.holds`."""
 
     expected: str
     seen: str
     responses: tuple[HttpResponse | NoResponseError, ...]
-    certain: bool
+    certain: bool = False
     probable: bool = False
-
-    def evidence(self, compared: Sequence[HttpResponse]) -> Evidence:
-        """Return the violation as evidence, with the requests as commands.
-
-        Args:
-            compared: the responses that a single response is compared with, if it does not prove the violation alone.
-        """
-        responses = [*self.responses, *(compared[:1] if len(self.responses) == 1 and not self.certain else ())]
-        commands = tuple(dict.fromkeys(each.command for each in responses))
-        return Evidence(self.expected, self.seen, commands[:MAX_SHOWN_COMMANDS])
 
 
 @dataclass
@@ -66,7 +54,9 @@ class RelationCheck:
     exercised: int = 0
     violations: list[RelationViolation] = field(default_factory=list[RelationViolation])
     skipped: list[str] = field(default_factory=list[str])
+    """Why something could not be tested."""
     observed: list[str] = field(default_factory=list[str])
+    """Behaviour that the contract does not specify."""
     is_open: bool = False
     """Whether the contract does not state how the values of these items are compared."""
     saw_change: bool = False
@@ -78,11 +68,6 @@ class RelationCheck:
     def is_certain(self) -> bool:
         """Whether a single response proves a violation."""
         return any(each.certain for each in self.violations)
-
-    @property
-    def is_probable(self) -> bool:
-        """Whether a single response shows a violation that only a change at that moment could explain."""
-        return any(each.probable for each in self.violations)
 
     @property
     def fingerprint(self) -> frozenset[tuple[str, ...]]:
@@ -106,7 +91,8 @@ class RelationCheck:
             seen: the actual result.
             responses: the compared responses.
             certain: whether a single response proves a violation.
-            probable: whether a single response shows a violation, unless data changed at that moment.
+            probable: whether a single response shows a violation, unless data changed at that moment. A server that
+                reads its data several times per response could produce it then, but not repeatedly.
 
         Returns:
             The condition.
@@ -116,18 +102,25 @@ class RelationCheck:
             self.violations.append(RelationViolation(expected, seen, responses, certain, probable))
         return condition
 
-    def skip(self, reason: str) -> None:
-        """Record why something could not be tested."""
-        self.skipped.append(reason)
+    def same(self, wanted: Sequence[str], found: Sequence[str], expected: str, *responses: HttpResponse) -> None:
+        """Record a comparison of identities, in order."""
+        self.holds(wanted == found, expected, _difference(wanted, found), *responses)
 
-    def leave_open(self, what: str) -> None:
-        """Record that the contract does not state how the values of these items are compared."""
-        self.is_open = True
-        self.observe(what)
+    def need(self, condition: object, reason: str) -> None:
+        """Stop the check with a reason unless a condition holds.
 
-    def observe(self, what: str) -> None:
-        """Record behaviour that the contract does not specify."""
-        self.observed.append(what)
+        Raises:
+            StoppedCheckError: the condition does not hold.
+        """
+        if not condition:
+            raise StoppedCheckError(reason)
+
+    def need_order(self, keys: set[object], pointer: str) -> None:
+        """Stop the check, and leave it open, if the contract does not state how any of the values are compared."""
+        if keys == {None}:
+            self.is_open = True
+            self.observed.append(NO_ZONE.format(pointer))
+            raise StoppedCheckError
 
 
 @dataclass(frozen=True)
@@ -149,6 +142,11 @@ class Relation:
     filters: tuple[str, ...] = ()
 
 
+def meaning(tested: OperationUnderTest, id_: str, sentence: str, location: ContractLocation) -> Property:
+    """Return a property of suite `meaning`."""
+    return Property(tested.name, Suite.MEANING, id_, sentence, location)
+
+
 def judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyResult:
     """Check a relation, repeatedly if the data may have changed.
 
@@ -168,38 +166,38 @@ def judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyR
 
 
 def _judge(relation: Relation, client: ListClient, before: Snapshot) -> PropertyResult:
-    first = _check_once(relation, client, before)
-    if not first.violations or not relation.stated:
-        return _result(relation, first, _verdict_without_violations(relation, first))
-    if first.is_certain:
-        return _result(relation, first, Verdict.BREACH)
+    first, property_ = _check_once(relation, client, before), relation.property
+    if not relation.stated or (first.is_open and not first.exercised):
+        return result_of(property_, first, Verdict.NOT_STATED)
+    if not first.violations:
+        return result_of(property_, first)
     try:
-        return _recheck(relation, client, before, first)
+        return result_of(property_, first) if first.is_certain else _recheck(relation, client, before, first)
     except UnexpectedResponseError as error:
         seen = RelationViolation("a page of the list", error.what, (error.response,), certain=True)
-        return _result(relation, RelationCheck(first.exercised, [*first.violations, seen]), Verdict.BREACH)
+        return result_of(property_, RelationCheck(first.exercised, [*first.violations, seen]))
 
 
 def _recheck(relation: Relation, client: ListClient, before: Snapshot, first: RelationCheck) -> PropertyResult:
-    failures, probable, data_changed = 0, int(first.is_probable), first.saw_change
+    failures, probable, data_changed = 0, int(_is_probable(first)), first.saw_change
     shown: list[frozenset[tuple[str, ...]]] = []
-    last = first
+    last, property_ = first, relation.property
     for attempt in range(ATTEMPTS):
         for _ in range(attempt):  # shifts the checks against changes that happen every n requests
             client.fetch_page(client.sized(1))
         now = client.snapshot()
         last = _check_once(relation, client, now)
         if last.is_certain:
-            return _result(relation, last, Verdict.BREACH)
+            return result_of(property_, last)
         after = client.snapshot()
         still = after.same_as(now)
         data_changed = data_changed or last.saw_change or not still or not now.same_as(before)
         before = after
         if not last.violations:
             if data_changed:
-                return _result(relation, last, Verdict.PASS, "checked again after the data had changed")
+                return result_of(property_, last, Verdict.PASS, "checked again after the data had changed")
             continue
-        probable += last.is_probable
+        probable += _is_probable(last)
         if still and not last.saw_change:
             # The first check counts as well if the list has not changed since.
             failures += 1 if data_changed or last.fingerprint != first.fingerprint else TWICE
@@ -207,19 +205,20 @@ def _recheck(relation: Relation, client: ListClient, before: Snapshot, first: Re
         elif still:
             shown.append(last.fingerprint)
         if failures >= TWICE or probable == THRICE or (len(shown) >= THRICE and len(set(shown[-THRICE:])) == 1):
-            return _result(relation, last, Verdict.BREACH)
+            return result_of(property_, last)
     if not data_changed:
         # The data never changed, so the server responds inconsistently.
-        return _result(relation, first, Verdict.BREACH, "not at every check, although the data never changed")
-    return _result(
-        relation, RelationCheck(exercised=last.exercised), Verdict.UNDECIDED, "the data changed during every check"
-    )
+        return result_of(property_, first, Verdict.BREACH, "not at every check, although the data never changed")
+    note = "the data changed during every check"
+    return result_of(property_, RelationCheck(exercised=last.exercised), Verdict.UNDECIDED, note)
 
 
 def _check_once(relation: Relation, client: ListClient, snapshot: Snapshot) -> RelationCheck:
     check, mark = RelationCheck(), len(client.pages)
     try:
         relation.verify(client, snapshot, check)
+    except StoppedCheckError as error:
+        check.skipped += error.args
     except UnexpectedResponseError as error:
         what = "a page of the list, as the request is valid"
         check.holds(False, what, error.what, error.response, certain=True)
@@ -231,25 +230,49 @@ def _check_once(relation: Relation, client: ListClient, snapshot: Snapshot) -> R
     return check
 
 
-def _verdict_without_violations(relation: Relation, check: RelationCheck) -> Verdict:
-    if not relation.stated or (check.is_open and not check.exercised):
-        return Verdict.NOT_STATED
-    return Verdict.PASS if check.exercised else Verdict.NOT_EXERCISED
+def _is_probable(check: RelationCheck) -> bool:
+    return any(each.probable for each in check.violations)
 
 
-def _result(relation: Relation, check: RelationCheck, verdict: Verdict, note: str = "") -> PropertyResult:
-    return result_of(relation.property, check, verdict, note)
+def result_of(
+    property_: Property, check: RelationCheck, verdict: Verdict | None = None, note: str = ""
+) -> PropertyResult:
+    """Return the result of a check, with its violations as evidence if the verdict is a breach.
 
-
-def result_of(property_: Property, check: RelationCheck, verdict: Verdict, note: str = "") -> PropertyResult:
-    """Return the result of a check, with its violations as evidence if the verdict is a breach."""
+    Args:
+        property_: the property.
+        check: the check.
+        verdict: the verdict; None for the one that follows from the comparisons.
+        note: the reason for it; by default, why something could not be tested.
+    """
+    if verdict is None:
+        tested = Verdict.PASS if check.exercised else Verdict.NOT_EXERCISED
+        verdict = Verdict.BREACH if check.violations else tested
     shown = check.violations[:MAX_SHOWN_BREACHES] if verdict is Verdict.BREACH else []
     return PropertyResult(
         property=property_,
         verdict=verdict,
         exercised=check.exercised,
         note=note or "; ".join(dict.fromkeys(check.skipped)),
-        evidence=tuple(each.evidence(check.compared) for each in shown),
+        evidence=tuple(_evidence(each, check) for each in shown),
         observations=tuple(dict.fromkeys(check.observed)),
         broken=len(check.violations) if shown else 0,
     )
+
+
+def _evidence(violation: RelationViolation, check: RelationCheck) -> Evidence:
+    """Return a violation with the requests as commands: a single response is shown with the one it is compared with."""
+    responses = violation.responses
+    compared = check.compared[:1] if len(responses) == 1 and not violation.certain else ()
+    commands = tuple(dict.fromkeys(each.command for each in (*responses, *compared)))
+    return Evidence(violation.expected, violation.seen, commands[:MAX_SHOWN_COMMANDS])
+
+
+def _difference(expected: Sequence[str], seen: Sequence[str]) -> str:
+    if expected == seen:
+        return AS_EXPECTED
+    missing, unexpected = set(expected) - set(seen), set(seen) - set(expected)
+    if not missing and not unexpected:
+        how = "some repeated" if len(seen) > len(set(seen)) else "in another order"
+        return f"the same {len(set(seen))} items, {how}"
+    return f"{len(seen)} items: {len(missing)} expected ones missing, {len(unexpected)} unexpected"

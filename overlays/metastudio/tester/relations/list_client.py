@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -10,12 +11,13 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import httpx
+
 from metastudio.contract.operation import Filter, ListRules
 from metastudio.http.url import query_pairs
 from metastudio.tester.http_client import HttpClient, HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations.pagers import Query, pager
-from metastudio.tester.values import ValueType, values_at
+from metastudio.tester.values import ValueType, query_text, values_at
 
 MAX_COMPARED_ITEMS = 1000
 """Maximum length of a list that is read completely. A longer one is narrowed by a filter (`narrowing`)."""
@@ -28,6 +30,8 @@ MAX_DIGITS = 20
 MAX_EMPTY_PAGES = 5
 """How many pages without items may follow each other if each has a next one."""
 AS_EXPECTED = "as expected"
+Query = Mapping[str, str | tuple[str, ...]]
+"""Query parameters by name; a tuple repeats the parameter."""
 
 
 class UnexpectedResponseError(Exception):
@@ -129,6 +133,46 @@ class Snapshot:
         }
 
 
+class Pager:
+    """The requests for the pages of a list, by the style of paging in the contract."""
+
+    def __init__(self, rules: ListRules) -> None:
+        self._rules = rules
+        self.is_random = rules.paging.style in ("offset", "page")
+        """Whether any page can be requested. Then each page but the last is full, otherwise a page may be shorter."""
+
+    def at(self, position: int, size: int) -> Query | None:
+        """Return the query of the page that starts at a position of the list, None if no page starts there."""
+        rules, limit = self._rules, {self._rules.limit: str(size)}
+        if not self.is_random:
+            return None if position else limit
+        if rules.paging.style == "offset":
+            return {rules.offset: str(position), **limit}
+        number = rules.paging.first + position // size * (rules.paging.stride or size)
+        return None if position % size else {rules.offset: str(number), **limit}
+
+    def positions(self, count: int, size: int) -> tuple[int, ...]:
+        """Return positions in a list of `count` items where pages start: at its start, in its middle and at its end."""
+        if not self.is_random:
+            return (0,)
+        step = size if self._rules.paging.style == "page" else 1
+        marks = (0, step, 2 if step == 1 else 0, count // 2, max(0, count - size) if step == 1 else 0, count - 1)
+        return tuple(sorted({each // step * step for each in marks if 0 <= each < max(count, 1)}))
+
+    def following(self, page: ListPage, end: int, size: int) -> Query | str | None:
+        """Return the query or the link of the page after one that ends at position `end`. None: it is the last."""
+        pointer, limit = self._rules.paging.next, self._rules.limit
+        if self.is_random:
+            is_last = len(page.items) < size if page.total is None else end >= page.total
+            return None if is_last else self.at(end, size)
+        if self._rules.paging.style == "cursor":
+            cursor = _at(page.response.json, pointer)
+            return {self._rules.offset: query_text(cursor), limit: str(size)} if cursor else None
+        links = httpx.Response(200, headers=page.response.headers).links
+        found = _at(page.response.json, pointer) if pointer else links.get("next", {}).get("url")
+        return found if isinstance(found, str) and found else None
+
+
 class ListClient:
     """Client of one list operation.
 
@@ -154,7 +198,7 @@ class ListClient:
         self.path = path
         self.path_values = values
         self.fixed_query = {**fixed_query, **tested.rules.constants, **tested.rules.total_when}
-        self.pager = pager(tested.rules)
+        self.pager = Pager(tested.rules)
         self.shortest = tested.shortest_page
         self.readings: dict[str, Filter] = {}
         self.pages: list[ListPage] = []
@@ -176,7 +220,7 @@ class ListClient:
         longest = self.rules.max_limit or DEFAULT_PAGE_LENGTH
         response = self.send({self.rules.limit: str(longest)})
         if is_refusal(response):
-            return self._longest_accepted(longest) or longest
+            return bisect_left(range(1, longest), True, key=self._is_refused) or longest
         page = self.parse_page(response)
         count = len(page.items)
         if count == 0 or count >= longest or (page.total is not None and count >= page.total):
@@ -190,16 +234,8 @@ class ListClient:
         is_maximum = len(self.fetch_page({self.rules.limit: str(count)}).items) == count
         return count if is_maximum else longest
 
-    def _longest_accepted(self, refused: int) -> int:
-        """Return the longest page length that is accepted, 0 if there is none."""
-        accepted = 0
-        while refused - accepted > 1:
-            size = (accepted + refused) // 2
-            if is_refusal(self.send({self.rules.limit: str(size)})):
-                refused = size
-            else:
-                accepted = size
-        return accepted
+    def _is_refused(self, size: int) -> bool:
+        return is_refusal(self.send({self.rules.limit: str(size)}))
 
     def narrowed(self, query: Mapping[str, str]) -> ListClient:
         """Return a client of the part of the list that matches a query. Both record the same pages."""
@@ -305,7 +341,7 @@ class ListClient:
             pages.append(page)
             seen |= new
             position, empty = position + len(page.items), 0 if page.items else empty + 1
-            following = self._following(page, position, size)
+            following = self.pager.following(page, position, size)
             may_go_on = new if self.pager.is_random or page.items else empty < MAX_EMPTY_PAGES
             if following is None or not may_go_on:
                 return PagedListing(tuple(pages), True, following is None or self.pager.is_random)
@@ -314,11 +350,6 @@ class ListClient:
             response = self.follow(query, following, page.response)
             if self.pager.is_random and self.rules.paging.end != "empty" and is_refusal(response):
                 return PagedListing(tuple(pages), True)
-
-    def _following(self, page: ListPage, end: int, size: int) -> Query | str | None:
-        if self.pager.is_random and (len(page.items) < size if page.total is None else end >= page.total):
-            return None
-        return self.pager.following(page.response, end, size)
 
     def snapshot(self) -> Snapshot:
         """Read the complete list, repeatedly while the number of items differs from the total.

@@ -12,11 +12,10 @@ from typing import Any
 
 from metastudio.contract.instants import NANO
 from metastudio.contract.operation import Filter
-from metastudio.tester.relations import sample_values
-from metastudio.tester.relations.filter_assertions import filter_query
-from metastudio.tester.relations.filter_oracle import ORDERED
+from metastudio.tester.relations.filter_oracle import ORDERED, filter_query
 from metastudio.tester.relations.judge import Relation
-from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError, raw_values
+from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
+from metastudio.tester.relations.sample_values import must_accept, values_of
 from metastudio.tester.values import ValueKind
 
 FEWEST, MOST = 20, 300
@@ -56,49 +55,50 @@ def _part(client: ListClient, snapshot: Snapshot, rule: Filter) -> Part | None:
 
 def _common_values(client: ListClient, snapshot: Snapshot, rule: Filter) -> Iterator[str]:
     """Yield values that match a useful number of items."""
-    parameter, counted = client.tested.operation.parameters[rule.parameter], Counter[Any]()
-    for item in snapshot.items.values():
-        counted.update(set(sample_values.sendable(raw_values(item, rule.property or ""))))
+    counted = Counter[Any](each for item in snapshot.items.values() for each in set(values_of(rule, item)))
     for value, _ in counted.most_common(MAX_VALUES):
         text = filter_query(client, {rule.parameter: [value]})[rule.parameter]
-        must_accept = sample_values.must_accept(parameter, [value], rule.template)
-        if isinstance(text, str) and must_accept and _is_useful(client, rule, text):
-            yield text
+        if isinstance(text, str) and must_accept(
+            client.tested.operation.parameters[rule.parameter], [value], rule.template
+        ):
+            total = _total(client, rule, text)
+            if total is None or FEWEST <= total <= MOST:
+                yield text
 
 
 def _bounds(client: ListClient, snapshot: Snapshot, rule: Filter) -> Iterator[str]:
     """Yield a bound that matches a useful number of items, found by bisection with the totals."""
-    type_ = client.value_type(rule.property or "")
-    keys = sorted(v for item in snapshot.items.values() for v in item.values[rule.property or ""] if v is not None)
+    type_, pointer = client.value_type(rule.property or ""), rule.property or ""
+    keys = sorted(v for item in snapshot.items.values() for v in item.values[pointer] if v is not None)
     if not keys or type_.kind in (ValueKind.TEXT, ValueKind.OTHER):
         return
     unit = NANO if type_.kind is ValueKind.INSTANT else 1
+
+    def written(bound: Any) -> str:
+        return (rule.template or "{}").replace("{}", type_.written(bound * unit) or "")
+
+    def count(bound: Any) -> int | None:
+        return _total(client, rule, written(bound)) if type_.written(bound * unit) else None
+
     sign = 1 if rule.op in ("ge", "gt") else -1
     many, few = (keys[0] // unit, keys[-1] // unit)[::sign]
     width = max(abs(few - many), 1)
     for _ in range(MAX_STEPS):  # until the bound matches few items
-        count = _count(client, rule, few * unit)
-        if count is None:
+        total = count(few)
+        if total is None:
             return
-        if count <= MOST:
+        if total <= MOST:
             break
         many, few, width = few, few + sign * width, 2 * width
     middle = few
     for _ in range(MAX_STEPS):
-        count = _count(client, rule, middle * unit)
-        if count is not None and FEWEST <= count <= MOST:
-            yield sample_values.bound_text(rule, type_, middle * unit) or ""
+        total = count(middle)
+        if total is not None and FEWEST <= total <= MOST:
+            yield written(middle)
             return
-        many, few = (middle, few) if count is not None and count > MOST else (many, middle)
+        many, few = (middle, few) if total is not None and total > MOST else (many, middle)
         middle = (many + few) // 2
 
 
-def _is_useful(client: ListClient, rule: Filter, text: str) -> bool:
-    total = client.fetch_page({rule.parameter: text, **client.sized(1)}).total
-    return total is None or FEWEST <= total <= MOST
-
-
-def _count(client: ListClient, rule: Filter, bound: Any) -> int | None:
-    """Return the total for a bound, None if there is none or the bound cannot be written."""
-    text = sample_values.bound_text(rule, client.value_type(rule.property or ""), bound)
-    return client.fetch_page({rule.parameter: text, **client.sized(1)}).total if text else None
+def _total(client: ListClient, rule: Filter, text: str) -> int | None:
+    return client.fetch_page({rule.parameter: text, **client.sized(1)}).total

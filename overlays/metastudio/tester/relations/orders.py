@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise, permutations
 from typing import Any, NamedTuple
 
 from metastudio.contract.operation import Order
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations.judge import NO_ZONE, Relation, RelationCheck
-from metastudio.tester.relations.list_client import AS_EXPECTED, ListClient, ListItem, Snapshot, raw_values
-from metastudio.tester.relations.pagers import Query
+from metastudio.tester.relations.judge import Relation, RelationCheck, meaning
+from metastudio.tester.relations.list_client import AS_EXPECTED, ListClient, ListItem, Query, Snapshot, raw_values
 from metastudio.tester.values import COLLATIONS, ValueKind, ValueType
-from metastudio.tester.verdicts import Property, Suite
+from metastudio.tester.verdicts import ContractLocation
 
 Key = tuple[str, str | None]
 """A sort key with its direction, as the contract writes it; None leaves the direction out."""
@@ -46,55 +45,50 @@ class Criterion(NamedTuple):
 
 def relations(tested: OperationUnderTest) -> Iterator[Relation]:
     """Yield the relations of each sort key."""
-    order = tested.rules.order
+    order, of = tested.rules.order, partial(meaning, tested)
     if order is None:
         return
+
+    def at(name: str) -> ContractLocation:
+        return tested.location(f"/x-list/order/{name}", order.source)
+
     for key, pointer in order.keys.items():
-        location = tested.location(f"/x-list/order/key/values/{key}", order.source)
-
-        def of(id_: str, sentence: str, location: Any = location, key: str = key) -> Property:
-            return Property(tested.name, Suite.MEANING, f"order.{key}.{id_}", sentence, location)
-
+        location = at(f"key/values/{key}")
         is_directed = bool(order.direction or order.affix)
         is_stated = tested.value_type(pointer).has_order and order.source != "unstated"
-        for word, value in (("ascending", order.asc), ("descending", order.desc)):
+        for word, direction in (("ascending", order.asc), ("descending", order.desc)):
             if is_directed or word.startswith(order.default):
-                asked = _shown(query(order, (key, value)))
-                if is_stated:
-                    sentence = f"With {asked} the list is in {word} order of {pointer} across all pages."
-                    yield Relation(of(word, sentence), partial(_in_order, order, key, value))
-                else:
+                asked = _shown(query(order, (key, direction)))
+                sentence = f"With {asked} the list is in {word} order of {pointer} across all pages."
+                if not is_stated:
                     sentence = f"How {asked} orders texts: the contract states no x-collation for {pointer}."
-                    yield Relation(of(word, sentence), partial(_observed_order, order, key, value), stated=False)
+                check = partial(_in_order if is_stated else _observed_order, order, key, direction)
+                yield Relation(of(f"order.{key}.{word}", sentence, location), check, is_stated)
         if order.source == "unstated":
             continue
         if is_directed:
             if query(order, (key, None)) != query(order, (key, _default_direction(order))):
                 sentence = f"Without a direction, that of {order.parameter}={key} is {order.default}."
-                location = tested.location("/x-list/order/direction", order.source)
-                yield Relation(of("default", sentence, location), partial(_default, order, key))
+                yield Relation(of(f"order.{key}.default", sentence, at("direction")), partial(_default, order, key))
             sentence = f"{order.desc} is the reverse of {order.asc or 'the plain key'}, with the same items."
-            yield Relation(of("reversed", sentence), partial(_reversed, order, key))
+            yield Relation(of(f"order.{key}.reversed", sentence, location), partial(_reversed, order, key))
         if order.nulls and is_stated:
             where = {"low": "as the lowest values", "high": "as the highest values"}.get(order.nulls, order.nulls)
             sentence = f"Ordered by {key}, items without {pointer} come {where}."
-            location = tested.location("/x-list/order/nulls", order.source)
-            yield Relation(of("nulls", sentence, location), partial(_nulls, order, key))
+            yield Relation(of(f"order.{key}.nulls", sentence, at("nulls")), partial(_nulls, order, key))
         if order.ties and is_stated and tested.value_type(order.ties).has_order:
             sentence = f"Items with the same {pointer} are in order of {order.ties} ({order.ties_order})."
-            location = tested.location("/x-list/order/ties", order.source)
-            yield Relation(of("ties", sentence, location), partial(_ties, order, key))
+            yield Relation(of(f"order.{key}.ties", sentence, at("ties")), partial(_ties, order, key))
     comparable = [key for key, pointer in order.keys.items() if tested.value_type(pointer).has_order]
     if order.several and order.source != "unstated" and len(comparable) > 1:
-        location = tested.location("/x-list/order/several", order.source)
         sentence = "Ordered by several keys, each key orders the items that are equal in those before it."
-        property_ = Property(tested.name, Suite.MEANING, "order.several", sentence, location)
-        yield Relation(property_, partial(_several, order, comparable))
+        yield Relation(of("order.several", sentence, at("several")), partial(_several, order, comparable))
 
 
 def query(order: Order, *keys: Key) -> Query:
     """Return the query parameters of an order by one or several keys."""
-    texts = [_written(order, *each) for each in keys]
+    affixes = ((key, (direction or "") if order.affix else "") for key, direction in keys)
+    texts = [affix + key if order.affix == "prefix" else key + affix for key, affix in affixes]
     value = tuple(texts) if order.several == "repeat" and len(texts) > 1 else order.several.join(texts)
     direction = keys[0][1] if order.direction else None
     return {order.parameter: value, **({order.direction: direction} if order.direction and direction else {})}
@@ -131,20 +125,18 @@ def in_order(levels: Sequence[Criterion], items: Sequence[ListItem]) -> tuple[bo
             assert low is not None
             assert high is not None
             if low[0] > high[0] or (low[0] == high[0] and (low[1] < high[1] if level.descending else low[1] > high[1])):
-                shown = [_value(item, level.pointer) for item in (left, right)]
+                shown = [str(next(raw_values(item, level.pointer), "absent"))[:100] for item in (left, right)]
                 return False, f"{shown[0]} (item {left.identity}) before {shown[1]} (item {right.identity})"
             break
     return True, AS_EXPECTED
 
 
-def _written(order: Order, key: str, direction: str | None) -> str:
-    if not order.affix or direction is None:
-        return key
-    return direction + key if order.affix == "prefix" else key + direction
-
-
 def _default_direction(order: Order) -> str:
     return order.asc if order.default == "asc" else order.desc
+
+
+def _directions(order: Order) -> Iterable[str]:
+    return dict.fromkeys((order.asc, order.desc) if order.direction or order.affix else (order.asc,))
 
 
 def _shown(asked: Query) -> str:
@@ -152,25 +144,17 @@ def _shown(asked: Query) -> str:
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def _value(item: ListItem, pointer: str) -> str:
-    return str(next(raw_values(item, pointer), "absent"))[:100]
-
-
-def _is_comparable(client: ListClient, snapshot: Snapshot, pointer: str, check: RelationCheck) -> bool:
-    """Whether items differ in a property whose order the contract states."""
+def _need_comparable(client: ListClient, snapshot: Snapshot, pointer: str, check: RelationCheck) -> None:
+    """Stop the check unless items differ in a property whose order the contract states."""
     keys = {client.value_type(pointer).order_key(v) for item in snapshot.items.values() for v in item.values[pointer]}
-    if keys == {None}:
-        check.leave_open(NO_ZONE.format(pointer))
-    elif len(keys) < 2:
-        check.skip(f"needs items that differ in {pointer}")
-    return len(keys) > 1
+    check.need_order(keys, pointer)
+    check.need(len(keys) > 1, f"needs items that differ in {pointer}")
 
 
 def _in_order(
     order: Order, key: str, direction: str, client: ListClient, snapshot: Snapshot, check: RelationCheck
 ) -> None:
-    if not _is_comparable(client, snapshot, order.keys[key], check):
-        return
+    _need_comparable(client, snapshot, order.keys[key], check)
     expected = f"{order.keys[key]} {'ascending' if direction == order.asc else 'descending'}"
     levels = criteria(order, [(key, direction)], client.value_type)
     _check_order(client, query(order, (key, direction)), levels, check, expected, max(2, len(snapshot.items) // 4))
@@ -190,33 +174,30 @@ def _check_order(
 
 def _nulls(order: Order, key: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     pointer = order.keys[key]
-    if len({bool(item.values[pointer]) for item in snapshot.items.values()}) < 2:
-        return check.skip(f"needs items with and without {pointer}")
-    for direction in dict.fromkeys((order.asc, order.desc) if order.direction or order.affix else (order.asc,)):
+    has_value = {bool(item.values[pointer]) for item in snapshot.items.values()}
+    check.need(len(has_value) == 2, f"needs items with and without {pointer}")
+    for direction in _directions(order):
         levels = [each._replace(nulls=order.nulls) for each in criteria(order, [(key, direction)], client.value_type)]
         expected = f"items without {pointer} {order.nulls}"
         _check_order(client, query(order, (key, direction)), levels, check, expected)
-    return None
 
 
 def _ties(order: Order, key: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     pointer = order.keys[key]
     values = [item.values[pointer] for item in snapshot.items.values() if item.values[pointer]]
-    if len(set(values)) == len(values):
-        return check.skip(f"needs items with the same {pointer}")
-    for direction in dict.fromkeys((order.asc, order.desc) if order.direction or order.affix else (order.asc,)):
+    check.need(len(set(values)) < len(values), f"needs items with the same {pointer}")
+    for direction in _directions(order):
         same = direction == order.desc if order.ties_order == "same" else order.ties_order == "desc"
         tie = Criterion(order.ties, same, client.value_type(order.ties))
         levels = [*criteria(order, [(key, direction)], client.value_type), tie]
         _check_order(client, query(order, (key, direction)), levels, check, f"{pointer}, then {order.ties}")
-    return None
 
 
 def _several(order: Order, keys: Sequence[str], client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     for first, second in list(permutations(keys, 2))[:6]:
         values = [item.values[order.keys[first]] for item in snapshot.items.values()]
         if len(set(values)) == len(values):
-            check.skip(f"needs items with the same {order.keys[first]}")
+            check.skipped.append(f"needs items with the same {order.keys[first]}")
             continue
         ways = ((order.asc, order.desc), (order.desc, order.asc)) if order.affix else ((None, None),)
         for directions in ways:
@@ -236,12 +217,11 @@ def _observed_order(
     for name in COLLATIONS:
         level = Criterion(order.keys[key], direction == order.desc, ValueType(ValueKind.TEXT, collation=name))
         fine, seen = in_order([level], listing.items)
-        check.observe(f"{name}: {'as ordered' if fine else seen}")
+        check.observed.append(f"{name}: {'as ordered' if fine else seen}")
 
 
 def _default(order: Order, key: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    if not _is_comparable(client, snapshot, order.keys[key], check):
-        return
+    _need_comparable(client, snapshot, order.keys[key], check)
     direction = _default_direction(order)
     absent, said = (client.fetch_page({**query(order, (key, each)), **client.sized()}) for each in (None, direction))
     fine, seen = in_order(criteria(order, [(key, None)], client.value_type), absent.items)
@@ -252,22 +232,16 @@ def _default(order: Order, key: str, client: ListClient, snapshot: Snapshot, che
 
 
 def _reversed(order: Order, key: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
-    pointer = order.keys[key]
-    if len(snapshot.items) < 2 or not snapshot.complete:
-        return check.skip("needs two items, and a list that is short enough to compare")
+    pointer, type_ = order.keys[key], client.value_type(order.keys[key])
+    is_short = len(snapshot.items) > 1 and snapshot.complete
+    check.need(is_short, "needs two items, and a list that is short enough to compare")
     up, down = (client.fetch_all(query(order, (key, each))) for each in (order.asc, order.desc))
-    same = set(up.identities) == set(down.identities) == set(snapshot.items)
-    check.holds(
-        same, "the same items in both orders", "some items appear in one order only", *up.responses, *down.responses
+    responses, same = (
+        (*up.responses, *down.responses),
+        set(up.identities) == set(down.identities) == set(snapshot.items),
     )
-    if not client.value_type(pointer).has_order:
-        return None
-    order_key = client.value_type(pointer).order_key
-    keys = [
-        [order_key(item.values[pointer][0]) for item in listing.items if item.values[pointer]] for listing in (up, down)
-    ]
-    if None in keys[0] or None in keys[1]:
-        return None
-    check.holds(keys[0] == keys[1][::-1], f"the values of {pointer} in reverse order", "other values",
-                *up.responses, *down.responses)  # fmt: skip
-    return None
+    check.holds(same, "the same items in both orders", "some items appear in one order only", *responses)
+    keys = [[type_.order_key(i.values[pointer][0]) for i in each.items if i.values[pointer]] for each in (up, down)]
+    if type_.has_order and None not in (*keys[0], *keys[1]):
+        same = keys[0] == keys[1][::-1]
+        check.holds(same, f"the values of {pointer} in reverse order", "other values", *responses)

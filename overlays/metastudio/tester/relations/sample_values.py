@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from metastudio.contract.operation import Filter, Parameter
-from metastudio.tester.relations.list_client import Snapshot, raw_values
-from metastudio.tester.values import ValueKind, ValueType, format_instant, parse_instant, query_text, value_type
+from metastudio.tester.relations.list_client import ListItem, Snapshot, raw_values
+from metastudio.tester.values import ValueKind, ValueType, query_text, value_type
 
 MAX_SEEN = 6
 MAX_LENGTH = 2000
@@ -18,19 +17,24 @@ MAX_LENGTH = 2000
 UNUSED_VALUE = "no-such-value-ever-7f3a"
 PLAIN_TEXT = re.compile(r"[A-Za-z0-9_-]{1,32}")
 """Texts that are valid under any restriction on length or characters."""
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def values_of(rule: Filter, item: ListItem) -> list[Any]:
+    """Return the values of an item that a filter could ask for."""
+    return list(sendable(raw_values(item, rule.property or "")))
 
 
 def seen_values(rule: Filter, snapshot: Snapshot) -> list[Any]:
     """Return values of items, the most useful ones first: frequent, substring of another, unusual characters, rare."""
-    counted: Counter[Any] = Counter()
-    for item in snapshot.items.values():
-        counted.update(tuple(dict.fromkeys(sendable(raw_values(item, rule.property or "")))))
+    counted = Counter[Any](each for item in snapshot.items.values() for each in dict.fromkeys(values_of(rule, item)))
     by_count = [value for value, _ in counted.most_common()]
-    inside = [v for v in by_count if isinstance(v, str) and any(_part_of(v, w) for w in by_count)]
-    folded = Counter(v.casefold() for v in by_count if isinstance(v, str))
-    cases = [v for v in by_count if isinstance(v, str) and folded[v.casefold()] > 1]
-    odd = [v for v in by_count if isinstance(v, str) and not PLAIN_TEXT.fullmatch(v)]
+    texts = [value for value in by_count if isinstance(value, str)]
+    inside = [text for text in texts if any(text != other and text in other for other in texts)]
+    folded = Counter(map(str.casefold, texts))
+    cases = [text for text in texts if folded[text.casefold()] > 1]
+    odd = [text for text in texts if not PLAIN_TEXT.fullmatch(text)]
     chosen = [*by_count[:2], *inside[:1], *cases[:2], *odd[:1], *by_count[-1:], *by_count[2:]]
     return list(dict.fromkeys(chosen))[:MAX_SEEN]
 
@@ -58,31 +62,14 @@ def boundary_values(rule: Filter, type_: ValueType, snapshot: Snapshot) -> list[
     return [text for mark in marks for text in type_.neighbours(mark)]
 
 
-def bound_text(rule: Filter, type_: ValueType, bound: Any) -> str | None:
-    """Return a bound as a query parameter, None if it cannot be written."""
-    text = type_.written(bound)
-    return rule.template.replace("{}", text) if text and rule.template else text
-
-
-def in_other_zones(value: str) -> list[str]:
-    """Return the same instant in other time zones."""
-    moment = parse_instant(value)
-    found: list[str] = []
-    for minutes in () if moment is None else (480, -330):
-        with suppress(OverflowError):  # outside the years 1 to 9999
-            found.append(format_instant(moment or 0, minutes))
-    return found
-
-
 def query_value(parameter: Parameter, values: Iterable[Any], template: str = "") -> str | tuple[str, ...]:
     """Return values as a query parameter, written by the template, joined or repeated according to the contract."""
-    written_values = tuple(query_text(each) for each in values)
+    texts, template = tuple(map(query_text, values)), template or "{}"
     if template.count("{}") > 1:
-        return template.format(*written_values)
+        return template.format(*texts)
     if parameter.is_array and not parameter.joined:
-        return tuple(template.replace("{}", each) if template else each for each in written_values)
-    joined = ",".join(written_values)
-    return template.replace("{}", joined) if template else joined
+        return tuple(template.replace("{}", each) for each in texts)
+    return template.replace("{}", ",".join(texts))
 
 
 def must_accept(parameter: Parameter, values: Sequence[Any], template: str = "") -> bool:
@@ -95,9 +82,8 @@ def must_accept(parameter: Parameter, values: Sequence[Any], template: str = "")
 
     sent = [query_value(parameter, values, template)] if template and not parameter.is_array else values
     typed_values = [typed(each, parameter) for each in sent]
-    if None in typed_values:
-        return False
-    if not OAS30WriteValidator(parameter.schema).is_valid(typed_values if parameter.is_array else typed_values[0]):
+    value = typed_values if parameter.is_array else typed_values[0]
+    if None in typed_values or not OAS30WriteValidator(parameter.schema).is_valid(value):
         return False
     return all(_is_plain(parameter, each) for each in (values if template else typed_values) if isinstance(each, str))
 
@@ -134,19 +120,13 @@ def broken_bounds(schema: Mapping[str, Any], values: Sequence[Any]) -> list[str]
     broken = {
         "minItems": len(values) < schema.get("minItems", 0),
         "maxItems": len(values) > schema.get("maxItems", len(values)),
-        "uniqueItems": bool(schema.get("uniqueItems")) and len(set(values)) < len(values),
+        "uniqueItems": schema.get("uniqueItems") and len(set(values)) < len(values),
     }
     return [keyword for keyword, is_broken in broken.items() if is_broken]
 
 
-def _part_of(value: str, other: Any) -> bool:
-    return isinstance(other, str) and value != other and value in other
-
-
 def sendable(values: Iterable[Any]) -> Iterator[Any]:
     """Yield the values that fit into a URL: no objects, no lone surrogates, no long texts."""
-    return (each for each in values if isinstance(each, str | int | float) and _is_sendable(str(each)))
-
-
-def _is_sendable(text: str) -> bool:
-    return len(text) <= MAX_LENGTH and not any("\ud800" <= character <= "\udfff" for character in text)
+    for each in values:
+        if isinstance(each, str | int | float) and len(str(each)) <= MAX_LENGTH and not _SURROGATE.search(str(each)):
+            yield each
