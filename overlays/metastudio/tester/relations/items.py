@@ -77,8 +77,7 @@ def _shown(show: OperationUnderTest, client: ListClient, snapshot: Snapshot, che
         expected = f"item {listed.identity}, which is in the list"
         if not check.holds(response.status in show.operation.success, expected, f"status {response.status}", response):
             continue
-        found = object_with(response.json, client.rules.identity or "") if response.is_json else None
-        shown = client.parse_item(found, response)
+        shown = client.parse_item(object_with(response, client.rules.identity or ""), response)
         other = [at for at in client.pointers if shown.values[at] and shown.values[at] != (listed.values[at] or None)]
         other += ["its identity"] if shown.identity != listed.identity else []
         expected = f"the values that item {listed.identity} has in the list"

@@ -45,17 +45,14 @@ class UnexpectedResponseError(Exception):
 
 @dataclass(frozen=True)
 class ListItem:
-    """An item of the list.
-
-    Args:
-        identity: its identity as JSON.
-        values: values of the properties in `x-list` in comparable form, by JSON pointer. None: not comparable.
-        raw: the item as JSON.
-    """
+    """An item of the list."""
 
     identity: str
+    """Its identity as JSON."""
     values: Mapping[str, tuple[Any, ...]]
+    """Values of the properties in `x-list` in comparable form, by JSON pointer. None: not comparable."""
     raw: Any
+    """The item as JSON."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +125,8 @@ class Snapshot:
 
     def same_as(self, other: Snapshot) -> bool:
         """Whether the compared values and the total are the same."""
-        return self.total == other.total and {n: i.values for n, i in self.items.items()} == {
-            n: i.values for n, i in other.items.items()
-        }
+        first, second = ({name: item.values for name, item in each.items.items()} for each in (self, other))
+        return self.total == other.total and first == second
 
 
 class Pager:
@@ -155,8 +151,9 @@ class Pager:
         """Return positions in a list of `count` items where pages start: at its start, in its middle and at its end."""
         if not self.is_random:
             return (0,)
-        step = size if self._rules.paging.style == "page" else 1
-        marks = (0, step, 2 if step == 1 else 0, count // 2, max(0, count - size) if step == 1 else 0, count - 1)
+        step, marks = 1, (0, 1, 2, count // 2, max(0, count - size), count - 1)
+        if self._rules.paging.style == "page":
+            step, marks = size, (0, size, size, count // 2, count - 1, count - 1)
         return tuple(sorted({each // step * step for each in marks if 0 <= each < max(count, 1)}))
 
     def following(self, page: ListPage, end: int, size: int) -> Query | str | None:
@@ -252,7 +249,7 @@ class ListClient:
         return {self.rules.limit: str(max(self.shortest, size or self.page_length))}
 
     def filter_rule(self, name: str) -> Filter:
-        """Return the rule of a filter, with the op that the server was found to use if the contract leaves a choice."""
+        """Return the rule of a filter, with the op that the server uses if the contract leaves a choice."""
         return self.readings.get(name, self.rules.filters[name])
 
     def send(self, query: Query) -> HttpResponse:
@@ -376,17 +373,15 @@ class ListClient:
         if not identity:
             raise UnexpectedResponseError(response, f"an item without its identity {self.rules.identity}")
         if not isinstance(identity[0], str | int | float):
-            raise UnexpectedResponseError(
-                response, f"an item whose identity {self.rules.identity} is neither text nor a number"
-            )
-        compared: dict[str, tuple[Any, ...]] = {}
-        for pointer in self.pointers:
-            compared[pointer] = tuple(map(self._types[pointer].comparable, values_at(raw, pointer)))
+            what = f"an item whose identity {self.rules.identity} is neither text nor a number"
+            raise UnexpectedResponseError(response, what)
+        compared = {at: tuple(map(type_.comparable, values_at(raw, at))) for at, type_ in self._types.items()}
         return ListItem(json.dumps(identity[0]), compared, raw)
 
 
-def object_with(body: Any, pointer: str) -> Any:
+def object_with(response: HttpResponse, pointer: str) -> Any:
     """Return the only object of a body that has a value at a JSON pointer, at most one level down; else the body."""
+    body = response.json if response.is_json else None
     inner = [each for each in body.values() if values_at(each, pointer)] if isinstance(body, dict) else []
     return inner[0] if len(inner) == 1 and not values_at(body, pointer) else body
 

@@ -20,7 +20,7 @@ from metastudio.tester.values import ValueKind
 
 FEWEST, MOST = 20, 300
 """Length of a useful part: it differs in most properties, and is read with a few requests."""
-MAX_STEPS = 40
+MAX_STEPS = 80
 MAX_VALUES = 8
 _NEVER = ("unstated", "exists", "absent", "between")
 """Ops by which no list is narrowed."""
@@ -44,8 +44,8 @@ def part_for(relation: Relation, whole: Part, narrowed: Sequence[Part]) -> Part:
 
 
 def _part(client: ListClient, snapshot: Snapshot, rule: Filter) -> Part | None:
-    is_ordered = rule.op in ORDERED
-    for value in _bounds(client, snapshot, rule) if is_ordered else _common_values(client, snapshot, rule):
+    values = _bounds if rule.op in ORDERED else _common_values
+    for value in values(client, snapshot, rule):
         part = client.narrowed({rule.parameter: value})
         narrowed = part.snapshot()
         if narrowed.complete and FEWEST <= len(narrowed.items) <= MOST:
@@ -55,12 +55,11 @@ def _part(client: ListClient, snapshot: Snapshot, rule: Filter) -> Part | None:
 
 def _common_values(client: ListClient, snapshot: Snapshot, rule: Filter) -> Iterator[str]:
     """Yield values that match a useful number of items."""
+    parameter = client.tested.operation.parameters[rule.parameter]
     counted = Counter[Any](each for item in snapshot.items.values() for each in set(values_of(rule, item)))
     for value, _ in counted.most_common(MAX_VALUES):
         text = filter_query(client, {rule.parameter: [value]})[rule.parameter]
-        if isinstance(text, str) and must_accept(
-            client.tested.operation.parameters[rule.parameter], [value], rule.template
-        ):
+        if isinstance(text, str) and must_accept(parameter, [value], rule.template):
             total = _total(client, rule, text)
             if total is None or FEWEST <= total <= MOST:
                 yield text
@@ -74,30 +73,22 @@ def _bounds(client: ListClient, snapshot: Snapshot, rule: Filter) -> Iterator[st
         return
     unit = NANO if type_.kind is ValueKind.INSTANT else 1
 
-    def written(bound: Any) -> str:
-        return (rule.template or "{}").replace("{}", type_.written(bound * unit) or "")
-
-    def count(bound: Any) -> int | None:
-        return _total(client, rule, written(bound)) if type_.written(bound * unit) else None
-
-    sign = 1 if rule.op in ("ge", "gt") else -1
-    many, few = (keys[0] // unit, keys[-1] // unit)[::sign]
-    width = max(abs(few - many), 1)
-    for _ in range(MAX_STEPS):  # until the bound matches few items
-        total = count(few)
-        if total is None:
-            return
-        if total <= MOST:
-            break
-        many, few, width = few, few + sign * width, 2 * width
-    middle = few
+    sign, few = 1 if rule.op in ("ge", "gt") else -1, None
+    many, step = (keys[0] if sign == 1 else keys[-1]) // unit, max(keys[-1] // unit - keys[0] // unit, 1)
     for _ in range(MAX_STEPS):
-        total = count(middle)
-        if total is not None and FEWEST <= total <= MOST:
-            yield written(middle)
+        bound = many + sign * step if few is None else (many + few) // 2
+        text = type_.written(bound * unit)
+        text = (rule.template or "{}").replace("{}", text) if text else ""
+        total = _total(client, rule, text) if text else None
+        if total is None and few is None:
             return
-        many, few = (middle, few) if total is not None and total > MOST else (many, middle)
-        middle = (many + few) // 2
+        if total is not None and total > MOST:
+            many, step = bound, 2 * step
+        elif total is not None and total >= FEWEST:
+            yield text
+            return
+        else:
+            few = bound
 
 
 def _total(client: ListClient, rule: Filter, text: str) -> int | None:

@@ -12,21 +12,14 @@ from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.judge import Relation, RelationCheck, meaning
 from metastudio.tester.relations.list_client import AS_EXPECTED, ListClient, ListItem, Query, Snapshot, raw_values
 from metastudio.tester.values import COLLATIONS, ValueKind, ValueType
-from metastudio.tester.verdicts import ContractLocation
+from metastudio.tester.verdicts import Property
 
 Key = tuple[str, str | None]
 """A sort key with its direction, as the contract writes it; None leaves the direction out."""
 
 
 class Criterion(NamedTuple):
-    """One level of an order.
-
-    Args:
-        pointer: JSON pointer of the property.
-        descending: whether greater values come first.
-        type: how the values are compared.
-        nulls: where items without the property are, as in `Order`; empty if they may be anywhere.
-    """
+    """One level of an order. Items without the property are where `nulls` says, as in `Order`, or anywhere."""
 
     pointer: str
     descending: bool
@@ -45,15 +38,15 @@ class Criterion(NamedTuple):
 
 def relations(tested: OperationUnderTest) -> Iterator[Relation]:
     """Yield the relations of each sort key."""
-    order, of = tested.rules.order, partial(meaning, tested)
+    order = tested.rules.order
     if order is None:
         return
 
-    def at(name: str) -> ContractLocation:
-        return tested.location(f"/x-list/order/{name}", order.source)
+    def of(id_: str, sentence: str, at: str) -> Property:
+        return meaning(tested, f"order.{id_}", sentence, tested.location(f"/x-list/order/{at}", order.source))
 
     for key, pointer in order.keys.items():
-        location = at(f"key/values/{key}")
+        its_line = f"key/values/{key}"
         is_directed = bool(order.direction or order.affix)
         is_stated = tested.value_type(pointer).has_order and order.source != "unstated"
         for word, direction in (("ascending", order.asc), ("descending", order.desc)):
@@ -62,27 +55,27 @@ def relations(tested: OperationUnderTest) -> Iterator[Relation]:
                 sentence = f"With {asked} the list is in {word} order of {pointer} across all pages."
                 if not is_stated:
                     sentence = f"How {asked} orders texts: the contract states no x-collation for {pointer}."
-                check = partial(_in_order if is_stated else _observed_order, order, key, direction)
-                yield Relation(of(f"order.{key}.{word}", sentence, location), check, is_stated)
+                check = partial(_in_order if is_stated else _observed_order, order, (key, direction))
+                yield Relation(of(f"{key}.{word}", sentence, its_line), check, is_stated)
         if order.source == "unstated":
             continue
         if is_directed:
             if query(order, (key, None)) != query(order, (key, _default_direction(order))):
                 sentence = f"Without a direction, that of {order.parameter}={key} is {order.default}."
-                yield Relation(of(f"order.{key}.default", sentence, at("direction")), partial(_default, order, key))
+                yield Relation(of(f"{key}.default", sentence, "direction"), partial(_default, order, key))
             sentence = f"{order.desc} is the reverse of {order.asc or 'the plain key'}, with the same items."
-            yield Relation(of(f"order.{key}.reversed", sentence, location), partial(_reversed, order, key))
+            yield Relation(of(f"{key}.reversed", sentence, its_line), partial(_reversed, order, key))
         if order.nulls and is_stated:
             where = {"low": "as the lowest values", "high": "as the highest values"}.get(order.nulls, order.nulls)
             sentence = f"Ordered by {key}, items without {pointer} come {where}."
-            yield Relation(of(f"order.{key}.nulls", sentence, at("nulls")), partial(_nulls, order, key))
+            yield Relation(of(f"{key}.nulls", sentence, "nulls"), partial(_nulls, order, key))
         if order.ties and is_stated and tested.value_type(order.ties).has_order:
             sentence = f"Items with the same {pointer} are in order of {order.ties} ({order.ties_order})."
-            yield Relation(of(f"order.{key}.ties", sentence, at("ties")), partial(_ties, order, key))
+            yield Relation(of(f"{key}.ties", sentence, "ties"), partial(_ties, order, key))
     comparable = [key for key, pointer in order.keys.items() if tested.value_type(pointer).has_order]
     if order.several and order.source != "unstated" and len(comparable) > 1:
         sentence = "Ordered by several keys, each key orders the items that are equal in those before it."
-        yield Relation(of("order.several", sentence, at("several")), partial(_several, order, comparable))
+        yield Relation(of("several", sentence, "several"), partial(_several, order, comparable))
 
 
 def query(order: Order, *keys: Key) -> Query:
@@ -151,13 +144,11 @@ def _need_comparable(client: ListClient, snapshot: Snapshot, pointer: str, check
     check.need(len(keys) > 1, f"needs items that differ in {pointer}")
 
 
-def _in_order(
-    order: Order, key: str, direction: str, client: ListClient, snapshot: Snapshot, check: RelationCheck
-) -> None:
-    _need_comparable(client, snapshot, order.keys[key], check)
-    expected = f"{order.keys[key]} {'ascending' if direction == order.asc else 'descending'}"
-    levels = criteria(order, [(key, direction)], client.value_type)
-    _check_order(client, query(order, (key, direction)), levels, check, expected, max(2, len(snapshot.items) // 4))
+def _in_order(order: Order, key: Key, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    pointer, levels = order.keys[key[0]], criteria(order, [key], client.value_type)
+    _need_comparable(client, snapshot, pointer, check)
+    expected = f"{pointer} {'ascending' if key[1] == order.asc else 'descending'}"
+    _check_order(client, query(order, key), levels, check, expected, max(2, len(snapshot.items) // 4))
 
 
 def _check_order(
@@ -210,12 +201,10 @@ def _several(order: Order, keys: Sequence[str], client: ListClient, snapshot: Sn
             _check_order(client, sent, levels, check, expected)
 
 
-def _observed_order(
-    order: Order, key: str, direction: str, client: ListClient, snapshot: Snapshot, check: RelationCheck
-) -> None:
-    listing = client.fetch_all(query(order, (key, direction)))
+def _observed_order(order: Order, key: Key, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
+    listing = client.fetch_all(query(order, key))
     for name in COLLATIONS:
-        level = Criterion(order.keys[key], direction == order.desc, ValueType(ValueKind.TEXT, collation=name))
+        level = Criterion(order.keys[key[0]], key[1] == order.desc, ValueType(ValueKind.TEXT, collation=name))
         fine, seen = in_order([level], listing.items)
         check.observed.append(f"{name}: {'as ordered' if fine else seen}")
 
@@ -236,12 +225,9 @@ def _reversed(order: Order, key: str, client: ListClient, snapshot: Snapshot, ch
     is_short = len(snapshot.items) > 1 and snapshot.complete
     check.need(is_short, "needs two items, and a list that is short enough to compare")
     up, down = (client.fetch_all(query(order, (key, each))) for each in (order.asc, order.desc))
-    responses, same = (
-        (*up.responses, *down.responses),
-        set(up.identities) == set(down.identities) == set(snapshot.items),
-    )
-    check.holds(same, "the same items in both orders", "some items appear in one order only", *responses)
+    responses, are_same = (*up.responses, *down.responses), {*up.identities} == {*down.identities} == {*snapshot.items}
+    check.holds(are_same, "the same items in both orders", "some items appear in one order only", *responses)
     keys = [[type_.order_key(i.values[pointer][0]) for i in each.items if i.values[pointer]] for each in (up, down)]
     if type_.has_order and None not in (*keys[0], *keys[1]):
-        same = keys[0] == keys[1][::-1]
-        check.holds(same, f"the values of {pointer} in reverse order", "other values", *responses)
+        are_same = keys[0] == keys[1][::-1]
+        check.holds(are_same, f"the values of {pointer} in reverse order", "other values", *responses)

@@ -197,8 +197,8 @@ class LifeCycle:
             return "" if sight.item is None else "the item is still there"
         if sight.item is None:
             return "no such item"
-        other = [name for name in sorted(write.sent.keys() & _present(sight.item))
-                 if not _same(write.sent[name], sight.item[name])]  # fmt: skip
+        both = sorted(write.sent.keys() & _present(sight.item))
+        other = [name for name in both if not _same(write.sent[name], sight.item[name])]
         return f"another value of {', '.join(other)}" if other else ""
 
     def _again(self, tested: OperationUnderTest, check: RelationCheck) -> None:
@@ -255,7 +255,7 @@ class LifeCycle:
             raise StoppedCheckError("the contract has no operation that creates an item")
         body = bodies.right_body(create) if create.operation.body else {}
         try:
-            response = self._send(create, "", _content(create, body))
+            response = self._send(create, "", json.dumps(body).encode() if create.operation.body else b"")
         except NoResponseError as error:
             self._without_id += 1  # it may have been created
             raise StoppedCheckError(f"{create.name}: {error}") from None
@@ -275,7 +275,8 @@ class LifeCycle:
         if item is None:
             raise StoppedCheckError("the item that was created cannot be read")
         body, member = bodies.changing_body(tested, item, self._identity)
-        return Write(identity, self._done(tested, identity, _content(tested, body)), {member: body[member]})
+        response = self._done(tested, identity, json.dumps(body).encode())
+        return Write(identity, response, {member: body[member]})
 
     def _deleted(self, tested: OperationUnderTest, identity: str) -> Write:
         response = self._done(tested, identity)
@@ -288,7 +289,7 @@ class LifeCycle:
         show = self.client.tested.show
         if place == "shown" and show is not None:
             response = self._send(show, identity)
-            item = object_with(response.json, self._identity) if response.is_json else None
+            item = object_with(response, self._identity)
             is_item = response.status in show.operation.success and isinstance(item, dict)
             if not is_item and response.status != 404:
                 raise StoppedCheckError(f"{show.name}: status {response.status}")
@@ -317,7 +318,7 @@ class LifeCycle:
 
     def _identity_in(self, response: HttpResponse) -> str | None:
         """Return the ID in the response of a create operation: in its body, or at the end of its Location."""
-        found = values_at(object_with(response.json, self._identity), self._identity) if response.is_json else []
+        found = values_at(object_with(response, self._identity), self._identity)
         if found and isinstance(found[0], str | int) and not isinstance(found[0], bool):
             return _usable(query_text(found[0]))
         above, _, last = urlsplit(response.headers.get("Location", "")).path.rstrip("/").rpartition("/")
@@ -328,10 +329,6 @@ def _usable(identity: str) -> str | None:
     """Return an ID that can be a segment of a path, and names one item there."""
     is_usable = identity.isprintable() and 0 < len(identity) <= MAX_ID_LENGTH and identity.strip(".")
     return identity if is_usable else None
-
-
-def _content(tested: OperationUnderTest, body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body).encode() if tested.operation.body else b""
 
 
 def _is_done(response: HttpResponse) -> bool:
