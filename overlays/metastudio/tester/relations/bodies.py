@@ -58,10 +58,8 @@ def changing_body(tested: OperationUnderTest, item: Mapping[str, Any], identity:
         StoppedCheckError: no body could be made, or it has no member that an item has too.
     """
     body = right_body(tested) if tested.operation.body else {}
-    known = {name: each for name, each in _writable(tested).items() if f"/{name}" != identity}
+    known = _shown(tested, identity)
     for name in sorted(known.keys() & item.keys(), key=lambda name: (bool(known[name].values), name != "name")):
-        if redaction.is_sensitive(name):  # a server may show it masked
-            continue
         for value in _other_values(known[name], item[name]):
             changed = {**body, name: value}
             if _is_valid(tested, changed):
@@ -70,16 +68,9 @@ def changing_body(tested: OperationUnderTest, item: Mapping[str, Any], identity:
 
 
 def comparable(tested: OperationUnderTest, body: Mapping[str, Any], identity: str) -> dict[str, Any]:
-    """Return the members that a server must return as they were sent.
-
-    These are no objects, no lists, nothing that it masks, and not the identity, which it may choose.
-    """
-    return {
-        name: value
-        for name, value in body.items()
-        if isinstance(value, str | int | float) and not redaction.is_sensitive(name)
-        and name in _writable(tested) and f"/{name}" != identity
-    }  # fmt: skip
+    """Return the members that a server must return as they were sent, without objects and lists."""
+    known = _shown(tested, identity)
+    return {name: value for name, value in body.items() if isinstance(value, str | int | float) and name in known}
 
 
 def wrong_bodies(tested: OperationUnderTest, body: Mapping[str, Any]) -> Iterator[WrongBody]:
@@ -87,13 +78,18 @@ def wrong_bodies(tested: OperationUnderTest, body: Mapping[str, Any]) -> Iterato
     members = _writable(tested)
     yield WrongBody("half an object", b'{"')
     yield WrongBody("an array", b"[]")
-    wrong = [(f"a body without {name}", _without(body, name)) for name, each in members.items() if each.required]
-    wrong += [(f"{name} of another type", {**body, name: _of_another_type(each)}) for name, each in members.items()]
+    required = [name for name, each in members.items() if each.required]
+    wrong = [(f"a body without {name}", {n: v for n, v in body.items() if n != name}) for name in required]
+    for name, each in members.items():
+        is_container = each.schema.get("type") in ("array", "object")
+        other = "text" if is_container else {"contract": "test"}  # a number could be taken for a text
+        wrong.append((f"{name} of another type", {**body, name: other}))
     for what, value in wrong[:MAX_WRONG_MEMBERS]:
         if not _is_valid(tested, value):
             yield WrongBody(what, json.dumps(value).encode())
-    closed = next((part for part in _parts(tested) if part.get("additionalProperties") is False), None)
-    if closed is not None:
+    schema, at = tested.resolver.resolve(_schema_pointer(tested))  # as written in the contract
+    parts = [schema, *(tested.resolver.resolve(f"{at}/allOf/{n}")[0] for n in range(len(schema.get("allOf", []))))]
+    for closed in [part for part in parts if part.get("additionalProperties") is False][:1]:
         content = json.dumps({**body, UNKNOWN_MEMBER: 1}).encode()
         stated = source(closed, "additionalProperties") == "page"
         yield WrongBody("an unknown member in a closed object", content, stated)
@@ -105,16 +101,15 @@ def _writable(tested: OperationUnderTest) -> dict[str, Parameter]:
     return {name: each for name, each in members.items() if not each.schema.get("readOnly")}
 
 
+def _shown(tested: OperationUnderTest, identity: str) -> dict[str, Parameter]:
+    """Return the members without those that a server may mask, and without the identity, which it may choose."""
+    members = _writable(tested).items()
+    return {name: each for name, each in members if not redaction.is_sensitive(name) and f"/{name}" != identity}
+
+
 def _schema_pointer(tested: OperationUnderTest) -> str:
     body = f"{tested.pointer}/requestBody"
     return f"{tested.document.resolve(tested.document.at(body), body)[1]}/{JSON_SCHEMA}"
-
-
-def _parts(tested: OperationUnderTest) -> Iterator[Mapping[str, Any]]:
-    """Yield the schema of the body and the parts of its `allOf`, as written in the contract."""
-    schema, at = tested.resolver.resolve(_schema_pointer(tested))
-    yield schema
-    yield from (tested.resolver.resolve(f"{at}/allOf/{index}")[0] for index in range(len(schema.get("allOf", []))))
 
 
 def _is_valid(tested: OperationUnderTest, body: Mapping[str, Any]) -> bool:
@@ -161,12 +156,3 @@ def _other_values(member: Parameter, value: Any) -> Iterator[Any]:
         yield from (value + 1, value - 1)
     elif isinstance(value, str) and schema.get("type") == "string":
         yield _text(schema)
-
-
-def _without(body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {each: value for each, value in body.items() if each != name}
-
-
-def _of_another_type(member: Parameter) -> Any:
-    """Return a value that cannot be taken for one of the member's type, as a number can be for a text."""
-    return "text" if member.schema.get("type") in ("array", "object") else {"contract": "test"}

@@ -126,12 +126,8 @@ def _matches_text(rule: Filter, text: str, wanted: str) -> bool:
     return match(pattern, text, re.DOTALL) is not None
 
 
-def expected(client: ListClient, snapshot: Snapshot, given: FilterValues) -> tuple[set[str], set[str]]:
-    """Return the identities that must match the filters, and those that may match."""
-    return snapshot.select(_matcher(client, given))
-
-
-def _matcher(client: ListClient, given: FilterValues) -> Matcher:
+def matcher_of_all(client: ListClient, given: FilterValues) -> Matcher:
+    """Return a function that says whether an item matches all filters."""
     rules = [client.filter_rule(name) for name in given]
     matchers = [matcher(rule, client.value_type(rule.property or ""), given[rule.parameter]) for rule in rules]
     return lambda item: _all_of([matches(item) for matches in matchers])
@@ -140,9 +136,7 @@ def _matcher(client: ListClient, given: FilterValues) -> Matcher:
 def filter_query(client: ListClient, given: FilterValues) -> Query:
     """Return the query parameters of filters."""
     parameters, rules = client.tested.operation.parameters, client.rules.filters
-    return {
-        name: sample_values.query_value(parameters[name], each, rules[name].template) for name, each in given.items()
-    }
+    return {n: sample_values.query_value(parameters[n], each, rules[n].template) for n, each in given.items()}
 
 
 def check_filter(
@@ -151,7 +145,7 @@ def check_filter(
     check: RelationCheck,
     given: FilterValues,
     *,
-    may_refuse: bool | None = None,
+    may_refuse: bool = False,
     more: Query | None = None,
 ) -> PagedListing | None:
     """Send filters and compare the returned items with the expected ones.
@@ -161,7 +155,7 @@ def check_filter(
         snapshot: the unfiltered list.
         check: receives the comparisons.
         given: the filters.
-        may_refuse: whether the server may refuse the values; None to ask `may_be_refused`.
+        may_refuse: whether the server may refuse the values, although `may_be_refused` does not say so.
         more: further query parameters.
 
     Returns:
@@ -175,10 +169,10 @@ def check_filter(
     query = {**filter_query(client, given), **(more or {})}
     shown = "&".join(f"{name}={_shown(name, value)}" for name, value in query.items())
     response = client.send_first(query)
-    if 400 <= response.status < 500 and (may_be_refused(client, given) if may_refuse is None else may_refuse):
+    if 400 <= response.status < 500 and (may_refuse or may_be_refused(client, given)):
         check.observed.append(f"{shown}: refused with status {response.status}")
         return None
-    listing, test = client.fetch_all(query, first=response), _matcher(client, given)
+    listing, test = client.fetch_all(query, first=response), matcher_of_all(client, given)
     strays = _without_defaults(client, [item for item in listing.items if test(item) is False], given, check)
     first = strays[0] if strays else None
     check.holds(
@@ -240,8 +234,7 @@ def _without_defaults(
         listed = client.tested.operation.parameters[name].values
         if rule.op == "eq" and listed and len(values) == 1 and values[0] in listed:
             absent = [item for item in strays if not item.values[rule.property or ""]]
-            default = client.assumed_defaults.setdefault(name, values[0]) if absent else None
-            if absent and default == values[0]:
+            if absent and client.assumed_defaults.setdefault(name, values[0]) == values[0]:
                 how = f"also matches items without {rule.property}, as if it were the default"
                 check.observed.append(f"{name}={values[0]} {how}")
                 strays = [item for item in strays if item not in absent]

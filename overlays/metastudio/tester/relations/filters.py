@@ -16,8 +16,8 @@ from metastudio.tester.relations.filter_oracle import (
     FilterValues,
     check_filter,
     excluded,
-    expected,
     filter_query,
+    matcher_of_all,
     may_be_refused,
 )
 from metastudio.tester.relations.judge import Relation, RelationCheck, StoppedCheckError, meaning
@@ -72,9 +72,7 @@ def _open_effect(tested: OperationUnderTest, rule: Filter) -> str:
 def _relations_of(tested: OperationUnderTest, rule: Filter) -> Iterator[Relation]:
     name, location = rule.parameter, tested.location(f"/x-list/filters/{rule.parameter}", rule.source)
 
-    def of(
-        part: str, sentence: str, verify: Callable[..., None], stated: bool = True, others: Sequence[str] = ()
-    ) -> Relation:
+    def of(part: str, sentence: str, verify: Callable[..., None], *others: str, stated: bool = True) -> Relation:
         property_ = meaning(tested, f"filter.{name}{part}", sentence, location)
         return Relation(property_, partial(verify, rule), stated, filters=(name, *others))
 
@@ -98,7 +96,7 @@ def _relations_of(tested: OperationUnderTest, rule: Filter) -> Iterator[Relation
     if rule.excludes:
         sentence = f"{name} is refused together with {' or '.join(rule.excludes)}."
         is_promised = (tested.rules.when_invalid(name) or "refuse") == "refuse"
-        yield of(".excludes", sentence, _exclusive, is_promised, rule.excludes)
+        yield of(".excludes", sentence, _exclusive, *rule.excludes, stated=is_promised)
 
 
 def _comparison(rule: Filter) -> str:
@@ -202,8 +200,7 @@ def _several_values(rule: Filter, client: ListClient, snapshot: Snapshot, check:
     check.need(len(found) > 1, f"needs items with different {rule.property}")
     everything = list(dict.fromkeys(each for item in snapshot.items.values() for each in values_of(rule, item)))
     for values in (found[:2], found[1::-1], found[:3], [found[0], found[0]], everything):
-        is_repeated = len(set(values)) < len(values)
-        check_filter(client, snapshot, check, {name: values}, may_refuse=is_repeated or None)
+        check_filter(client, snapshot, check, {name: values}, may_refuse=len(set(values)) < len(values))
     unused = UNUSED_VALUE.upper().replace("-", "_")
     check_filter(client, snapshot, check, {name: [found[0], unused]}, may_refuse=True)
 
@@ -253,7 +250,7 @@ def _paged(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, che
         type_ = client.value_type(rule.property or "")
         values = seen_values(rule, snapshot) if rule.op == "eq" else boundary_values(rule, type_, snapshot)
         for sent in ({rule.parameter: [each]} for each in values):
-            count = len(expected(client, snapshot, sent)[0])
+            count = len(snapshot.select(matcher_of_all(client, sent))[0])
             if 3 <= count < len(snapshot.items) and not may_be_refused(client, sent):
                 candidates.append((count, sent))
     is_testable = candidates and snapshot.complete
@@ -265,7 +262,7 @@ def _paged(stated: Sequence[Filter], client: ListClient, snapshot: Snapshot, che
         queries += [ordered(order, (key, direction)) for key in order.keys]
     size = max(1, count // 3)
     for more in queries:
-        whole = check_filter(client, snapshot, check, given, may_refuse=False, more=more)
+        whole = check_filter(client, snapshot, check, given, more=more)
         listing = client.fetch_all({**filter_query(client, given), **more}, size)
         check.holds(
             whole is not None and listing.identities == whole.identities,

@@ -220,12 +220,10 @@ class ListClient:
             return bisect_left(range(1, longest), True, key=self._is_refused) or longest
         page = self.parse_page(response)
         count = len(page.items)
-        if count == 0 or count >= longest or (page.total is not None and count >= page.total):
+        is_whole = count in (0, page.total) or (page.total is not None and count > page.total)
+        if is_whole or count >= longest or not self.pager.is_random:
             return longest
-        further = self.pager.at(count, longest) or self.pager.at(longest, longest)
-        if not self.pager.is_random or further is None:
-            return longest
-        response = self.send(further)
+        response = self.send(self.pager.at(count, longest) or self.pager.at(longest, longest) or {})
         if is_refusal(response) or not self.parse_page(response).items:
             return longest
         is_maximum = len(self.fetch_page({self.rules.limit: str(count)}).items) == count

@@ -74,13 +74,6 @@ class Write(NamedTuple):
     sent: Mapping[str, Any] = {}
 
 
-class Sight(NamedTuple):
-    """An item as the server returns it, None if it has none with this ID."""
-
-    item: Mapping[str, Any] | None
-    response: HttpResponse
-
-
 class LifeCycle:
     """Creates items of a list, changes and deletes them, and deletes what is left.
 
@@ -176,36 +169,24 @@ class LifeCycle:
         """Check that a write shows in the list or in the response of the show operation."""
         write = self._write(tested)
         identity, status = self._item.identity, write.response.status
-        sight = self._look(place, identity)
+        item, response = self._look(place, identity)
         for wait in WAITS[1:]:
-            if self._missing(tested, write, sight):
+            if _missing(tested, write, item):
                 time.sleep(wait)
-                sight = self._look(place, identity)
-        missing = self._missing(tested, write, sight)
-        check.need(status != 404 or sight.item is not None, "the item is gone")
+                item, response = self._look(place, identity)
+        missing = _missing(tested, write, item)
+        check.need(status != 404 or item is not None, "the item is gone")
         is_late = missing and status == 202
         check.need(not is_late, f"accepted with status 202, and not done within {sum(WAITS):.0f} seconds")
-        has_sent = sight.item is None or not write.sent or write.sent.keys() & _present(sight.item)
+        has_sent = item is None or not write.sent or write.sent.keys() & _present(item)
         check.need(has_sent, "the response has none of the members that were sent")
-        check.holds(not missing, _EXPECTED[tested.operation.kind], missing, write.response, sight.response)
-
-    def _missing(self, tested: OperationUnderTest, write: Write, sight: Sight) -> str:
-        """Return what is not as it should be after a write."""
-        if write.response.status == 404:
-            return f"status 404 from {tested.name}, and the item"
-        if tested.operation.kind == "delete":
-            return "" if sight.item is None else "the item is still there"
-        if sight.item is None:
-            return "no such item"
-        both = sorted(write.sent.keys() & _present(sight.item))
-        other = [name for name in both if not _same(write.sent[name], sight.item[name])]
-        return f"another value of {', '.join(other)}" if other else ""
+        check.holds(not missing, _EXPECTED[tested.operation.kind], missing, write.response, response)
 
     def _again(self, tested: OperationUnderTest, check: RelationCheck) -> None:
         write = self._write(tested)
         check.need(write.response.status != 404, "the first delete was 404")
         for place in ("listed", "shown") if self.client.tested.show else ("listed",):
-            check.need(self._look(place, write.identity).item is None, "the deleted item is still there")
+            check.need(self._look(place, write.identity)[0] is None, "the deleted item is still there")
         response = self._send(tested, write.identity)
         expected, seen = "status 404, as the item is deleted", f"status {response.status}"
         check.holds(response.status == 404, expected, seen, write.response, response)
@@ -271,7 +252,7 @@ class LifeCycle:
         return Write(identity, response, bodies.comparable(create, body, self._identity))
 
     def _updated(self, tested: OperationUnderTest, identity: str) -> Write:
-        item = self._look("shown" if self.client.tested.show else "listed", identity).item
+        item, _ = self._look("shown" if self.client.tested.show else "listed", identity)
         if item is None:
             raise StoppedCheckError("the item that was created cannot be read")
         body, member = bodies.changing_body(tested, item, self._identity)
@@ -284,8 +265,8 @@ class LifeCycle:
             self._left.pop(identity, None)
         return Write(identity, response)
 
-    def _look(self, place: str, identity: str) -> Sight:
-        """Return the item as it is listed or shown. Raise StoppedCheckError if nobody knows whether there is one."""
+    def _look(self, place: str, identity: str) -> tuple[Mapping[str, Any] | None, HttpResponse]:
+        """Return the item as it is listed or shown, None if there is none. Raise StoppedCheckError if nobody knows."""
         show = self.client.tested.show
         if place == "shown" and show is not None:
             response = self._send(show, identity)
@@ -293,7 +274,7 @@ class LifeCycle:
             is_item = response.status in show.operation.success and isinstance(item, dict)
             if not is_item and response.status != 404:
                 raise StoppedCheckError(f"{show.name}: status {response.status}")
-            return Sight(item if is_item else None, response)
+            return (item if is_item else None), response
         listing = self.client.fetch_all({})
         if not listing.complete:
             filters = self.client.rules.filters.values()
@@ -302,7 +283,7 @@ class LifeCycle:
                 raise StoppedCheckError("the list is too long, and has no filter on the identity")
             listing = self.client.fetch_all({name: identity})
         found = next((each.raw for each in listing.items if query_text(json.loads(each.identity)) == identity), None)
-        return Sight(found, listing.responses[-1])
+        return found, listing.responses[-1]
 
     def _done(self, tested: OperationUnderTest, identity: str, content: bytes = b"") -> HttpResponse:
         """Send a write that must succeed, unless there is no such item."""
@@ -334,6 +315,19 @@ def _usable(identity: str) -> str | None:
 def _is_done(response: HttpResponse) -> bool:
     """Whether a write succeeded, or there is no such item."""
     return 200 <= response.status < 300 or response.status == 404
+
+
+def _missing(tested: OperationUnderTest, write: Write, item: Mapping[str, Any] | None) -> str:
+    """Return what is not as it should be after a write."""
+    if write.response.status == 404:
+        return f"status 404 from {tested.name}, and the item"
+    if tested.operation.kind == "delete":
+        return "" if item is None else "the item is still there"
+    if item is None:
+        return "no such item"
+    both = sorted(write.sent.keys() & _present(item))
+    other = [name for name in both if not _same(write.sent[name], item[name])]
+    return f"another value of {', '.join(other)}" if other else ""
 
 
 def _present(item: Mapping[str, Any]) -> set[str]:
