@@ -10,15 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from cli_runs import run
 from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.tester import ContractLocation, Credentials, Property, PropertyResult, Report, Suite, Verdict, prove
-from metastudio.tester.caller import Caller
-from metastudio.tester.http_client import RateLimiter
 from metastudio.tester.relations import judge
 from metastudio.tester.relations.judge import Relation
-from metastudio.tester.shapes.schemathesis_driver import SigningAuth
 
 CALLER: dict[str, Any] = {"project_id": "p1", "keys": Credentials("AKAKAKAKAK", "SKSKSKSKSK"), "forge": False}
 KEYS = {"HUAWEICLOUD_SDK_AK": "AKAKAKAK", "HUAWEICLOUD_SDK_SK": "SKSKSKSK", "HUAWEICLOUD_SDK_PROJECT_ID": "p1"}
@@ -181,10 +177,3 @@ def test_an_unexpected_error_is_exit_code_2_with_a_report(tmp_path: Path) -> Non
     report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert report["failure"].startswith("unexpected ZeroDivisionError")
     assert {each["verdict"] for each in report["results"]} == {"pass", "not exercised"}
-
-
-def test_schemathesis_unpacks_no_compression_bomb() -> None:
-    bomb = CannedResponse(200, gzip.compress(bytes(40_000_000), 1), {**HEADERS, "Content-Encoding": "gzip"})
-    signing = SigningAuth(Caller("p1", CALLER["keys"]), RateLimiter(None))
-    with serve(lambda _: bomb) as server, pytest.raises(requests.exceptions.ChunkedEncodingError, match="16 MB"):
-        requests.get(server.url, auth=signing, timeout=5)

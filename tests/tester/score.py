@@ -28,8 +28,6 @@ import schemathesis  # noqa: E402
 from dialect_variants import DialectVariant, conforming_dialects, faulty_dialects  # noqa: E402
 from dialects import DIALECTS  # noqa: E402
 from metastudio.tester.caller import Caller  # noqa: E402
-from metastudio.tester.http_client import RateLimiter  # noqa: E402
-from metastudio.tester.shapes.schemathesis_driver import SigningAuth  # noqa: E402
 from schemathesis.engine import Status, events, from_schema  # noqa: E402
 from tester_runs import credentials_of, proven, serving  # noqa: E402
 from variants import Variant, conforming_servers, faulty_servers  # noqa: E402
@@ -148,7 +146,7 @@ def plain(variant: Variant) -> bool:
             }
         )
         schema = schemathesis.openapi.from_path(variant.settings.spec or ROOT / "openapi.yaml", config=config)
-        schema.auth.set_from_requests(SigningAuth(Caller(sandbox.project_id, known["keys"]), RateLimiter(None)))
+        schema.auth.set_from_requests(Caller(sandbox.project_id, known["keys"]).sign)  # type: ignore[arg-type]
         for event in from_schema(schema).execute():
             if isinstance(event, events.ScenarioFinished) and event.status is Status.FAILURE:
                 return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from metastudio.auth import signature
@@ -18,6 +19,7 @@ from metastudio.http.url import canonical_query, query_pairs
 from metastudio.tester.access import AUTHORIZATION, SIGNATURE, VENDOR_SCHEMES, Login, Scheme, SchemeKind
 
 DATE, PROJECT, SECURITY_TOKEN = "X-Sdk-Date", "X-Project-Id", "X-Security-Token"
+SIGNED_HEADERS = (AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN)
 """Headers of a signed request (docs/service-notes.md#signing)."""
 
 
@@ -131,12 +133,19 @@ class Caller:
         joint = "&" if urlsplit(url).query else "?"
         return f"{url}{joint}{canonical_query([(scheme.name, self.token or '')])}"
 
-    def plain_url(self, url: str) -> str:
-        """Return a URL without the query parameters that carry credentials."""
-        names, parts = {each.name for each in self.schemes if each.location == "query"}, urlsplit(url)
-        pairs = query_pairs(parts.query)
-        kept = [(name, value) for name, value in pairs if name not in names]
-        return url if kept == pairs else urlunsplit(parts._replace(query=canonical_query(kept)))
+    @property
+    def header_names(self) -> set[str]:
+        """The headers that may carry credentials."""
+        return {*SIGNED_HEADERS, *(each.name for each in self.schemes if each.location == "header")}
+
+    def sign(self, request: Any) -> Any:
+        """Sign a request of the library `requests`, replacing the credentials that it carries."""
+        request.url = canonical_url(request.url)
+        for name in self.header_names & set(request.headers):
+            del request.headers[name]
+        body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        request.headers.update(self.headers(request.method, request.url, body=body))
+        return request
 
     def _signed(self, method: str, url: str, tampering: Tampering, body: bytes) -> dict[str, str]:
         keys = tampering.keys or self.keys

@@ -42,7 +42,6 @@ def command(
     headers: Iterable[tuple[str, str]] = (),
     body: bytes = b"",
     case: str | None = None,
-    generated: bool = False,
 ) -> str:
     """Return the shell command of a request.
 
@@ -50,28 +49,26 @@ def command(
         method: HTTP method.
         url: URL with the query.
         caller: whose credentials the request carries.
-        headers: further headers.
+        headers: further headers, which the tester made.
         body: the body, which the tester made.
         case: name of the forged signature; None for a valid one.
-        generated: whether the headers are generated, and so contain no personal data to mask.
     """
     options = ["-sS", "-i", *([] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method])]
     data = shlex.quote(body.decode("utf-8", "replace"))
     options += ["--data-binary", data] if body else []
-    shown = [(name, value if generated or not value else _shown(name, value)) for name, value in headers]
     scheme = caller.scheme
     if scheme is None:
-        return " ".join(curl_command(options, _quoted(url), shown))
+        return " ".join(curl_command(options, _quoted(url), headers))
     if scheme.kind is SchemeKind.SIGNATURE:
         signing = [*caller.signer_options, *(["--case", case] if case else [])]
         signing += ["--method", method] if method != "GET" else []
         signing += ["--body", data] if body else []
-        return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command(options, "", shown), "-K -"])
+        return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command(options, "", headers), "-K -"])
     if scheme.kind is SchemeKind.TOKEN and scheme.location == "header":
         is_complete = scheme.value(caller.token or "") == caller.token
         value = caller.shown_token if is_complete else scheme.value(caller.shown_token)
-        return " ".join(curl_command(options, _quoted(url), shown, [(scheme.name, value)]))
-    return " ".join(curl_command([*options, _credential(scheme, caller)], _quoted(url), shown))
+        return " ".join(curl_command(options, _quoted(url), headers, [(scheme.name, value)]))
+    return " ".join(curl_command([*options, _credential(scheme, caller)], _quoted(url), headers))
 
 
 def _credential(scheme: Scheme, caller: Caller) -> str:

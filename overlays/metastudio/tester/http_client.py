@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import json
 import random
+import socket
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import httpx
 
+from metastudio.http.proxies import plain_client
 from metastudio.http.retry import retry_after
 from metastudio.http.throttle import Throttle
 from metastudio.http.url import canonical_query
 from metastudio.tester import curl
 from metastudio.tester.caller import UNTAMPERED, Caller, Tampering, canonical_url
+from metastudio.tester.options import RunOptions
 from metastudio.tester.verdicts import Stopwatch
-from metastudio.tester.watchdog import Watchdog
 
 NOT_JSON = object()
 """Stands for the JSON of a body that is not JSON."""
@@ -55,6 +59,10 @@ class NoResponseError(Exception):
         super().__init__(message)
         self.command = command
         self.slow = slow
+
+
+class UnsendableRequestError(ValueError):
+    """A request is not valid in HTTP."""
 
 
 class UnreadableBodyError(Exception):
@@ -93,59 +101,86 @@ class HttpResponse:
 
 @dataclass
 class Traffic:
-    """Counts of requests and responses, and the failures that did not recur."""
+    """Counts of requests by suite, and the failures that did not recur."""
 
     sent: Counter[str] = field(default_factory=Counter[str])
-    statuses: Counter[int] = field(default_factory=Counter[int])
     transient_errors: list[HttpResponse] = field(default_factory=list[HttpResponse])
     """Server errors that did not recur when the request was retried."""
     missing_responses: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Reason and command of requests that got a response only when retried."""
 
 
-class RateLimiter:
-    """Spaces requests evenly.
+class Watchdog:
+    """Closes the connection of a request that takes too long. The timeouts of httpx apply to each read, so a slow
+    trickle of bytes never ends. Handles one request at a time.
 
     Args:
-        per_second: maximum requests per second; None for no limit.
-        sleep: sleeps for a number of seconds.
+        seconds: total timeout of a request.
+
+    Attributes:
+        has_fired: whether the last request took too long.
     """
 
-    def __init__(self, per_second: float | None, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._throttle = Throttle(per_second, clock=time.monotonic, random=random.random)
-        self._sleep = sleep
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.has_fired = False
+        self._has_connected = False
+        self._socket: socket.socket | None = None
 
-    def wait(self) -> None:
-        """Wait until the next request may be sent."""
-        while seconds := self._throttle.start()[0]:
-            self._sleep(seconds)
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Store the socket of the connection in use. This is the extension `trace` of the request."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._has_connected = True
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether the last request went over a connection that an earlier one had made."""
+        return self._socket is not None and not self._has_connected
+
+    @contextmanager
+    def watch(self) -> Generator[None]:
+        """Close the connection if the block does not finish in time."""
+        self.has_fired = self._has_connected = False
+        timer = threading.Timer(self.seconds, self.fire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def fire(self) -> None:
+        """Close the connection now."""
+        self.has_fired = True
+        if self._socket is not None:
+            with suppress(OSError):  # it may be closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class HttpClient:
-    """Sends requests to one server and counts them for the current suite."""
+    """Sends requests to one server and counts them for the current suite.
 
-    def __init__(
-        self,
-        base_url: str,
-        client: httpx.Client,
-        caller: Caller,
-        rate_limiter: RateLimiter,
-        stopwatch: Stopwatch,
-        traffic: Traffic,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.base_url = base_url.rstrip("/")
-        self.client = client
-        self.caller = caller
-        self.rate_limiter = rate_limiter
-        self.stopwatch = stopwatch
-        self.traffic = traffic
+    Args:
+        options: settings of the run.
+        transport: sends the requests to an application in this process; None for a server.
+    """
+
+    def __init__(self, options: RunOptions, transport: httpx.BaseTransport | None = None) -> None:
+        self.base_url = (options.url or curl.IN_PROCESS_URL).rstrip("/")
+        headers = {"User-Agent": "metastudio-contract", "Accept": "application/json"}
+        headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
+        self.client = plain_client(
+            transport=transport, timeout=options.timeout, verify=options.verify, headers=headers, follow_redirects=False
+        )
+        self.caller = options.caller()
+        self.stopwatch = Stopwatch(options.max_time)
+        self.traffic = Traffic()
         self.suite = "start"
         self.headers: HeaderList = ()
-        self._sleep = sleep
+        self.watchdog = Watchdog(RESPONSE_TIMEOUT_FACTOR * options.timeout)
+        self._throttle = Throttle(options.rate_limit, clock=time.monotonic, random=random.random)
         self._timeouts = 0
-        self._watchdog = Watchdog(RESPONSE_TIMEOUT_FACTOR * (client.timeout.read or _MAX_WAIT))
 
     def send(
         self,
@@ -167,7 +202,7 @@ class HttpClient:
             query: parameters by name.
             method: HTTP method.
             headers: further headers.
-            body: the body, which is sent as JSON.
+            body: the body, which is sent as JSON unless a header says otherwise.
             caller: sends with these credentials instead of the client's own.
             tampering: forges the signature.
             case: name of the forgery, for the shell command.
@@ -177,14 +212,34 @@ class HttpClient:
             NoResponseError: there was no complete response.
             TimeLimitError: the time limit of the run is reached.
             CannotRunError: three requests in a row timed out.
+            UnsendableRequestError: a header is not valid in HTTP.
         """
         sender, headers = caller or self.caller, [*self.headers, *headers]
         url = canonical_url(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
-        headers = [*headers, ("Content-Type", "application/json")] if body else headers
+        if body and not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", "application/json"))
         shown = curl.command(method, url, sender, headers=headers, body=body, case=case)
 
+        def build() -> httpx.Request:
+            """Sign the request. A signature is valid for some minutes only, so each attempt has its own."""
+            request = self.client.build_request(
+                method, "http://placeholder/", content=body or None, extensions={"trace": self.watchdog.trace},
+                headers=[(name.encode(), value.encode("latin-1")) for name, value in headers],
+            )  # fmt: skip
+            request.url = httpx.URL(sender.authenticated_url(url))
+            request.headers["Host"] = request.url.netloc.decode("ascii")
+            for name, value in sender.headers(method, url, tampering, body=body).items():
+                joined = name == "Cookie" and name in request.headers
+                request.headers[name] = f"{request.headers[name]}; {value}" if joined else value
+            return request
+
         def attempt() -> HttpResponse:
-            return self._send(method, url, headers, body, sender, tampering, shown)
+            for number in range(_MAX_429_RETRIES + 1):
+                response = self._send_once(build, url, shown)
+                if response.status != httpx.codes.TOO_MANY_REQUESTS or number == _MAX_429_RETRIES:
+                    break
+                time.sleep(self._retry_delay(response, number))
+            return response
 
         try:
             response = attempt()
@@ -197,64 +252,44 @@ class HttpClient:
             failed, response = response, attempt()
             if response.status < 500:
                 self.traffic.transient_errors.append(failed)
-        self.traffic.statuses[response.status] += 1
         return response
 
-    def _send(
-        self, method: str, url: str, headers: HeaderList, body: bytes, caller: Caller, tampering: Tampering, shown: str
-    ) -> HttpResponse:
-        response = self._send_once(method, url, headers, body, caller, tampering, shown)
-        for attempt in range(_MAX_429_RETRIES):
-            if response.status != httpx.codes.TOO_MANY_REQUESTS:
-                break
-            self._sleep(self._retry_delay(response, attempt))
-            response = self._send_once(method, url, headers, body, caller, tampering, shown)
-        return response
-
-    def _send_once(
-        self, method: str, url: str, headers: HeaderList, body: bytes, caller: Caller, tampering: Tampering, shown: str
-    ) -> HttpResponse:
-        self.rate_limiter.wait()
+    def _send_once(self, build: Callable[[], httpx.Request], url: str, shown: str) -> HttpResponse:
+        while seconds := self._throttle.start()[0]:
+            time.sleep(seconds)
         if self.stopwatch.is_over:
             raise TimeLimitError
         self.traffic.sent[self.suite] += 1
-        request = self.client.build_request(
-            method,
-            "http://placeholder/",
-            headers=list(headers),
-            content=body or None,
-            extensions={"trace": self._watchdog.trace},
-        )
-        request.url = httpx.URL(caller.authenticated_url(url))
-        request.headers["Host"] = request.url.netloc.decode("ascii")
-        add_headers(request.headers, caller.headers(method, url, tampering, body=body))
+        request = build()
         start, received = time.monotonic(), None
         try:
-            with self._watchdog.watch():
+            with self.watchdog.watch():
                 received = self.client.send(request, stream=True)
                 try:
                     content = _read_body(received)
                 finally:
                     received.close()
+        except httpx.LocalProtocolError as error:
+            raise UnsendableRequestError(str(error)) from None
         except UnreadableBodyError as error:
             raise NoResponseError(str(error), shown, slow=False) from None
         except httpx.DecodingError:
             raise NoResponseError("the body does not match its Content-Encoding", shown, slow=False) from None
         except httpx.TransportError as error:
-            if not isinstance(error, httpx.TimeoutException) and not self._watchdog.has_fired:
-                if received is None and self._watchdog.is_reused and method != "POST":
+            if not isinstance(error, httpx.TimeoutException) and not self.watchdog.has_fired:
+                if received is None and self.watchdog.is_reused and request.method != "POST":
                     # A server may close an idle connection while a request is on its way.
-                    return self._send_once(method, url, headers, body, caller, tampering, shown)
+                    return self._send_once(build, url, shown)
                 raise NoResponseError(describe_failure(error), shown, slow=False) from None
             self._timeouts += 1
             if self._timeouts >= 3:
                 raise CannotRunError("the server stopped responding: three requests in a row timed out") from None
-            what = "no complete response" if self._watchdog.has_fired else "no response"
+            what = "no complete response" if self.watchdog.has_fired else "no response"
             waited = f"{time.monotonic() - start:.0f} s"
             raise NoResponseError(f"{what} within {waited}", shown, slow=True) from None
         self._timeouts = 0
         seconds = time.monotonic() - start
-        return HttpResponse(method, url, received.status_code, received.headers, content, seconds, shown)
+        return HttpResponse(request.method, url, received.status_code, received.headers, content, seconds, shown)
 
     def _retry_delay(self, response: HttpResponse, attempt: int) -> float:
         wait = retry_after(response.headers)
@@ -267,32 +302,17 @@ class HttpClient:
         return wait
 
 
-def add_headers(headers: MutableMapping[str, str], added: Mapping[str, str]) -> None:
-    """Add headers to those of a request. A cookie joins those that are there."""
-    for name, value in added.items():
-        joined = name == "Cookie" and name in headers
-        headers[name] = f"{headers[name]}; {value}" if joined else value
-
-
-def check_content_encoding(header: str) -> None:
-    """Raise UnreadableBodyError unless a response has at most one content encoding, and one that was asked for."""
-    if header.strip().lower() not in ("", "identity", *CONTENT_ENCODINGS):
-        raise UnreadableBodyError(f"a body with Content-Encoding {header[:100]}, which was not asked for")
-
-
-def read_limited(parts: Iterable[bytes]) -> bytes:
-    """Join the parts of a decoded body. Raise UnreadableBodyError if it is larger than `MAX_BODY_BYTES`."""
+def _read_body(response: httpx.Response) -> bytes:
+    """Return the decoded body. Raise UnreadableBodyError if it is too large, or its encoding was not asked for."""
+    encoding = response.headers.get("Content-Encoding", "")
+    if encoding.strip().lower() not in ("", "identity", *CONTENT_ENCODINGS):
+        raise UnreadableBodyError(f"a body with Content-Encoding {encoding[:100]}, which was not asked for")
     body = bytearray()
-    for part in parts:
+    for part in response.iter_bytes():
         body += part
         if len(body) > MAX_BODY_BYTES:
             raise UnreadableBodyError(f"a body larger than {MAX_BODY_BYTES >> 20} MB")
     return bytes(body)
-
-
-def _read_body(response: httpx.Response) -> bytes:
-    check_content_encoding(response.headers.get("Content-Encoding", ""))
-    return read_limited(response.iter_bytes())
 
 
 def describe_failure(error: Exception) -> str:

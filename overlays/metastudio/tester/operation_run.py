@@ -23,7 +23,7 @@ from metastudio.tester.relations.judge import Relation
 from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponseError
 from metastudio.tester.relations.narrowing import Part, part_for, parts
 from metastudio.tester.relations.writes import LifeCycle
-from metastudio.tester.shapes import GenerationSettings, ShapesSuite
+from metastudio.tester.shapes import ShapesSuite
 from metastudio.tester.values import ValueKind, query_text
 from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Suite, Verdict
 
@@ -279,16 +279,13 @@ class OperationRun:
             self.state.exercised["pages with items"] += sum(bool(page.items) for page in self.list_client.pages)
 
     def _run_shapes(self, suite: ShapesSuite) -> None:
-        options, http = self.state.options, self.http
         names_item = any(self._list_of_ids(name) for name in self._path_names)
-        settings = GenerationSettings(
-            http.base_url, http.caller, self.path_values, options.max_examples, options.seed, options.timeout,
-            options.writes and not names_item, lambda: http.stopwatch.is_over, options.verify, options.app,
-        )  # fmt: skip
+        options = replace(self.state.options, writes=self.state.options.writes and not names_item)
         self._begin(Suite.SHAPES, "shapes")
-        for _ in suite.run(settings, lambda: http.traffic.sent.update([str(Suite.SHAPES)])):
-            self._begin(Suite.SHAPES, "shapes")
-        suite.finish()
+        try:
+            suite.run(options, self.path_values, lambda: self.state.report_progress("shapes"))
+        finally:
+            suite.finish()
         self.state.exercised.update({f"generated {what}": count for what, count in suite.exercised.items()})
         done, operation = suite.exercised["successes"], self.tested.operation
         if done and operation.method != "GET" and self.its_list is None:

@@ -8,20 +8,13 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-import httpx
-
 from metastudio.errors import ConfigurationError, CredentialsError
-from metastudio.http.proxies import plain_client
-from metastudio.tester.curl import IN_PROCESS_URL
 from metastudio.tester.http_client import (
-    CONTENT_ENCODINGS,
     TIME_LIMIT_REACHED,
     CannotRunError,
     HttpClient,
     NoResponseError,
-    RateLimiter,
     TimeLimitError,
-    Traffic,
 )
 from metastudio.tester.operation_run import OperationRun, Progress, RunState
 from metastudio.tester.options import RunOptions
@@ -32,7 +25,6 @@ from metastudio.tester.verdicts import (
     MAX_SHOWN_BREACHES,
     PropertyResult,
     Report,
-    Stopwatch,
     Suite,
     Verdict,
     describe_unexpected,
@@ -58,17 +50,16 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
     plan = make_plan(options)
     if plan.has_shapes:
         import_module("metastudio.tester.shapes.schemathesis_driver")  # fails early if it is not installed
-    target, base_url, transport = options.url, options.url, None
+    target, transport = options.url, None
     if options.app is not None:
         from metastudio.tester.inprocess import InProcessTransport, served  # imports schemathesis
 
-        target, base_url = f"application in this process ({type(options.app).__name__})", IN_PROCESS_URL
+        target = f"application in this process ({type(options.app).__name__})"
         options = replace(options, app=served(options.app))
         options.app.exceptions.clear()
         transport = InProcessTransport(options.app)
-    with _client(options, transport) as client:
-        rate_limiter, stopwatch = RateLimiter(options.rate_limit), Stopwatch(options.max_time)
-        http = HttpClient(str(base_url), client, options.caller(), rate_limiter, stopwatch, Traffic())
+    http = HttpClient(options, transport)
+    with http.client:
         walk = _Walk(plan, RunState(options, http, progress, list(plan.notes)))
         try:
             walk.run()
@@ -98,15 +89,6 @@ def prove(target: Any, *, progress: Progress = lambda _what, _sent: None, **opti
     """
     where: dict[str, Any] = {"url": target} if isinstance(target, str) else {"app": target}
     return run(RunOptions(**where, **options), progress)
-
-
-def _client(options: RunOptions, transport: httpx.BaseTransport | None) -> httpx.Client:
-    """Return the httpx client for the server or the application. It follows no redirects."""
-    headers = {"User-Agent": "metastudio-contract", "Accept": "application/json"}
-    headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)
-    return plain_client(
-        transport=transport, timeout=options.timeout, verify=options.verify, headers=headers, follow_redirects=False
-    )
 
 
 class _Walk:

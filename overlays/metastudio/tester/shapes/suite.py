@@ -7,26 +7,25 @@ contract. Rules that this contract chose itself are observed but never a breach.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from metastudio.http.url import query_pairs
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.options import RunOptions
 from metastudio.tester.relations import sample_values
 from metastudio.tester.relations.filter_oracle import matcher
 from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
 from metastudio.tester.relations.orders import criteria, in_order, requested
 from metastudio.tester.shapes import request_validity, responses
 from metastudio.tester.shapes.findings import PropertyFindings, properties
-from metastudio.tester.shapes.generation import GeneratedCall, GenerationProblem, GenerationSettings
 from metastudio.tester.shapes.request_validity import Assessment, Validity
 from metastudio.tester.shapes.seed_requests import seed_queries, seed_requests
 from metastudio.tester.shapes.shrinking import MAX_CUT_SINGLY, Pairs, shrink
-from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult, judgement_failed
+from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult, Stopwatch, judgement_failed
 
 MAX_SHRINKING_REQUESTS = 200
 """Maximum number of requests that are sent to shrink the requests of all breaches."""
@@ -67,12 +66,13 @@ class ShapesSuite:
         self._findings = _no_findings(tested)
         self._shrinking_requests = 0
 
-    def run(self, settings: GenerationSettings, count: Callable[[], None]) -> Iterator[None]:
-        """Send all requests and yield after each response.
+    def run(self, options: RunOptions, path_values: Mapping[str, str], progress: Callable[[], None]) -> None:
+        """Send all requests.
 
         Args:
-            settings: settings of schemathesis.
-            count: called for each generated request.
+            options: settings of the run.
+            path_values: values of the path parameters.
+            progress: called after each response.
         """
         from metastudio.tester.shapes.schemathesis_driver import generate
 
@@ -86,17 +86,57 @@ class ShapesSuite:
             self.judge(response, dict(self.http.headers))
             if 400 <= response.status < 500:
                 self.refused |= {name for name, text in query if self._may_be_left_out(name, text)}
-            yield
-        queries = list(seed_queries(self.client, self.snapshot, settings.seed))
-        for each in generate(self.tested, settings, self.http.rate_limiter, queries, self.refused, count):
-            if isinstance(each, GenerationProblem):
-                self.problems.append(each.what)
-            elif each is not None:
-                with self._undecided_on_error("answer"):
-                    self._judge_generated(each)
-            yield
+            progress()
+        stopped: list[Exception] = []
+        sender = copy(self.http)
+        sender.headers = [each for each in self.http.headers if each[0] == "Accept"]
 
+        def exchange(method: str, query: str, headers: Mapping[str, str], body: bytes) -> int | None:
+            try:
+                return self._exchange(sender, method, query_pairs(query), headers, body)
+            except Exception as error:  # noqa: BLE001 - raised below, in the thread of the run
+                stopped.append(error)
+                return None
+            finally:
+                progress()
+
+        queries = list(seed_queries(self.client, self.snapshot, options.seed))
+        try:
+            self.problems += generate(self.tested, exchange, options, path_values, queries, self.refused)
+        except BaseException:  # the user interrupts the run: end the request in the other thread
+            sender.stopwatch = Stopwatch(0)
+            sender.watchdog.fire()
+            raise
         self._shrink()
+        if stopped:
+            raise stopped[0]
+
+    def _exchange(self, sender: HttpClient, method: str, query: Pairs, given: Mapping[str, str], body: bytes) -> int:
+        """Send and judge a generated request. Return the status of the response, 500 without one."""
+        credentials = {name.lower() for name in sender.caller.header_names}
+        in_query = [each.name for each in sender.caller.schemes if each.location == "query"]
+        names = {name.lower(): name for where, name in self.tested.parameter_pointers if where == "header"}
+        if any(where == "cookie" for where, _ in self.tested.parameter_pointers):
+            names["cookie"] = "Cookie"
+        if body:
+            names["content-type"] = "Content-Type"
+        headers = {names[n]: text.strip() for n, text in given.items() if n in names and n not in credentials}
+        query = [each for each in query if each[0] not in in_query]
+        is_post = method == "POST"  # may have been executed, so it is not repeated
+        try:
+            response = sender.send(
+                self.path, query, method=method, headers=list(headers.items()), body=body, retry=not is_post
+            )
+        except ValueError:  # it is not valid in HTTP
+            return 500
+        except NoResponseError as error:
+            if not is_post:
+                self._findings["answer"].evidence.append(Evidence("a response", str(error), (error.command,)))
+            return 500
+        if not (is_post and response.status in (502, 503, 504)):
+            with self._undecided_on_error("answer"):
+                self.judge(response, headers)
+        return response.status
 
     def _shrink(self) -> None:
         for id_, findings in self._findings.items():
@@ -205,31 +245,6 @@ class ShapesSuite:
                 findings.breach(f"a response that matches {location}", fault.what, response)
             else:
                 findings.observed[f"{fault.what}: a choice of this contract, not in the API reference"] += 1
-
-    def _judge_generated(self, each: GeneratedCall) -> None:
-        if each.response is not None and each.response.status < 500:
-            self.judge(each.response, each.headers)
-            return
-        response = self._resend(each)
-        if response is not None:
-            self.judge(response, each.headers)
-
-    def _resend(self, each: GeneratedCall) -> HttpResponse | None:
-        """Retry a failed request unchanged, to tell a fault from a transient error. A POST may have been executed."""
-        if each.method == "POST":
-            is_transient = each.response is None or each.response.status in (502, 503, 504)
-            return None if is_transient else each.response
-        path, _, query = each.url.removeprefix(self.http.base_url).partition("?")
-        headers = list(_parameters(self.tested, each.headers).items())
-        try:
-            again = self.http.send(path, query_pairs(query), method=each.method, headers=headers, body=each.body)
-        except (NoResponseError, UnicodeError, ValueError) as error:
-            if isinstance(error, NoResponseError):
-                self._findings["answer"].evidence.append(Evidence("a response", str(error), (each.command,)))
-            return each.response
-        if each.response is not None and again.status < 500:
-            self.http.traffic.transient_errors.append(each.response)
-        return replace(again, command=each.command)
 
     def _judge_acceptance(self, response: HttpResponse, assessment: Assessment) -> None:
         findings = self._findings.get(f"input.{assessment.parameter}") or self._findings["input"]
