@@ -163,10 +163,18 @@ class HttpClient:
 
     Args:
         options: settings of the run.
-        transport: sends the requests to an application in this process; None for a server.
+
+    Attributes:
+        app_exceptions: what an application in this process raised, and how often.
     """
 
-    def __init__(self, options: RunOptions, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, options: RunOptions) -> None:
+        transport, self.app_exceptions = None, Counter[str]()
+        if options.app is not None:
+            from metastudio.tester.inprocess import InProcessTransport  # imports schemathesis
+
+            transport = InProcessTransport(options.app)
+            self.app_exceptions = transport.app.exceptions
         self.base_url = (options.url or curl.IN_PROCESS_URL).rstrip("/")
         headers = {"User-Agent": "metastudio-contract", "Accept": "application/json"}
         headers["Accept-Encoding"] = ", ".join(CONTENT_ENCODINGS)

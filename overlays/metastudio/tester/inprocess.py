@@ -13,8 +13,6 @@ _FAILURE = (
     {"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/plain")]},
     {"type": "http.response.body", "body": b"Internal Server Error"},
 )
-
-
 _SERVED: dict[int, ServedApplication] = {}
 """Served applications by the ID of the application, which they keep alive."""
 
@@ -55,20 +53,20 @@ class ServedApplication:
             await send(message)
 
 
-def served(app: Any) -> ServedApplication:
-    """Return the application as served, the same object each time, because its lifespan starts once per object."""
-    return _SERVED.setdefault(id(app), ServedApplication(app))
-
-
 class InProcessTransport(httpx.BaseTransport):
-    """Sends requests through schemathesis' ASGI client, so that both suites share one running application."""
+    """Sends requests to an application in this process.
+
+    Args:
+        app: the ASGI application. Its lifespan starts once in this process.
+    """
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self.app = _SERVED.setdefault(id(app), ServedApplication(app))
+        self.app.exceptions.clear()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request to the application and read the complete response."""
-        with asgi.get_client(self._app) as client:
+        with asgi.get_client(self.app) as client:
             response = client.request(
                 request.method,
                 str(request.url),

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from metastudio.errors import ConfigurationError
-from metastudio.tester import shapes
+from metastudio.tester import preflight, shapes
 from metastudio.tester.caller import Caller
 from metastudio.tester.cases import AuthCase
 from metastudio.tester.http_client import TIME_LIMIT_REACHED, HttpClient, TimeLimitError
 from metastudio.tester.matrix import AuthMatrix
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.options import RunOptions
-from metastudio.tester.preflight import preflight
 from metastudio.tester.relations import ListClient, judge
 from metastudio.tester.relations.judge import Relation
 from metastudio.tester.relations.list_client import Snapshot, UnexpectedResponseError
@@ -33,21 +32,23 @@ Progress = Callable[[str, int], None]
 
 @dataclass
 class RunState:
-    """What all operations of a run share.
+    """What all operations of a run share: its plan, and what it has found.
 
     Args:
         options: settings of the run.
         http: the client, without credentials of an operation.
         progress: called with each step.
+        secrets: credentials that no report may contain.
         notes: remarks about the run.
         exercised: counts of the data that the run saw, by name.
-        operations: the runs of all operations.
+        operations: the operations, each with its checks.
         seen: whether a response contained an item, or there is no list.
     """
 
     options: RunOptions
     http: HttpClient
     progress: Progress
+    secrets: tuple[str, ...]
     notes: list[str]
     exercised: Counter[str] = field(default_factory=Counter[str])
     operations: list[OperationRun] = field(default_factory=list["OperationRun"])
@@ -58,19 +59,38 @@ class RunState:
         self.progress(what, sum(self.http.traffic.sent.values()))
 
 
+@dataclass(frozen=True)
+class Check:
+    """A property together with the method that judges it.
+
+    Args:
+        property: the property.
+        judge: tests it.
+        impossible: why these options do not allow it; empty if they do.
+        is_silent: whether the property is not selected and only other checks need it, so that a pass is not reported.
+    """
+
+    property: Property
+    judge: Callable[[OperationRun, Property], PropertyResult]
+    impossible: str = ""
+    is_silent: bool = False
+
+
 class OperationRun:
     """One operation during a run. Each method judges one kind of check; what checks share is read once.
 
     Attributes:
+        checks: the selected checks in their order. Those of suite `auth` run after those of all operations.
         blocked: why no check of the operation can be exercised, "" if all can.
         has_example_path: whether the path contains an example of the contract, which a server need not have.
         problem: why schemathesis could not test the operation, "" if it could.
         interruption: the exception that ended suite `shapes` early, None if there was none.
     """
 
-    def __init__(self, state: RunState, tested: OperationUnderTest, caller: Caller) -> None:
+    def __init__(self, state: RunState, tested: OperationUnderTest, caller: Caller, checks: Sequence[Check]) -> None:
         self.state = state
         self.tested = tested
+        self.checks = checks
         self.http = copy(state.http)
         self.http.caller = caller
         self.http.headers = shapes.required_headers(tested)
@@ -185,10 +205,16 @@ class OperationRun:
         if self.blocked:
             return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.blocked)
         self._begin("start", "first request")
-        query, client = shapes.required_query(tested), self.list_client if tested.is_list else None
-        first = preflight(
-            property_, tested, self.http, path, query, client, state.notes, is_example=self.has_example_path
-        )
+        client, query = self.list_client if tested.is_list else None, shapes.required_query(tested)
+        response = preflight.first_response(self.http, path, query, state.notes)
+        if response.status == 404 and self.has_example_path:
+            note = f"{path} not found: status 404. Give --path NAME=VALUE"
+            first = PropertyResult(property_, Verdict.NOT_EXERCISED, note=note)
+        elif fault := preflight.fault(tested, response, self.http, client):
+            evidence = Evidence("a declared success response", fault, (response.command,))
+            first = PropertyResult(property_, Verdict.BREACH, 1, evidence=(evidence,))
+        else:
+            first = PropertyResult(property_, Verdict.PASS, 1)
         if first.verdict is not Verdict.PASS:
             self.blocked = first.note or "the first response broke the contract"
         elif client is None and tested.operation.list_id is None:
@@ -230,7 +256,7 @@ class OperationRun:
         )
         return snapshot
 
-    def relation(self, relation: Relation) -> PropertyResult:
+    def relation(self, _: Property, *, relation: Relation) -> PropertyResult:
         """Check a relation of the list."""
         if self._snapshot is None:
             return PropertyResult(relation.property, Verdict.NOT_EXERCISED, note="the list is unreadable")
@@ -293,7 +319,7 @@ class OperationRun:
         if suite.problems:
             self.problem = f"schemathesis could not test {self.tested.name}: {'; '.join(dict.fromkeys(suite.problems))}"
 
-    def auth(self, property_: Property, case: AuthCase) -> PropertyResult:
+    def auth(self, property_: Property, *, case: AuthCase) -> PropertyResult:
         """Send a request of the authentication matrix."""
         self._begin(Suite.AUTH, f"auth: {property_.id}")
         return self._matrix.judge(property_, case)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
@@ -13,62 +13,19 @@ from metastudio.errors import ConfigurationError
 from metastudio.tester import matrix, shapes
 from metastudio.tester.caller import Caller
 from metastudio.tester.cases import auth_cases
-from metastudio.tester.operation_run import OperationRun
+from metastudio.tester.http_client import HttpClient
+from metastudio.tester.operation_run import Check, OperationRun, Progress, RunState
 from metastudio.tester.operation_under_test import OperationUnderTest, operations_under_test
 from metastudio.tester.options import RunOptions
 from metastudio.tester.relations import relations, writes
-from metastudio.tester.verdicts import Property, PropertyResult, Suite
+from metastudio.tester.verdicts import Property, Suite
 
 START, LIST = "start", "list"
 """The properties without which no other can be tested."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """A property together with the function that judges it.
-
-    Args:
-        property: the property.
-        judge: tests it.
-        impossible: why these options do not allow it; empty if they do.
-        is_silent: whether the property is not selected and only other checks need it, so that a pass is not reported.
-    """
-
-    property: Property
-    judge: Callable[[OperationRun], PropertyResult]
-    impossible: str = ""
-    is_silent: bool = False
-
-
-@dataclass(frozen=True)
-class OperationPlan:
-    """The caller and the checks of one operation, in their order. Those of suite `auth` run after all others."""
-
-    tested: OperationUnderTest
-    caller: Caller
-    checks: tuple[Check, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The operations of a run, the credentials that no report may contain, and remarks about what is left out."""
-
-    operations: tuple[OperationPlan, ...]
-    secrets: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def has_shapes(self) -> bool:
-        """Whether the run needs schemathesis."""
-        return any(
-            check.property.suite is Suite.SHAPES and check.property.id != START
-            for each in self.operations
-            for check in each.checks
-        )
-
-
-def make_plan(options: RunOptions) -> Plan:
-    """Return the plan of a run.
+def make_plan(options: RunOptions, progress: Progress) -> RunState:
+    """Return the operations of a run with their checks.
 
     Raises:
         ConfigurationError: the options are invalid, or `only` and `skip` name or leave nothing.
@@ -84,22 +41,24 @@ def make_plan(options: RunOptions) -> Plan:
         left = len(everything) - len(chosen)
         notes.append(f"{left} operations that may change data were skipped; --writes also tests them")
     caller, other = _callers(options, chosen)
-    callers = {each.name: caller.with_schemes(each.security.schemes) for each in chosen}
     auth_notes: list[str] = []
     lists = {each.name: each for each in everything if each.is_list}
-    all_checks: dict[str, list[Check]] = {}
+    plans: list[tuple[OperationUnderTest, Caller, list[Check]]] = []
     for each in chosen:
-        auth = _auth_checks(options, each, callers[each.name], other, auth_notes)
-        all_checks[each.name] = [*_prerequisites(each), *_checks(each, lists.get(each.operation.list_id or "")), *auth]
-    _check_patterns(options, [check.property for checks in all_checks.values() for check in checks])
-    selected = {name: tuple(_selected(options, checks)) for name, checks in all_checks.items()}
-    if not any(selected.values()):
+        sender = caller.with_schemes(each.security.schemes)
+        auth = _auth_checks(options, each, sender, other, auth_notes)
+        its_list = lists.get(each.operation.list_id or "")
+        plans.append((each, sender, [*_prerequisites(each), *_checks(each, its_list), *auth]))
+    _check_patterns(options, [check.property for _, _, checks in plans for check in checks])
+    plans = [(each, sender, list(_selected(options, checks))) for each, sender, checks in plans]
+    if not any(checks for _, _, checks in plans):
         raise ConfigurationError("--only and --skip select no property of this contract")
-    if _selects(options.only, options.skip, Property("", Suite.AUTH, "*", "", chosen[0].security_location)):
+    if _selects(options, Property("", Suite.AUTH, "*", "", chosen[0].security_location)):
         notes += dict.fromkeys(auth_notes)
-    plans = tuple(OperationPlan(each, callers[each.name], selected[each.name]) for each in chosen)
     secrets = (*caller.secrets, *(other.secrets if other else ()), options.expired_token or "")
-    return Plan(plans, secrets, tuple(notes))
+    state = RunState(options, HttpClient(options), progress, secrets, notes)
+    state.operations = [OperationRun(state, *each) for each in plans]
+    return state
 
 
 def _callers(options: RunOptions, chosen: Iterable[OperationUnderTest]) -> tuple[Caller, Caller | None]:
@@ -119,20 +78,20 @@ def _prerequisites(tested: OperationUnderTest) -> Iterator[Check]:
     if tested.operation.method == "GET":
         sentence = "A plain request gets a success response that the contract declares."
         start = Property(tested.name, Suite.SHAPES, START, sentence, tested.location("/responses"))
-        yield Check(start, partial(OperationRun.start, property_=start))
+        yield Check(start, OperationRun.start)
     if tested.is_list:
         sentence = "The complete list can be read page by page."
         whole = Property(tested.name, Suite.MEANING, LIST, sentence, tested.location("/x-list/page"))
-        yield Check(whole, partial(OperationRun.whole_list, property_=whole))
+        yield Check(whole, OperationRun.whole_list)
 
 
 def _checks(tested: OperationUnderTest, its_list: OperationUnderTest | None) -> Iterator[Check]:
     for relation in relations(tested) if tested.is_list else ():
         yield Check(relation.property, partial(OperationRun.relation, relation=relation))
     for property_ in writes.properties(tested, its_list) if its_list else ():
-        yield Check(property_, partial(OperationRun.write, property_=property_))
+        yield Check(property_, OperationRun.write)
     for property_ in shapes.properties(tested):
-        yield Check(property_, partial(OperationRun.shape, property_=property_))
+        yield Check(property_, OperationRun.shape)
 
 
 def _auth_checks(
@@ -152,12 +111,12 @@ def _auth_checks(
     for case in auth_cases(tested, caller, other, options.expired_token, shapes.probing_query(tested)):
         property_ = Property(tested.name, Suite.AUTH, case.id, case.sentence, tested.security_location)
         impossible = case.impossible if forges else "needs forged credentials (--forge)"
-        yield Check(property_, partial(OperationRun.auth, property_=property_, case=case), impossible)
+        yield Check(property_, partial(OperationRun.auth, case=case), impossible)
 
 
 def _selected(options: RunOptions, checks: list[Check]) -> Iterator[Check]:
     """Yield the selected checks, after those that they need."""
-    chosen = {each.property.key for each in checks if _selects(options.only, options.skip, each.property)}
+    chosen = {each.property.key for each in checks if _selects(options, each.property)}
     for each in checks if chosen else ():
         if each.property.key in chosen:
             yield each
@@ -165,8 +124,8 @@ def _selected(options: RunOptions, checks: list[Check]) -> Iterator[Check]:
             yield replace(each, is_silent=each.property.id == LIST)
 
 
-def _selects(only: Iterable[str], skip: Iterable[str], property_: Property) -> bool:
-    return (not only or _named(only, property_)) and not _named(skip, property_)
+def _selects(options: RunOptions, property_: Property) -> bool:
+    return (not options.only or _named(options.only, property_)) and not _named(options.skip, property_)
 
 
 def _named(patterns: Iterable[str], property_: Property) -> bool:

@@ -11,7 +11,6 @@ from metastudio.tester.access import SIGNATURE, SchemeKind
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.list_client import ListClient, UnexpectedResponseError
-from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Verdict
 
 _ABOUT_CREDENTIALS = re.compile(r"token|auth|credential|signature|tenant|\bak\b|access key", re.IGNORECASE)
 _SENT = {
@@ -23,34 +22,11 @@ _MAX_CLOCK_SKEW = 300
 """Seconds of clock difference from which a refused signature is signed again with the server's time."""
 
 
-def preflight(
-    property_: Property,
-    tested: OperationUnderTest,
-    http: HttpClient,
-    path: str,
-    query: list[tuple[str, str]],
-    list_client: ListClient | None,
-    notes: list[str],
-    *,
-    is_example: bool = False,
-) -> PropertyResult:
-    """Send one plain request.
-
-    Args:
-        property_: the property `start`.
-        tested: the operation, a GET.
-        http: the client.
-        path: path of the operation, parameters filled in.
-        query: the required query parameters.
-        list_client: reads the response as a list page; None for operations that are not lists.
-        notes: receives remarks about the run.
-        is_example: whether the path contains an example of the contract, which this server need not have.
-
-    Returns:
-        The verdict.
+def first_response(http: HttpClient, path: str, query: list[tuple[str, str]], notes: list[str]) -> HttpResponse:
+    """Send one plain request. If its signature is refused because of the clock, correct that and repeat it.
 
     Raises:
-        CannotRunError: the server is unreachable or refuses the credentials.
+        CannotRunError: the server is unreachable.
     """
     try:
         response = http.send(path, query)
@@ -61,19 +37,18 @@ def preflight(
             response = http.send(path, query)
     except NoResponseError as error:
         raise CannotRunError(f"{http.base_url}: {error}") from None
-    if response.status == 404 and is_example:
-        note = f"{path} not found: status 404. Give --path NAME=VALUE"
-        return PropertyResult(property_, Verdict.NOT_EXERCISED, note=note)
+    return response
+
+
+def fault(
+    tested: OperationUnderTest, response: HttpResponse, http: HttpClient, list_client: ListClient | None
+) -> str | None:
+    """Return what is wrong with the first response, None for nothing.
+
+    Raises:
+        CannotRunError: the server refuses the credentials, or is not ready for other requests.
+    """
     _stop_if_untestable(response, http)
-    fault = _fault(tested, response, list_client)
-    if fault is None:
-        return PropertyResult(property_, Verdict.PASS, 1)
-    return PropertyResult(
-        property_, Verdict.BREACH, 1, evidence=(Evidence("a declared success response", fault, (response.command,)),)
-    )
-
-
-def _fault(tested: OperationUnderTest, response: HttpResponse, list_client: ListClient | None) -> str | None:
     if response.status not in tested.operation.success:
         to = " to another address" if 300 <= response.status < 400 else ""
         return f"status {response.status}{to}"
@@ -88,11 +63,10 @@ def _fault(tested: OperationUnderTest, response: HttpResponse, list_client: List
 
 
 def _stop_if_untestable(response: HttpResponse, http: HttpClient) -> None:
-    error = _error_text(response)
-    scheme = http.caller.scheme
+    error, scheme, project = _error_text(response), http.caller.scheme, http.caller.project_id
     sent = _SENT[scheme.kind] if scheme else "a request without credentials"
     if response.status in (401, 403) or (response.status == 400 and _ABOUT_CREDENTIALS.search(error)):
-        whose = f" and that they belong to project {http.caller.project_id}" if http.caller.project_id else ""
+        whose = f" and that they belong to project {project}" if project else ""
         raise CannotRunError(
             f"the server refuses {sent}: status {response.status}{error}. Check the credentials{whose}. "
             "No further requests were sent"
