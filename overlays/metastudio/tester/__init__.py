@@ -17,12 +17,12 @@ Reading order:
    bodies of seed requests and of requests that schemathesis generates) and `matrix` (suite `auth`: valid and forged
    credentials).
 3. What the suites share: `reading` (any contract), `operation_under_test` (an operation with its schemas), `access`
-   (security schemes), `caller` (credentials and signing), `http_client` (requests, retries, rate limit), `values`
-   (comparing values), `schema_validator`.
+   (security schemes), `caller` (credentials and signing), `http_client` (requests, retries, rate limit, total timeout),
+   `values` (comparing values), `schema_validator`.
 4. `reports`: terminal, HTML, JUnit and JSON. `sign` signs a request for curl, `hooks` adds signing to plain
    schemathesis. The command line is `metastudio.cli.contract_test`.
 
-Names are imported on first use, because schemathesis and the schema validators are slow to import.
+Names are imported on first use, because the readers and validators of contracts are slow to import.
 """
 
 from __future__ import annotations
@@ -31,52 +31,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from metastudio.auth.credentials import Credentials as Credentials
-    from metastudio.tester.options import RunOptions as RunOptions
-    from metastudio.tester.runner import prove as prove
-    from metastudio.tester.runner import run as run
-    from metastudio.tester.verdicts import ContractLocation as ContractLocation
-    from metastudio.tester.verdicts import Evidence as Evidence
-    from metastudio.tester.verdicts import Property as Property
-    from metastudio.tester.verdicts import PropertyResult as PropertyResult
-    from metastudio.tester.verdicts import Report as Report
-    from metastudio.tester.verdicts import Suite as Suite
-    from metastudio.tester.verdicts import Verdict as Verdict
-
-_MODULES = {
-    "ContractLocation": "metastudio.tester.verdicts",
-    "Credentials": "metastudio.auth.credentials",
-    "Evidence": "metastudio.tester.verdicts",
-    "Property": "metastudio.tester.verdicts",
-    "PropertyResult": "metastudio.tester.verdicts",
-    "Report": "metastudio.tester.verdicts",
-    "RunOptions": "metastudio.tester.options",
-    "Suite": "metastudio.tester.verdicts",
-    "Verdict": "metastudio.tester.verdicts",
-    "prove": "metastudio.tester.runner",
-    "run": "metastudio.tester.runner",
-}
+    from metastudio.auth.credentials import Credentials
+    from metastudio.tester.options import RunOptions
+    from metastudio.tester.runner import prove, run
+    from metastudio.tester.verdicts import ContractLocation, Evidence, Property, PropertyResult, Report, Suite, Verdict
 
 __all__ = [
-    "ContractLocation",
-    "Credentials",
-    "Evidence",
-    "Property",
-    "PropertyResult",
-    "Report",
-    "RunOptions",
-    "Suite",
-    "Verdict",
-    "prove",
-    "run",
-]
+    "ContractLocation", "Credentials", "Evidence", "Property", "PropertyResult", "Report", "RunOptions", "Suite",
+    "Verdict", "prove", "run",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        value = getattr(import_module(_MODULES[name]), name)
-        globals()[name] = value
-        return value
+    if name in __all__:
+        for module in ("verdicts", "options", "runner"):  # the slowest last
+            if hasattr(found := import_module(f"metastudio.tester.{module}"), name):
+                return getattr(found, name)
     raise AttributeError(f"module 'metastudio.tester' has no attribute {name!r}")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from metastudio.contract.operation import Parameter
 from metastudio.tester.access import SIGNATURE, Login, Scheme, SchemeKind
-from metastudio.tester.caller import PROJECT, UNTAMPERED, Caller, Tampering
+from metastudio.tester.caller import PROJECT, Caller
 from metastudio.tester.forgeries import FORGERIES, fake_like
 from metastudio.tester.operation_under_test import OperationUnderTest
 
@@ -37,9 +37,7 @@ class AuthCase:
         caller: whose credentials the request carries.
         project: the project ID in the path.
         accepted: whether the server must accept the request.
-        tampering: changes that make the signature invalid.
-        may_lock_key: whether the request counts as a failure of the caller's key.
-        forgery: name of the forged signature.
+        forgery: name of the forged signature; None for a valid one.
         query: query to send instead of the default one.
         headers: further headers.
         also_accepted: further conforming statuses.
@@ -51,13 +49,16 @@ class AuthCase:
     caller: Caller
     project: str
     accepted: bool = False
-    tampering: Tampering | Callable[[Caller, str], Tampering] = UNTAMPERED
-    may_lock_key: bool = False
     forgery: str | None = None
     query: Sequence[tuple[str, str]] = ()
     headers: Sequence[tuple[str, str]] = ()
     also_accepted: tuple[int, ...] = ()
     impossible: str = ""
+
+    @property
+    def may_lock_key(self) -> bool:
+        """Whether the request counts as a failure of the caller's key."""
+        return self.forgery is not None and FORGERIES[self.forgery].may_lock_key
 
 
 def auth_cases(
@@ -112,7 +113,7 @@ def _is_apt(case: AuthCase, caller: Caller, tested: OperationUnderTest) -> bool:
     is_own_path = case.project == caller.project_id or "{project_id}" not in tested.operation.path
     scheme = case.caller.scheme
     is_own = scheme is not None and case.caller.credential(scheme) == caller.credential(scheme)
-    return case.accepted or not (is_own_path and is_own and case.tampering is UNTAMPERED)
+    return case.accepted or not (is_own_path and is_own and case.forgery is None)
 
 
 def _changed_token(caller: Caller) -> Iterator[AuthCase]:
@@ -181,10 +182,7 @@ def _signed(tested: OperationUnderTest, caller: Caller, query: Sequence[tuple[st
     for name, forgery in FORGERIES.items():
         sentence = f"A request {forgery.sentence} is refused."
         impossible = "needs a query parameter" if name.startswith("query-") and not query else ""
-        yield AuthCase(
-            f"signature.{name}", sentence, caller, project, tampering=forgery.tampering,
-            may_lock_key=forgery.may_lock_key, forgery=name, impossible=impossible,
-        )  # fmt: skip
+        yield AuthCase(f"signature.{name}", sentence, caller, project, forgery=name, impossible=impossible)
 
 
 def _takes_any_text(tested: OperationUnderTest, parameter: Parameter) -> bool:

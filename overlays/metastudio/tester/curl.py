@@ -41,7 +41,7 @@ def command(
     *,
     headers: Iterable[tuple[str, str]] = (),
     body: bytes = b"",
-    case: str | None = None,
+    forgery: str | None = None,
 ) -> str:
     """Return the shell command of a request.
 
@@ -51,7 +51,7 @@ def command(
         caller: whose credentials the request carries.
         headers: further headers, which the tester made.
         body: the body, which the tester made.
-        case: name of the forged signature; None for a valid one.
+        forgery: name of the forged signature; None for a valid one.
     """
     options = ["-sS", "-i", *([] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method])]
     data = shlex.quote(body.decode("utf-8", "replace"))
@@ -60,7 +60,7 @@ def command(
     if scheme is None:
         return " ".join(curl_command(options, _quoted(url), headers))
     if scheme.kind is SchemeKind.SIGNATURE:
-        signing = [*caller.signer_options, *(["--case", case] if case else [])]
+        signing = [*caller.signer_options, *(["--case", forgery] if forgery else [])]
         signing += ["--method", method] if method != "GET" else []
         signing += ["--body", data] if body else []
         return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command(options, "", headers), "-K -"])

@@ -42,7 +42,7 @@ def _sign(request: Any) -> Any:
 schemathesis.auth.set_from_requests(_sign)  # type: ignore[attr-defined]
 
 
-@schemathesis.hook("after_call")
+@schemathesis.hook("after_call")  # pyright: ignore[reportUntypedFunctionDecorator]
 def mask_credentials(context: Any, case: Any, response: Any) -> None:
     """Mask the credentials of a sent request: schemathesis prints a failed one as a curl command."""
     for name in _CALLER.header_names & set(response.request.headers):

@@ -25,7 +25,8 @@ from metastudio.http.retry import retry_after
 from metastudio.http.throttle import Throttle
 from metastudio.http.url import canonical_query
 from metastudio.tester import curl
-from metastudio.tester.caller import UNTAMPERED, Caller, Tampering, canonical_url
+from metastudio.tester.caller import UNTAMPERED, Caller, canonical_url
+from metastudio.tester.forgeries import FORGERIES
 from metastudio.tester.options import RunOptions
 from metastudio.tester.verdicts import Stopwatch
 
@@ -199,8 +200,7 @@ class HttpClient:
         headers: HeaderList = (),
         body: bytes = b"",
         caller: Caller | None = None,
-        tampering: Tampering = UNTAMPERED,
-        case: str | None = None,
+        forgery: str | None = None,
         retry: bool = True,
     ) -> HttpResponse:
         """Send a request and return the response, whatever its status.
@@ -212,8 +212,7 @@ class HttpClient:
             headers: further headers.
             body: the body, which is sent as JSON unless a header says otherwise.
             caller: sends with these credentials instead of the client's own.
-            tampering: forges the signature.
-            case: name of the forgery, for the shell command.
+            forgery: name of the way in which the signature is forged.
             retry: retry once after a server error or a missing response. Failures that do not recur are only counted.
 
         Raises:
@@ -226,7 +225,9 @@ class HttpClient:
         url = canonical_url(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
         if body and not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", "application/json"))
-        shown = curl.command(method, url, sender, headers=headers, body=body, case=case)
+        shown = curl.command(method, url, sender, headers=headers, body=body, forgery=forgery)
+
+        tampering = FORGERIES[forgery].tampering(sender, url) if forgery else UNTAMPERED
 
         def build() -> httpx.Request:
             """Sign the request. A signature is valid for some minutes only, so each attempt has its own."""
@@ -242,11 +243,12 @@ class HttpClient:
             return request
 
         def attempt() -> HttpResponse:
-            for number in range(_MAX_429_RETRIES + 1):
-                response = self._send_once(build, url, shown)
-                if response.status != httpx.codes.TOO_MANY_REQUESTS or number == _MAX_429_RETRIES:
+            response = self._send_once(build, url, shown)
+            for number in range(_MAX_429_RETRIES):
+                if response.status != httpx.codes.TOO_MANY_REQUESTS:
                     break
                 time.sleep(self._retry_delay(response, number))
+                response = self._send_once(build, url, shown)
             return response
 
         try:

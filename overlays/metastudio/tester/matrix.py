@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
-from metastudio.http.url import canonical_query
 from metastudio.tester.access import SIGNATURE
 from metastudio.tester.cases import AuthCase
-from metastudio.tester.http_client import (
-    CannotRunError,
-    HttpClient,
-    HttpResponse,
-    NoResponseError,
-    TimeLimitError,
-)
+from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.shapes.responses import faults
 from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Verdict, judgement_failed
@@ -95,14 +89,11 @@ class AuthMatrix:
     def _send(self, case: AuthCase) -> HttpResponse:
         """Send the request of a case. Retry once after a server error, but limit forgeries in a row."""
         path, query = self._path_for(case.project), case.query or self.query
-        url = f"{self.http.base_url}{path}"
-        tampering = case.tampering(case.caller, _with(url, query)) if callable(case.tampering) else case.tampering
 
         def send(*, retry: bool) -> HttpResponse:
             return self.http.send(
-                path, query, caller=case.caller, tampering=tampering, case=case.forgery, headers=case.headers,
-                retry=retry,
-            )  # fmt: skip
+                path, query, caller=case.caller, forgery=case.forgery, headers=case.headers, retry=retry
+            )
 
         if not case.may_lock_key:
             return send(retry=True)
@@ -133,17 +124,8 @@ class AuthMatrix:
 def is_vendor_host(tested: OperationUnderTest, host: str) -> bool:
     """Whether a host is in the domain of a server of the contract, and so a production system."""
     for server in tested.document.data.get("servers", []):
-        name = (
-            re.sub(r"\{[^}]+\}", "x", str(server.get("url", "")))
-            .partition("://")[2]
-            .partition("/")[0]
-            .partition(":")[0]
-        )
+        name = urlsplit(re.sub(r"\{[^}]+\}", "x", str(server.get("url", "")))).hostname or ""
         domain = ".".join(name.split(".")[-2:])
         if "." in domain and (host == domain or host.endswith(f".{domain}")):
             return True
     return False
-
-
-def _with(url: str, query: Sequence[tuple[str, str]]) -> str:
-    return f"{url}?{canonical_query(query)}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+from metastudio import redaction
 from metastudio.errors import ConfigurationError, CredentialsError
 from metastudio.tester.http_client import (
     TIME_LIMIT_REACHED,
@@ -17,10 +18,10 @@ from metastudio.tester.http_client import (
 from metastudio.tester.operation_run import Check, OperationRun, Progress, RunState
 from metastudio.tester.options import RunOptions
 from metastudio.tester.plan import START, make_plan
-from metastudio.tester.redaction import Redactor
 from metastudio.tester.relations.writes import order_of_life
 from metastudio.tester.verdicts import (
     MAX_SHOWN_BREACHES,
+    Evidence,
     PropertyResult,
     Report,
     Suite,
@@ -46,7 +47,6 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
         ContractError: the contract is unreadable or invalid.
     """
     state = make_plan(options, progress)
-    redactor = Redactor(state.secrets)
     with state.http.client:
         if any(c.property.suite is Suite.SHAPES and c.property.id != START for o in state.operations for c in o.checks):
             import_module("metastudio.tester.shapes.schemathesis_driver")  # fails early if it is not installed
@@ -55,10 +55,10 @@ def run(options: RunOptions, progress: Progress = lambda _what, _sent: None) -> 
             walk.run()
         except BaseException as error:
             for note in walk.clean_up():
-                error.add_note(redactor.mask(note))
+                error.add_note(_masked(note, state.secrets))
             raise
         state.notes += walk.clean_up()
-    return redactor.report(walk.report())
+    return _without_secrets(walk.report(), state.secrets)
 
 
 def prove(target: Any, *, progress: Progress = lambda _what, _sent: None, **options: Any) -> Report:
@@ -78,6 +78,35 @@ def prove(target: Any, *, progress: Progress = lambda _what, _sent: None, **opti
     """
     where: dict[str, Any] = {"url": target} if isinstance(target, str) else {"app": target}
     return run(RunOptions(**where, **options), progress)
+
+
+def _without_secrets(report: Report, secrets: Iterable[str]) -> Report:
+    """Mask the secrets of the run and what looks sensitive in every text, and remove control characters."""
+
+    def text(text: str) -> str:
+        return _masked(text, secrets)
+
+    def command(text: str) -> str:  # has no text of a server
+        for secret in sorted(filter(None, secrets), key=len, reverse=True):
+            text = text.replace(secret, redaction.MASK)
+        return redaction.printable(text)
+
+    def result(each: PropertyResult) -> PropertyResult:
+        evidence = (Evidence(text(e.expected), text(e.seen), tuple(map(command, e.commands))) for e in each.evidence)
+        observations = tuple(map(text, each.observations))
+        return replace(each, note=text(each.note), observations=observations, evidence=tuple(evidence))
+
+    return replace(
+        report,
+        target=command(report.target),
+        notes=tuple(map(text, report.notes)),
+        failure=text(report.failure) if report.failure else None,
+        results=tuple(map(result, report.results)),
+    )
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    return redaction.printable(redaction.mask(text, secrets))
 
 
 class _Walk:
