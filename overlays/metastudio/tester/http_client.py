@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -100,17 +100,6 @@ class HttpResponse:
         return self.json is not NOT_JSON
 
 
-@dataclass
-class Traffic:
-    """Counts of requests by suite, and the failures that did not recur."""
-
-    sent: Counter[str] = field(default_factory=Counter[str])
-    transient_errors: list[HttpResponse] = field(default_factory=list[HttpResponse])
-    """Server errors that did not recur when the request was retried."""
-    missing_responses: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    """Reason and command of requests that got a response only when retried."""
-
-
 class Watchdog:
     """Closes the connection of a request that takes too long. The timeouts of httpx apply to each read, so a slow
     trickle of bytes never ends. Handles one request at a time.
@@ -166,6 +155,9 @@ class HttpClient:
         options: settings of the run.
 
     Attributes:
+        sent: counts of requests by suite. A copy of the client shares all counts.
+        transient_errors: server errors that did not recur when the request was retried.
+        missing_responses: reason and command of requests that got a response only when retried.
         app_exceptions: what an application in this process raised, and how often.
     """
 
@@ -184,7 +176,9 @@ class HttpClient:
         )
         self.caller = options.caller()
         self.stopwatch = Stopwatch(options.max_time)
-        self.traffic = Traffic()
+        self.sent = Counter[str]()
+        self.transient_errors: list[HttpResponse] = []
+        self.missing_responses: list[tuple[str, str]] = []
         self.suite = "start"
         self.headers: HeaderList = ()
         self.watchdog = Watchdog(RESPONSE_TIMEOUT_FACTOR * options.timeout)
@@ -257,11 +251,11 @@ class HttpClient:
             if not retry:
                 raise
             response = attempt()
-            self.traffic.missing_responses.append((str(error), shown))
+            self.missing_responses.append((str(error), shown))
         if response.status >= 500 and retry:
             failed, response = response, attempt()
             if response.status < 500:
-                self.traffic.transient_errors.append(failed)
+                self.transient_errors.append(failed)
         return response
 
     def _send_once(self, build: Callable[[], httpx.Request], url: str, shown: str) -> HttpResponse:
@@ -269,7 +263,7 @@ class HttpClient:
             time.sleep(seconds)
         if self.stopwatch.is_over:
             raise TimeLimitError
-        self.traffic.sent[self.suite] += 1
+        self.sent[self.suite] += 1
         request = build()
         start, received = time.monotonic(), None
         try:

@@ -7,15 +7,20 @@ three are sent in a row, and a valid signature that is refused ends the matrix.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from metastudio.tester.access import SIGNATURE
 from metastudio.tester.cases import AuthCase
-from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError, TimeLimitError
+from metastudio.tester.http_client import CannotRunError, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.shapes import probing_query
 from metastudio.tester.shapes.responses import faults
 from metastudio.tester.verdicts import Evidence, Property, PropertyResult, Verdict, judgement_failed
+
+if TYPE_CHECKING:
+    from metastudio.tester.operation_run import OperationRun
 
 REFUSAL_STATUSES = (400, 401, 403, 404)
 """Statuses of a refusal. The service answers 400 to an invalid token (docs/service-notes.md#refused-tokens)."""
@@ -28,26 +33,11 @@ class KeyRefusedError(Exception):
 
 
 class AuthMatrix:
-    """The authentication matrix of one operation.
+    """The authentication matrix of one operation."""
 
-    Args:
-        tested: the operation.
-        http: the client.
-        path_for: returns the path for a project ID.
-        query: a valid query.
-    """
-
-    def __init__(
-        self,
-        tested: OperationUnderTest,
-        http: HttpClient,
-        path_for: Callable[[str], str],
-        query: Sequence[tuple[str, str]],
-    ) -> None:
-        self.tested = tested
-        self.http = http
-        self.query = query
-        self._path_for = path_for
+    def __init__(self, operation: OperationRun) -> None:
+        self.operation, self.tested, self.http = operation, operation.tested, operation.http
+        self.query = probing_query(operation.tested)
         self._in_a_row = 0
         self._stopped = ""
 
@@ -88,7 +78,7 @@ class AuthMatrix:
 
     def _send(self, case: AuthCase) -> HttpResponse:
         """Send the request of a case. Retry once after a server error, but limit forgeries in a row."""
-        path, query = self._path_for(case.project), case.query or self.query
+        path, query = self.operation.path_in(case.project), case.query or self.query
 
         def send(*, retry: bool) -> HttpResponse:
             return self.http.send(
@@ -112,7 +102,9 @@ class AuthMatrix:
     def _reset_failures(self) -> None:
         """Send a valid request with the caller's key, which resets the failure count of the key."""
         response = self.http.send(
-            self._path_for(self.http.caller.project_id), self.query, caller=self.http.caller.with_scheme(SIGNATURE)
+            self.operation.path_in(self.http.caller.project_id),
+            self.query,
+            caller=self.http.caller.with_scheme(SIGNATURE),
         )
         if response.status in REFUSAL_STATUSES:
             raise KeyRefusedError(

@@ -54,10 +54,6 @@ class RunState:
     operations: list[OperationRun] = field(default_factory=list["OperationRun"])
     seen: bool = False
 
-    def report_progress(self, what: str) -> None:
-        """Report the current step."""
-        self.progress(what, sum(self.http.traffic.sent.values()))
-
 
 @dataclass(frozen=True)
 class Check:
@@ -83,6 +79,7 @@ class OperationRun:
         checks: the selected checks in their order. Those of suite `auth` run after those of all operations.
         blocked: why no check of the operation can be exercised, "" if all can.
         has_example_path: whether the path contains an example of the contract, which a server need not have.
+        snapshot: the list, None if it was not read.
         problem: why schemathesis could not test the operation, "" if it could.
         interruption: the exception that ended suite `shapes` early, None if there was none.
     """
@@ -98,14 +95,14 @@ class OperationRun:
         self.problem = ""
         self.interruption: Exception | None = None
         self.has_example_path = False
-        self._snapshot: Snapshot | None = None
+        self.snapshot: Snapshot | None = None
         self._parts: list[Part] | None = None
         self._shapes: ShapesSuite | None = None
 
-    def _begin(self, suite: str, what: str) -> None:
+    def begin(self, suite: str, what: str = "") -> None:
         """Count the requests that follow for a suite, and report progress."""
         self.http.suite = suite
-        self.state.report_progress(what)
+        self.state.progress(f"{suite}: {what}" if what else suite, self.http.sent.total())
 
     @cached_property
     def path_values(self) -> dict[str, str]:
@@ -170,6 +167,15 @@ class OperationRun:
         """The path with its parameters filled in."""
         return self.tested.path_with(self.path_values)
 
+    def path_in(self, project: str) -> str:
+        """Return the path in another project."""
+        return self.tested.path_with({**self.path_values, "project_id": project})
+
+    @property
+    def names_item(self) -> bool:
+        """Whether the path names an item of a list."""
+        return any(self._list_of_ids(name) for name in self._path_names)
+
     @cached_property
     def list_client(self) -> ListClient:
         """The client of the list. Only for list operations."""
@@ -194,7 +200,7 @@ class OperationRun:
         _ = self.its_list.path  # finds out whether the list is blocked
         if self.its_list.blocked:
             return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.its_list.blocked)
-        self._begin(Suite.MEANING, f"meaning: {property_.id}")
+        self.begin(Suite.MEANING, property_.id)
         result = self.its_list.life_cycle.judge(self.tested, property_)
         self.state.seen = self.state.seen or result.exercised > 0
         return result
@@ -204,7 +210,7 @@ class OperationRun:
         state, tested, path = self.state, self.tested, self.path
         if self.blocked:
             return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.blocked)
-        self._begin("start", "first request")
+        self.begin("start", "first request")
         client, query = self.list_client if tested.is_list else None, shapes.required_query(tested)
         response = preflight.first_response(self.http, path, query, state.notes)
         if response.status == 404 and self.has_example_path:
@@ -226,14 +232,14 @@ class OperationRun:
     def whole_list(self, property_: Property) -> PropertyResult:
         """Read the whole list."""
         state, client = self.state, self.list_client
-        self._begin(Suite.MEANING, "meaning: reading the list")
+        self.begin(Suite.MEANING, "reading the list")
         try:
             snapshot = client.snapshot()
             snapshot = self._frozen(snapshot) if state.options.freeze else snapshot
         except UnexpectedResponseError as error:
             evidence = Evidence("a page of the list", error.what, (error.response.command,))
             return PropertyResult(property_, Verdict.BREACH, 1, evidence=(evidence,))
-        self._snapshot, state.seen = snapshot, state.seen or bool(snapshot.items)
+        self.snapshot, state.seen = snapshot, state.seen or bool(snapshot.items)
         state.exercised["items in the list"] += len(snapshot.items)
         for pointer in client.pointers:
             values = {repr(value) for item in snapshot.items.values() for value in item.values[pointer]}
@@ -256,12 +262,12 @@ class OperationRun:
         )
         return snapshot
 
-    def relation(self, _: Property, *, relation: Relation) -> PropertyResult:
+    def relation(self, property_: Property, *, relation: Relation) -> PropertyResult:
         """Check a relation of the list."""
-        if self._snapshot is None:
-            return PropertyResult(relation.property, Verdict.NOT_EXERCISED, note="the list is unreadable")
-        part = part_for(relation, (self.list_client, self._snapshot), self._narrowed(self._snapshot))
-        self._begin(Suite.MEANING, f"meaning: {relation.property.id}")
+        if self.snapshot is None:
+            return PropertyResult(property_, Verdict.NOT_EXERCISED, note="the list is unreadable")
+        part = part_for(relation, (self.list_client, self.snapshot), self._narrowed(self.snapshot))
+        self.begin(Suite.MEANING, property_.id)
         return judge(relation, *part)
 
     def _narrowed(self, snapshot: Snapshot) -> list[Part]:
@@ -269,7 +275,7 @@ class OperationRun:
         if self._parts is None:
             self._parts = []
             if not snapshot.complete:
-                self._begin(Suite.MEANING, "meaning: narrowing the list")
+                self.begin(Suite.MEANING, "narrowing the list")
                 self._parts = parts(self.list_client, snapshot)
                 by = [f"{name}={value}" for client, _ in self._parts for name, value in client.fixed_query.items()]
                 how = (
@@ -282,54 +288,34 @@ class OperationRun:
 
     def shape(self, property_: Property) -> PropertyResult:
         """Return the verdict of suite `shapes` on a property. The first call sends the requests of all."""
-        path = self.path
+        _ = self.path  # finds out whether the operation is blocked
         if self.blocked:
             return PropertyResult(property_, Verdict.NOT_EXERCISED, note=self.blocked)
         if self._shapes is None:
-            client = self.list_client if self.tested.is_list else None
-            suite = ShapesSuite(self.tested, self.http, path, client, self._snapshot)
-            if self.tested.operation.kind == "create" and self.its_list is not None:
-                suite.received = self.its_list.life_cycle.record
-            self._shapes = suite
+            self._shapes = ShapesSuite(self)
+            self.begin(Suite.SHAPES)
             try:
-                self._run_shapes(suite)
+                self._shapes.run()
             except Exception as error:  # noqa: BLE001 - the runner handles it after the verdicts found so far
                 self.interruption = error
+            self._shapes.finish()
         found = self._shapes.result(property_.id)
         is_late = isinstance(self.interruption, TimeLimitError) and found.verdict is Verdict.NOT_EXERCISED
         return replace(found, note=found.note or TIME_LIMIT_REACHED) if is_late else found
 
     def finish(self) -> None:
         """Count what the checks have read."""
-        if self._snapshot is not None:
+        if self.snapshot is not None:
             self.state.exercised["pages with items"] += sum(bool(page.items) for page in self.list_client.pages)
-
-    def _run_shapes(self, suite: ShapesSuite) -> None:
-        names_item = any(self._list_of_ids(name) for name in self._path_names)
-        options = replace(self.state.options, writes=self.state.options.writes and not names_item)
-        self._begin(Suite.SHAPES, "shapes")
-        try:
-            suite.run(options, self.path_values, lambda: self.state.report_progress("shapes"))
-        finally:
-            suite.finish()
-        self.state.exercised.update({f"generated {what}": count for what, count in suite.exercised.items()})
-        done, operation = suite.exercised["successes"], self.tested.operation
-        if done and operation.method != "GET" and self.its_list is None:
-            self.state.notes.append(f"{operation.id} succeeded {done} times; its effects were not undone")
-        if suite.problems:
-            self.problem = f"schemathesis could not test {self.tested.name}: {'; '.join(dict.fromkeys(suite.problems))}"
 
     def auth(self, property_: Property, *, case: AuthCase) -> PropertyResult:
         """Send a request of the authentication matrix."""
-        self._begin(Suite.AUTH, f"auth: {property_.id}")
+        self.begin(Suite.AUTH, property_.id)
         return self._matrix.judge(property_, case)
 
     @cached_property
     def _matrix(self) -> AuthMatrix:
-        def path_for(project: str) -> str:
-            return self.tested.path_with({**self.path_values, "project_id": project})
-
-        return AuthMatrix(self.tested, self.http, path_for, shapes.probing_query(self.tested))
+        return AuthMatrix(self)
 
 
 def _example(tested: OperationUnderTest, parameter: str) -> str:

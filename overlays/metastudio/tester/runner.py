@@ -177,7 +177,7 @@ class _Walk:
         state, http, app = self.state, self.state.http, self.state.options.app
         for operation in state.operations:
             operation.finish()
-        errors, missing = http.traffic.transient_errors, http.traffic.missing_responses
+        errors, missing = http.transient_errors, http.missing_responses
         for count, what in ((len(errors), "a server error"), (len(missing), "no response")):
             if count:
                 state.notes.append(f"{count} requests got {what} and succeeded when retried")
@@ -192,7 +192,7 @@ class _Walk:
             contract=state.operations[0].tested.document.path.name,
             started=http.stopwatch.started, seconds=http.stopwatch.seconds,
             results=tuple(self.results) if self.failure is None or is_judged else (),
-            requests=dict(http.traffic.sent), exercised=dict(state.exercised), notes=tuple(state.notes),
+            requests=dict(http.sent), exercised=dict(state.exercised), notes=tuple(state.notes),
             failure=self.failure, nothing_seen=not state.seen and self.failure is None,
             tester_failed=self.tester_failed,
         )  # fmt: skip

@@ -7,78 +7,54 @@ contract. Rules that this contract chose itself are observed but never a breach.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from metastudio.http.url import query_pairs
 from metastudio.tester.http_client import CannotRunError, HttpClient, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.options import RunOptions
 from metastudio.tester.relations import sample_values
 from metastudio.tester.relations.filter_oracle import matcher
-from metastudio.tester.relations.list_client import ListClient, Snapshot, UnexpectedResponseError
+from metastudio.tester.relations.list_client import ListClient, UnexpectedResponseError
 from metastudio.tester.relations.orders import criteria, in_order, requested
 from metastudio.tester.shapes import request_validity, responses
 from metastudio.tester.shapes.findings import PropertyFindings, properties
 from metastudio.tester.shapes.request_validity import Assessment, Validity
 from metastudio.tester.shapes.seed_requests import seed_queries, seed_requests
 from metastudio.tester.shapes.shrinking import MAX_CUT_SINGLY, Pairs, shrink
-from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult, Stopwatch, judgement_failed
+from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult, Stopwatch, Suite, judgement_failed
+
+if TYPE_CHECKING:
+    from metastudio.tester.operation_run import OperationRun
 
 MAX_SHRINKING_REQUESTS = 200
 """Maximum number of requests that are sent to shrink the requests of all breaches."""
 
 
 class ShapesSuite:
-    """The suite for one operation.
+    """The suite for one operation."""
 
-    Args:
-        tested: the operation.
-        http: the client.
-        path: path of the operation, parameters filled in.
-        client: reads list pages; None if the operation is not a list.
-        snapshot: the list; None if there is none.
-        received: called with each response.
-    """
-
-    def __init__(
-        self,
-        tested: OperationUnderTest,
-        http: HttpClient,
-        path: str,
-        client: ListClient | None,
-        snapshot: Snapshot | None,
-        received: Callable[[HttpResponse], None] = lambda _response: None,
-    ) -> None:
-        self.tested = tested
-        self.http = http
-        self.path = path
-        self.client = client
-        self.snapshot = snapshot
-        self.received = received
-        self.problems: list[str] = []
-        self.exercised: Counter[str] = Counter()
+    def __init__(self, operation: OperationRun) -> None:
+        self.operation, self.tested, self.http = operation, operation.tested, operation.http
+        self.client = operation.list_client if self.tested.is_list else None
         self.refused: set[str] = set()
         """Parameters of open effect of which the server refused a plain value. Other requests omit them, because a
         refusal hides what the server does with the other parameters."""
-        self._findings = _no_findings(tested)
+        self._exercised: Counter[str] = Counter()
+        self._findings = _no_findings(self.tested)
         self._shrinking_requests = 0
 
-    def run(self, options: RunOptions, path_values: Mapping[str, str], progress: Callable[[], None]) -> None:
-        """Send all requests.
-
-        Args:
-            options: settings of the run.
-            path_values: values of the path parameters.
-            progress: called after each response.
-        """
+    def run(self) -> None:
+        """Send all requests."""
         from metastudio.tester.shapes.schemathesis_driver import generate
 
         for query in seed_requests(self.tested) if self.tested.operation.method == "GET" else ():
             try:
-                response = self.http.send(self.path, query)
+                response = self.http.send(self.operation.path, query)
             except NoResponseError as error:
                 self._findings["answer"].exercised += 1
                 self._findings["answer"].evidence.append(Evidence("a response", str(error), (error.command,)))
@@ -86,7 +62,7 @@ class ShapesSuite:
             self.judge(response, dict(self.http.headers))
             if 400 <= response.status < 500:
                 self.refused |= {name for name, text in query if self._may_be_left_out(name, text)}
-            progress()
+            self.operation.begin(Suite.SHAPES)
         stopped: list[Exception] = []
         sender = copy(self.http)
         sender.headers = [each for each in self.http.headers if each[0] == "Accept"]
@@ -98,15 +74,21 @@ class ShapesSuite:
                 stopped.append(error)
                 return None
             finally:
-                progress()
+                self.operation.begin(Suite.SHAPES)
 
-        queries = list(seed_queries(self.client, self.snapshot, options.seed))
+        operation, options = self.operation, self.operation.state.options
+        queries = list(seed_queries(self.client, operation.snapshot, options.seed))
+        options = replace(options, writes=options.writes and not operation.names_item)
+        problems: list[str] = []
         try:
-            self.problems += generate(self.tested, exchange, options, path_values, queries, self.refused)
+            problems += generate(self.tested, exchange, options, operation.path_values, queries, self.refused)
         except BaseException:  # the user interrupts the run: end the request in the other thread
             sender.stopwatch = Stopwatch(0)
             sender.watchdog.fire()
             raise
+        if problems:
+            what = "; ".join(dict.fromkeys(problems))
+            operation.problem = f"schemathesis could not test {self.tested.name}: {what}"
         self._shrink()
         if stopped:
             raise stopped[0]
@@ -125,7 +107,7 @@ class ShapesSuite:
         is_post = method == "POST"  # may have been executed, so it is not repeated
         try:
             response = sender.send(
-                self.path, query, method=method, headers=list(headers.items()), body=body, retry=not is_post
+                self.operation.path, query, method=method, headers=list(headers.items()), body=body, retry=not is_post
             )
         except ValueError:  # it is not valid in HTTP
             return 500
@@ -156,7 +138,7 @@ class ShapesSuite:
             if self._shrinking_requests > MAX_SHRINKING_REQUESTS:
                 return False
             suite = copy(self)
-            suite.exercised, suite._findings = Counter(), _no_findings(self.tested)
+            suite._exercised, suite._findings = Counter(), _no_findings(self.tested)
             suite.judge(self.http.send(path, tried), dict(self.http.headers))
             same = [each for each in suite._findings[id_].evidence if each.expected == evidence.expected]
             found.extend(same[:1])
@@ -175,15 +157,19 @@ class ShapesSuite:
         return self._findings[id_].result()
 
     def finish(self) -> None:
-        """Judge the server errors and missing responses that did not recur."""
+        """Judge the server errors and missing responses that did not recur, and report what was exercised."""
+        state, done = self.operation.state, self._exercised["successes"]
+        state.exercised.update({f"generated {what}": count for what, count in self._exercised.items()})
+        if done and self.tested.operation.method != "GET" and self.operation.its_list is None:
+            state.notes.append(f"{self.tested.name} succeeded {done} times; its effects were not undone")
         failure = self._findings["failure"]
-        errors = self.http.traffic.transient_errors
+        errors = self.http.transient_errors
         if len(errors) >= MAX_SHOWN_BREACHES:
             commands = tuple(each.command for each in errors[:MAX_SHOWN_BREACHES])
             failure.evidence.append(Evidence("no server errors", f"{len(errors)} that did not recur", commands))
         elif errors:
             failure.undecided.append(f"{len(errors)} server errors that did not recur when retried")
-        missing, answer = self.http.traffic.missing_responses, self._findings["answer"]
+        missing, answer = self.http.missing_responses, self._findings["answer"]
         if missing:
             seen = f"{len(missing)} requests got a response only when retried: {missing[0][0]}"
             if len(missing) >= MAX_SHOWN_BREACHES:
@@ -200,7 +186,8 @@ class ShapesSuite:
             sent: headers of the request.
         """
         self._count(response)
-        self.received(response)
+        if self.tested.operation.kind == "create" and self.operation.its_list is not None:
+            self.operation.its_list.life_cycle.record(response)
         with self._undecided_on_error("body"):
             self._judge_response(response)
         if response.method == self.tested.operation.method == "GET":
@@ -322,20 +309,20 @@ class ShapesSuite:
         return self._assess([(name, text)]).validity is Validity.VALID
 
     def _assess(self, query: Sequence[tuple[str, str]], headers: Mapping[str, str] | None = None) -> Assessment:
-        longest = self.client.page_length if self.client and self.snapshot else None
+        longest = self.client.page_length if self.client and self.operation.snapshot else None
         return request_validity.assess(self.tested, query, headers, longest)
 
     def _count(self, response: HttpResponse) -> None:
-        self.exercised["answers"] += 1
+        self._exercised["answers"] += 1
         if response.status in self.tested.operation.success:
-            self.exercised["successes"] += 1
+            self._exercised["successes"] += 1
             if (
                 self.client
                 and response.is_json
                 and f'"{self.client.rules.items.rpartition("/")[2]}":[]'.encode()
                 not in response.body.replace(b" ", b"")
             ):
-                self.exercised["successes with items"] += 1
+                self._exercised["successes with items"] += 1
 
 
 def _no_findings(tested: OperationUnderTest) -> dict[str, PropertyFindings]:
