@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metastudio.contract import load
 from metastudio.tester.http_client import HttpResponse
-from metastudio.tester.operation_under_test import SchemaResolver, operations_under_test
+from metastudio.tester.operation_under_test import operations_under_test
+from metastudio.tester.schema_validator import SchemaResolver
 from metastudio.tester.shapes.request_validity import Validity, assess
 from metastudio.tester.shapes.responses import faults, violations
 

@@ -56,19 +56,18 @@ def command(
     options = ["-sS", "-i", *([] if method == "GET" else ["-I"] if method == "HEAD" else ["-X", method])]
     data = shlex.quote(body.decode("utf-8", "replace"))
     options += ["--data-binary", data] if body else []
-    scheme = caller.scheme
-    if scheme is None:
-        return " ".join(curl_command(options, _quoted(url), headers))
-    if scheme.kind is SchemeKind.SIGNATURE:
+    scheme, expanded = caller.scheme, list[tuple[str, str]]()
+    if scheme is not None and scheme.kind is SchemeKind.SIGNATURE:
         signing = [*caller.signer_options, *(["--case", forgery] if forgery else [])]
         signing += ["--method", method] if method != "GET" else []
         signing += ["--body", data] if body else []
         return " ".join([SIGNER, *signing, _quoted(url), "|", *curl_command(options, "", headers), "-K -"])
-    if scheme.kind is SchemeKind.TOKEN and scheme.location == "header":
+    if scheme is not None and scheme.kind is SchemeKind.TOKEN and scheme.location == "header":
         is_complete = scheme.value(caller.token or "") == caller.token
-        value = caller.shown_token if is_complete else scheme.value(caller.shown_token)
-        return " ".join(curl_command(options, _quoted(url), headers, [(scheme.name, value)]))
-    return " ".join(curl_command([*options, _credential(scheme, caller)], _quoted(url), headers))
+        expanded = [(scheme.name, caller.shown_token if is_complete else scheme.value(caller.shown_token))]
+    elif scheme is not None:
+        options.append(_credential(scheme, caller))
+    return " ".join(curl_command(options, _quoted(url), headers, expanded))
 
 
 def _credential(scheme: Scheme, caller: Caller) -> str:
@@ -81,22 +80,11 @@ def _credential(scheme: Scheme, caller: Caller) -> str:
 
 
 def _quoted(url: str) -> str:
-    """The URL as a shell word; for an application in this process with a variable, so that it can be served."""
-    shown = _masked(url)
+    """The URL as a shell word, with sensitive values masked; for an application in this process with a variable."""
+    parts = urlsplit(url)
+    pairs = query_pairs(parts.query)
+    masked = [(name, redaction.MASK if redaction.is_sensitive(name) else redaction.mask(text)) for name, text in pairs]
+    shown = url if masked == pairs else urlunsplit(parts._replace(query=canonical_query(masked)))
     if not shown.startswith(f"{IN_PROCESS_URL}/"):
         return shlex.quote(shown)
     return f'"${BASE_URL}"{shlex.quote(shown.removeprefix(IN_PROCESS_URL))}'
-
-
-def _masked(url: str) -> str:
-    """The URL with sensitive parameter values masked."""
-    parts = urlsplit(url)
-    pairs = query_pairs(parts.query)
-    masked = [(name, _shown(name, value)) for name, value in pairs]
-    if masked == pairs:
-        return url
-    return urlunsplit(parts._replace(query=canonical_query(masked)))
-
-
-def _shown(name: str, value: str) -> str:
-    return redaction.MASK if redaction.is_sensitive(name) else redaction.mask(value)

@@ -101,11 +101,9 @@ class AuthMatrix:
 
     def _reset_failures(self) -> None:
         """Send a valid request with the caller's key, which resets the failure count of the key."""
-        response = self.http.send(
-            self.operation.path_in(self.http.caller.project_id),
-            self.query,
-            caller=self.http.caller.with_scheme(SIGNATURE),
-        )
+        caller = self.http.caller
+        path = self.operation.path_in(caller.project_id)
+        response = self.http.send(path, self.query, caller=caller.with_scheme(SIGNATURE))
         if response.status in REFUSAL_STATUSES:
             raise KeyRefusedError(
                 f"a valid signature was refused with status {response.status}; the authentication matrix stops"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
@@ -17,41 +17,9 @@ from metastudio.contract.operation import ListRules, Operation
 from metastudio.tester.access import Security, security
 from metastudio.tester.caller import quote_segment
 from metastudio.tester.reading import ALIAS, read
+from metastudio.tester.schema_validator import SchemaResolver
 from metastudio.tester.values import ValueType, value_type
 from metastudio.tester.verdicts import ContractLocation
-
-
-class SchemaResolver:
-    """Resolves JSON pointers in a document, following references, and validates values. Results are cached."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._known: dict[str, tuple[Any, str]] = {}
-        self._validators: dict[str, Any] = {}
-        self.judged: dict[tuple[str, bytes], tuple[Any, ...]] = {}
-        """Violations that are known already, by the pointer of the schema and the digest of the body."""
-
-    def resolve(self, pointer: str) -> tuple[Any, str]:
-        """Return the value at a pointer after following references, and its own pointer."""
-        if pointer not in self._known:
-            self._known[pointer] = self._document.resolve(self._document.at(pointer), pointer)
-        return self._known[pointer]
-
-    def pointer_of(self, start: str, path: Iterable[str | int]) -> str:
-        """Return the pointer at the end of a schema path, which has a step `$ref` for each reference."""
-        at = start
-        for token in path:
-            if token != "$ref":  # noqa: S105 - a keyword, no secret
-                at = self.resolve(at)[1] + join([str(token)])
-        return at
-
-    def validator(self, pointer: str) -> Any:
-        """Return the validator of the schema at a pointer."""
-        if pointer not in self._validators:
-            from metastudio.tester.schema_validator import schema_validator
-
-            self._validators[pointer] = schema_validator(self._document.data, pointer)
-        return self._validators[pointer]
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""The validator of the contract's schemas, separate because it is slow to import."""
+"""Resolves and validates with the schemas of a contract."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
@@ -12,11 +12,11 @@ from openapi_schema_validator import OAS30Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
+from metastudio.contract import Document
+from metastudio.contract.json_pointer import join
 from metastudio.tester.values import ValueKind, ValueType, parse_instant
 
 _DOCUMENT = "urn:contract"
-
-
 _FORMATS: Mapping[str, Callable[[str, str], bool]] = {
     "date-time": lambda text, zone: parse_instant(text, zone) is not None,
     "date": lambda text, _: ValueType(ValueKind.DATE).comparable(text) is not None,
@@ -24,15 +24,41 @@ _FORMATS: Mapping[str, Callable[[str, str], bool]] = {
 }
 
 
-def schema_validator(document: Any, pointer: str) -> Any:
-    """Return a validator of the schema at a JSON pointer of a document.
+class SchemaResolver:
+    """Resolves JSON pointers in a document, following references, and validates values. Results are cached.
 
-    It differs from `OAS30Validator` where that would blame a conforming server, or fail: 1.0 is an integer, as JSON
-    does not tell it from 1, `nullable` also counts beside `anyOf`, `oneOf`, `allOf` and `enum`, and a text may contain
-    a lone surrogate.
+    The validator differs from `OAS30Validator` where that would blame a conforming server, or fail: 1.0 is an integer,
+    as JSON does not tell it from 1, `nullable` also counts beside `anyOf`, `oneOf`, `allOf` and `enum`, and a text may
+    contain a lone surrogate.
     """
-    registry = Registry[Any]().with_resource(_DOCUMENT, DRAFT4.create_resource(document))
-    return _Validator({"$ref": f"{_DOCUMENT}#{pointer}"}, registry=registry)
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._registry = Registry[Any]().with_resource(_DOCUMENT, DRAFT4.create_resource(document.data))
+        self._known: dict[str, tuple[Any, str]] = {}
+        self._validators: dict[str, Any] = {}
+        self.judged: dict[tuple[str, bytes], tuple[Any, ...]] = {}
+        """Violations that are known already, by the pointer of the schema and the digest of the body."""
+
+    def resolve(self, pointer: str) -> tuple[Any, str]:
+        """Return the value at a pointer after following references, and its own pointer."""
+        if pointer not in self._known:
+            self._known[pointer] = self._document.resolve(self._document.at(pointer), pointer)
+        return self._known[pointer]
+
+    def pointer_of(self, start: str, path: Iterable[str | int]) -> str:
+        """Return the pointer at the end of a schema path, which has a step `$ref` for each reference."""
+        at = start
+        for token in path:
+            if token != "$ref":  # noqa: S105 - a keyword, no secret
+                at = self.resolve(at)[1] + join([str(token)])
+        return at
+
+    def validator(self, pointer: str) -> Any:
+        """Return the validator of the schema at a pointer."""
+        if pointer not in self._validators:
+            self._validators[pointer] = _Validator({"$ref": f"{_DOCUMENT}#{pointer}"}, registry=self._registry)
+        return self._validators[pointer]
 
 
 def _nullable(keyword: str) -> Any:

@@ -14,16 +14,19 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver
+from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.filter_oracle import may_contradict
 from metastudio.tester.relations.orders import requested
 from metastudio.tester.relations.sample_values import broken_bounds, is_plain_text
-from metastudio.tester.shapes.responses import LENIENT, source
+from metastudio.tester.schema_validator import SchemaResolver
+from metastudio.tester.shapes.responses import is_blamed, source
 from metastudio.tester.values import parse_instant
 
 _DIGITS = re.compile(r"-?(0|[1-9][0-9]*)")
 _RFC3339_SHAPE = re.compile(r"\d{4}-(\d\d)-(\d\d)T(\d\d):(\d\d):\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _WHOLE_SECONDS = re.compile(r"(19[7-9]\d|20\d\d)-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_TELLING = ("enum", "minimum", "maximum", "minLength", "maxLength", "pattern")
+"""Keywords that a value must keep to if the API reference states them. Servers read others, such as format, freely."""
 _MAX_VALID_OFFSET, _MAX_QUERY_LENGTH = 10_000, 2000
 _BOOLEAN_TEXTS = ("true", "false", "1", "0", "yes", "no", "on", "off", "t", "f", "y", "n")
 
@@ -172,80 +175,48 @@ def _paging(text: str, least: int, most: int | None) -> Validity:
 
 def _scalar(resolver: SchemaResolver, pointer: str, text: str) -> Validity:
     """A text is valid only if no keyword of its schema forbids the value, also none that is not looked at here."""
-    found, schema = _by_type(resolver, pointer, text), resolver.resolve(pointer)[0]
-    if found is Validity.VALID and schema.keys().isdisjoint(("anyOf", "oneOf", "allOf")):
-        kind = schema.get("type")
-        value = text == "true" if kind == "boolean" else float(text) if kind in ("integer", "number") else text
-        return found if resolver.validator(pointer).is_valid(value) else Validity.UNSPECIFIED
-    return found
-
-
-def _by_type(resolver: SchemaResolver, pointer: str, text: str) -> Validity:
     schema, at = resolver.resolve(pointer)
     if "allOf" in schema:
         return max(_scalar(resolver, f"{at}/allOf/{n}", text) for n in range(len(schema["allOf"])))
     for kind in ("anyOf", "oneOf"):
         if kind in schema:
-            is_choice = source(schema, kind) != "page"
             validities = [_scalar(resolver, f"{at}/{kind}/{n}", text) for n in range(len(schema[kind]))]
             best = min(validities)
-            valid_first = validities[0] is Validity.VALID
-            return Validity.UNSPECIFIED if is_choice and best is Validity.VALID and not valid_first else best
-    wanted = schema.get("type", "string")
-    if wanted in ("integer", "number"):
-        return _number(schema, wanted, text)
-    if wanted == "boolean":
-        return (
-            Validity.VALID
-            if text in ("true", "false")
-            else (Validity.UNSPECIFIED if text.strip().lower() in (*_BOOLEAN_TEXTS, "") else Validity.INVALID)
-        )
-    if schema.get("format") == "date-time":
-        return _time(text)
-    if "enum" in schema:
-        if text in schema["enum"]:
-            return Validity.VALID
-        alike = text.strip().casefold() in ("", *(str(each).casefold() for each in schema["enum"]))
-        return Validity.UNSPECIFIED if alike or source(schema, "enum") != "page" else Validity.INVALID
-    return _text(schema, text)
+            is_choice = source(schema, kind) != "page" and best is Validity.VALID
+            return Validity.UNSPECIFIED if is_choice and validities[0] is not Validity.VALID else best
+    value, read_as = _read(schema, text)
+    if value is None:
+        return read_as
+    errors = {str(each.validator): is_blamed(each) for each in resolver.validator(at).iter_errors(value)}
+    if any(errors.get(keyword) for keyword in _TELLING):
+        is_like = text.strip().casefold() in ("", *(str(each).casefold() for each in schema.get("enum", ())))
+        return Validity.UNSPECIFIED if isinstance(value, str) and is_like else Validity.INVALID
+    return Validity.UNSPECIFIED if errors else read_as
 
 
-def _text(schema: Mapping[str, Any], text: str) -> Validity:
-    broken = [
-        keyword
-        for keyword, wrong in (
-            ("minLength", len(text) < schema.get("minLength", 0)),
-            ("maxLength", len(text) > schema.get("maxLength", len(text))),
-            ("pattern", "pattern" in schema and not re.search(schema["pattern"], text)),
-        )
-        if wrong
-    ]
-    if any(source(schema, keyword) == "page" for keyword in broken) and text.strip():
-        return Validity.INVALID
-    return Validity.VALID if not broken and is_plain_text(schema, text) else Validity.UNSPECIFIED
-
-
-def _number(schema: Mapping[str, Any], wanted: str, text: str) -> Validity:
-    number = _integer(text)
-    if number is None:
-        try:
-            fine = wanted == "number" and float(text) == float(text)
-        except ValueError:
-            fine = False
-        return Validity.UNSPECIFIED if fine or _may_be_integer(text) else Validity.INVALID
-    out = [
-        (k, w)
-        for k, w in (
-            ("minimum", number < schema.get("minimum", number)),
-            ("maximum", number > schema.get("maximum", number)),
-        )
-        if w
-    ]
-    if "enum" in schema and number not in schema["enum"]:
-        out.append(("enum", True))
-    if any(source(schema, keyword) == "page" or keyword not in LENIENT for keyword, _ in out):
-        return Validity.INVALID
-    return Validity.UNSPECIFIED if out or not _DIGITS.fullmatch(text) else Validity.VALID
+def _read(schema: Mapping[str, Any], text: str) -> tuple[Any, Validity]:
+    """Return the value that a text stands for, and whether every server must read it so; None if it stands for none."""
+    match schema.get("type", "string"):
+        case "integer" | "number" as wanted:
+            number = _integer(text)
+            if number is not None:
+                return number, Validity.VALID if _DIGITS.fullmatch(text) else Validity.UNSPECIFIED
+            try:
+                is_number = wanted == "number" and float(text) == float(text)
+            except ValueError:
+                is_number = False
+            return None, Validity.UNSPECIFIED if is_number or _may_be_integer(text) else Validity.INVALID
+        case "boolean":
+            if text in ("true", "false"):
+                return text == "true", Validity.VALID
+            is_like = text.strip().lower() in (*_BOOLEAN_TEXTS, "")
+            return None, Validity.UNSPECIFIED if is_like else Validity.INVALID
+        case _ if schema.get("format") == "date-time":
+            validity = _time(text)
+            return (text if validity is Validity.VALID else None), validity
+        case _:
+            is_plain = "enum" in schema or is_plain_text(schema, text)
+            return text, Validity.VALID if is_plain else Validity.UNSPECIFIED
 
 
 def _time(text: str) -> Validity:

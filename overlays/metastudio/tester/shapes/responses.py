@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+from jsonschema.exceptions import ValidationError
 
 from metastudio.tester.http_client import HttpResponse
-from metastudio.tester.operation_under_test import OperationUnderTest, SchemaResolver, media_types
-
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
+from metastudio.tester.operation_under_test import OperationUnderTest, media_types
+from metastudio.tester.schema_validator import SchemaResolver
 
 LENIENT = (
     "minLength", "maxLength", "pattern", "format", "enum", "minimum", "maximum", "multipleOf", "minItems", "maxItems",
@@ -150,12 +150,11 @@ def _leaf(error: ValidationError) -> list[ValidationError]:
     branches: dict[Any, list[ValidationError]] = {}
     for each in error.context or ():
         branches.setdefault(each.schema_path[0], []).extend(_leaf(each))
-    return min(
-        reversed(branches.values()), key=lambda found: (sum(map(_is_blamed, found)), len(found)), default=[error]
-    )
+    return min(reversed(branches.values()), key=lambda found: (sum(map(is_blamed, found)), len(found)), default=[error])
 
 
-def _is_blamed(error: ValidationError) -> bool:
+def is_blamed(error: ValidationError) -> bool:
+    """Return whether an error counts as a breach: not if the contract itself chose the rule."""
     keyword, schema = str(error.validator), cast("Mapping[str, Any]", error.schema)
     return keyword not in LENIENT or source(schema, keyword) == "page"
 
@@ -175,7 +174,7 @@ def _fault(resolver: SchemaResolver, pointer: str, error: ValidationError, where
             what = f"{at} is not a {error.validator_value}"
         case keyword:  # no value of the server: it may be secret
             what = f"{at} breaks {keyword}: {str(error.validator_value)[:MAX_SHOWN_RULE]}"
-    return ResponseFault(what, resolver.pointer_of(pointer, error.absolute_schema_path), _is_blamed(error), "body")
+    return ResponseFault(what, resolver.pointer_of(pointer, error.absolute_schema_path), is_blamed(error), "body")
 
 
 def source(schema: Mapping[str, Any], keyword: str) -> str:
