@@ -89,7 +89,7 @@ def response(body: Any, status: int = 200, headers: dict[str, str] | None = None
     known = {"Content-Type": "application/json", "X-Request-Id": "1", **(headers or {})}
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     shown = httpx.Headers({name: value for name, value in known.items() if value})
-    return HttpResponse("GET", "http://127.0.0.1/v1/p/jobs", status, shown, content, 0.0)
+    return HttpResponse("GET", "http://127.0.0.1/v1/p/jobs", status, shown, content)
 
 
 def item(**changes: Any) -> dict[str, Any]:

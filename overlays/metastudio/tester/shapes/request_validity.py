@@ -198,9 +198,8 @@ def _read(schema: Mapping[str, Any], text: str) -> tuple[Any, Validity]:
     """Return the value that a text stands for, and whether every server must read it so; None if it stands for none."""
     match schema.get("type", "string"):
         case "integer" | "number" as wanted:
-            number = _integer(text)
-            if number is not None:
-                return number, Validity.VALID if _DIGITS.fullmatch(text) else Validity.UNSPECIFIED
+            if _integer(text) is not None:
+                return float(text), Validity.VALID if _DIGITS.fullmatch(text) else Validity.UNSPECIFIED
             try:
                 is_number = wanted == "number" and float(text) == float(text)
             except ValueError:

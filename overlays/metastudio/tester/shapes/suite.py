@@ -26,6 +26,7 @@ from metastudio.tester.shapes.findings import PropertyFindings, properties
 from metastudio.tester.shapes.request_validity import Assessment, Validity
 from metastudio.tester.shapes.seed_requests import seed_queries, seed_requests
 from metastudio.tester.shapes.shrinking import MAX_CUT_SINGLY, Pairs, shrink
+from metastudio.tester.values import values_at
 from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, PropertyResult, Stopwatch, Suite, judgement_failed
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class ShapesSuite:
     def __init__(self, operation: OperationRun) -> None:
         self.operation, self.tested, self.http = operation, operation.tested, operation.http
         self.client = operation.list_client if self.tested.is_list else None
+        its_list = operation.its_list if self.tested.operation.kind == "create" else None
+        self._created = its_list.life_cycle if its_list is not None else None  # knows the items of before
         self.refused: set[str] = set()
         """Parameters of open effect of which the server refused a plain value. Other requests omit them, because a
         refusal hides what the server does with the other parameters."""
@@ -162,21 +165,21 @@ class ShapesSuite:
         state.exercised.update({f"generated {what}": count for what, count in self._exercised.items()})
         if done and self.tested.operation.method != "GET" and self.operation.its_list is None:
             state.notes.append(f"{self.tested.name} succeeded {done} times; its effects were not undone")
-        failure = self._findings["failure"]
-        errors = self.http.transient_errors
-        if len(errors) >= MAX_SHOWN_BREACHES:
-            commands = tuple(each.command for each in errors[:MAX_SHOWN_BREACHES])
-            failure.evidence.append(Evidence("no server errors", f"{len(errors)} that did not recur", commands))
-        elif errors:
-            failure.undecided.append(f"{len(errors)} server errors that did not recur when retried")
-        missing, answer = self.http.missing_responses, self._findings["answer"]
+        errors, missing = self.http.transient_errors, self.http.missing_responses
+        seen = f"{len(errors)} that did not recur"
+        undecided = f"{len(errors)} server errors that did not recur when retried"
+        self._judge_transient("failure", "no server errors", seen, [each.command for each in errors], undecided)
         if missing:
             seen = f"{len(missing)} requests got a response only when retried: {missing[0][0]}"
-            if len(missing) >= MAX_SHOWN_BREACHES:
-                commands = tuple(command for _, command in missing[:MAX_SHOWN_BREACHES])
-                answer.evidence.append(Evidence("a response each time", seen, commands))
-            else:
-                answer.undecided.append(seen)
+            self._judge_transient("answer", "a response each time", seen, [command for _, command in missing], seen)
+
+    def _judge_transient(self, id_: str, expected: str, seen: str, commands: Sequence[str], undecided: str) -> None:
+        """Blame failures that did not recur only if there are many."""
+        if len(commands) >= MAX_SHOWN_BREACHES:
+            evidence = Evidence(expected, seen, tuple(commands[:MAX_SHOWN_BREACHES]))
+            self._findings[id_].evidence.append(evidence)
+        elif commands:
+            self._findings[id_].undecided.append(undecided)
 
     def judge(self, response: HttpResponse, sent: Mapping[str, str]) -> None:
         """Judge a response.
@@ -186,8 +189,8 @@ class ShapesSuite:
             sent: headers of the request.
         """
         self._count(response)
-        if self.tested.operation.kind == "create" and self.operation.its_list is not None:
-            self.operation.its_list.life_cycle.record(response)
+        if self._created is not None:
+            self._created.record(response)
         with self._undecided_on_error("body"):
             self._judge_response(response)
         if response.method == self.tested.operation.method == "GET":
@@ -216,16 +219,16 @@ class ShapesSuite:
         found = list(responses.faults(self.tested, response))
         if response.method != self.tested.operation.method:
             # Other methods are not part of this operation, so only failures and leaks count.
-            found = [
-                each for each in found if each.kind == "leak" or (each.kind == "failure" and response.status != 501)
-            ]
+            kinds = ("leak",) if response.status == 501 else ("leak", "failure")
+            found = [each for each in found if each.kind in kinds]
             self._findings["input"].observed[f"{response.method}: status {response.status}"] += 1
         self._findings["answer"].exercised += 1
         for kind in ("failure", "status", "content", "header", "body", "leak"):
             self._findings[kind].exercised += kind != "leak" or response.status >= 400
         for fault in found:
             findings = self._findings[fault.kind]
-            if fault.kind in ("status", "failure") and _is_too_long(response):
+            is_too_long = response.status in (413, 414, 431, 494) and len(response.url) > 2000
+            if fault.kind in ("status", "failure") and is_too_long:
                 findings.observed["a very long request was refused with an undeclared status"] += 1
             elif fault.blamed:
                 location = self.tested.location_at(fault.pointer)
@@ -316,12 +319,7 @@ class ShapesSuite:
         self._exercised["answers"] += 1
         if response.status in self.tested.operation.success:
             self._exercised["successes"] += 1
-            if (
-                self.client
-                and response.is_json
-                and f'"{self.client.rules.items.rpartition("/")[2]}":[]'.encode()
-                not in response.body.replace(b" ", b"")
-            ):
+            if self.client is not None and any(values_at(response.json, f"{self.client.rules.items}/*")):
                 self._exercised["successes with items"] += 1
 
 
@@ -339,10 +337,6 @@ def _parameters(tested: OperationUnderTest, headers: Mapping[str, str]) -> dict[
         value = sent.get(name.lower()) if where == "header" else cookies.get(name) if where == "cookie" else None
         found |= {} if value is None else {name: value}
     return found
-
-
-def _is_too_long(response: HttpResponse) -> bool:
-    return response.status in (413, 414, 431, 494) and len(response.url) > 2000
 
 
 def _shown(parameter: str, query: str) -> str:
