@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-AUTHORIZATION = "Authorization"
+AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN = SIGNED_HEADERS = (
+    "Authorization", "X-Sdk-Date", "X-Project-Id", "X-Security-Token",
+)  # fmt: skip
+"""Headers of a signed request (docs/service-notes.md#signing)."""
 
 
 class Login(NamedTuple):

@@ -6,51 +6,28 @@ URL, the body and the time, so that httpx, requests and curl send the same bytes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from metastudio.auth import signature
 from metastudio.auth.clock import Clock
 from metastudio.auth.credentials import Credentials
-from metastudio.http.url import canonical_query, query_pairs
-from metastudio.tester.access import AUTHORIZATION, SIGNATURE, VENDOR_SCHEMES, Login, Scheme, SchemeKind
-
-DATE, PROJECT, SECURITY_TOKEN = "X-Sdk-Date", "X-Project-Id", "X-Security-Token"
-SIGNED_HEADERS = (AUTHORIZATION, DATE, PROJECT, SECURITY_TOKEN)
-"""Headers of a signed request (docs/service-notes.md#signing)."""
-
-
-@dataclass(frozen=True)
-class Tampering:
-    """Changes that make a signature invalid. The default changes nothing.
-
-    Args:
-        keys: sign with this key pair.
-        date_shift: shift the signing date.
-        signed_query: sign this query instead of the sent one.
-        signed_path: sign this path instead of the sent one.
-        signed_method: sign this method instead of the sent one.
-        unsigned_headers: headers that the signature does not cover.
-        removed_headers: headers that are not sent.
-        replaced_headers: signed and sent value of headers whose values differ.
-        edit_authorization: edits the Authorization header.
-    """
-
-    keys: Credentials | None = None
-    date_shift: timedelta = timedelta(0)
-    signed_query: str | None = None
-    signed_path: str | None = None
-    signed_method: str | None = None
-    unsigned_headers: tuple[str, ...] = ()
-    removed_headers: tuple[str, ...] = ()
-    replaced_headers: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    edit_authorization: Callable[[str], str] | None = None
-
-
-UNTAMPERED = Tampering()
+from metastudio.http.url import canonical_query, normalize_query
+from metastudio.tester.access import (
+    AUTHORIZATION,
+    DATE,
+    PROJECT,
+    SECURITY_TOKEN,
+    SIGNATURE,
+    SIGNED_HEADERS,
+    VENDOR_SCHEMES,
+    Login,
+    Scheme,
+    SchemeKind,
+)
+from metastudio.tester.forgeries import FORGERIES, Forgery
 
 
 @dataclass(frozen=True)
@@ -102,10 +79,6 @@ class Caller:
         """The scheme of which a request carries credentials, None for none."""
         return next((each for each in self.schemes if self.credential(each) is not None), None)
 
-    def with_scheme(self, scheme: Scheme) -> Caller:
-        """Return the same caller with credentials of one scheme only."""
-        return replace(self, schemes=(scheme,))
-
     def with_schemes(self, schemes: Iterable[Scheme]) -> Caller:
         """Return the same caller with other schemes. A signature comes first: it shows whether the clock is right."""
         return replace(self, schemes=tuple(sorted(schemes, key=lambda each: each != SIGNATURE)))
@@ -115,12 +88,12 @@ class Caller:
         options = (*self.signer_options, "--project", project_id)
         return replace(self, project_id=project_id, signer_options=options)
 
-    def headers(self, method: str, url: str, tampering: Tampering = UNTAMPERED, *, body: bytes = b"") -> dict[str, str]:
-        """Return the authentication headers of a request, a cookie among them."""
+    def headers(self, method: str, url: str, forgery: str | None = None, *, body: bytes = b"") -> dict[str, str]:
+        """Return the authentication headers of a request, a cookie among them; a forged signature by its name."""
         scheme = self.scheme
         credential = self.credential(scheme) if scheme else None
         if isinstance(credential, Credentials):
-            return self._signed(method, url, tampering, body)
+            return self._signed(credential, method, url, FORGERIES[forgery] if forgery else Forgery(), body)
         if scheme is None or credential is None or scheme.location == "query":
             return {}
         value = scheme.value(credential)
@@ -147,40 +120,32 @@ class Caller:
         request.headers.update(self.headers(request.method, request.url, body=body))
         return request
 
-    def _signed(self, method: str, url: str, tampering: Tampering, body: bytes) -> dict[str, str]:
-        keys = tampering.keys or self.keys
-        assert keys is not None
-        parts = urlsplit(url)
-        date = signature.format_date(self.clock.now() + tampering.date_shift)
+    def _signed(self, keys: Credentials, method: str, url: str, forgery: Forgery, body: bytes) -> dict[str, str]:
+        keys, parts = forgery.keys(keys), urlsplit(url)
+        date = signature.format_date(self.clock.now() + forgery.date_shift)
         sent = {DATE: date, **({PROJECT: self.project_id} if self.project_id else {})}
         if keys.security_token is not None:
             sent[SECURITY_TOKEN] = keys.security_token
         covered = {"host": parts.netloc, **{name.lower(): value for name, value in sent.items()}}
-        for name, (signed, replacement) in tampering.replaced_headers.items():
+        for name, (signed, replacement) in forgery.replaced_headers.items():
             covered[name.lower()] = signed
             sent[name] = replacement
-        for name in tampering.unsigned_headers:
+        for name in forgery.unsigned_headers:
             covered.pop(name.lower(), None)
-        query = parts.query if tampering.signed_query is None else tampering.signed_query
         canonical = signature.canonical_request(
-            tampering.signed_method or method,
-            parts.path if tampering.signed_path is None else tampering.signed_path,
-            canonical_query(query_pairs(query)),
+            forgery.signed_method or method,
+            forgery.signed_path(parts.path),
+            normalize_query(forgery.signed_query(parts.query)),
             covered,
             signature.payload_hash(body),
         )
         signed = signature.signature(keys.secret_key, signature.string_to_sign(date, canonical))
         value = signature.authorization(keys.access_key, signature.signed_headers(covered), signed)
-        sent[AUTHORIZATION] = tampering.edit_authorization(value) if tampering.edit_authorization else value
-        return {name: value for name, value in sent.items() if name not in tampering.removed_headers}
+        sent[AUTHORIZATION] = forgery.authorization(value)
+        return {name: value for name, value in sent.items() if name not in forgery.removed_headers}
 
 
 def canonical_url(url: str) -> str:
     """Return a URL with its query in canonical encoding, which every HTTP library sends unchanged."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=canonical_query(query_pairs(parts.query)), fragment=""))
-
-
-def quote_segment(value: str) -> str:
-    """Percent-encode a value as one path segment."""
-    return quote(value, safe="-_.~")
+    return urlunsplit(parts._replace(query=normalize_query(parts.query), fragment=""))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from metastudio.contract.operation import Parameter
-from metastudio.tester.access import SIGNATURE, Login, Scheme, SchemeKind
-from metastudio.tester.caller import PROJECT, Caller
+from metastudio.tester import curl
+from metastudio.tester.access import PROJECT, SIGNATURE, Login, Scheme, SchemeKind
+from metastudio.tester.caller import Caller
 from metastudio.tester.forgeries import FORGERIES, fake_like
 from metastudio.tester.operation_under_test import OperationUnderTest
 
@@ -83,7 +83,7 @@ def auth_cases(
     nobody = replace(caller, schemes=())
     yield AuthCase("none", "A request without credentials is refused.", nobody, project)
     for scheme in tested.security.schemes:
-        sender = caller.with_scheme(scheme)
+        sender = caller.with_schemes([scheme])
         missing = MISSING[scheme.kind] if sender.scheme is None else ""
         sentence = f"A valid {_NAMES[scheme.kind]} is accepted."
         tokens = [each for each in tested.security.schemes if each.kind is SchemeKind.TOKEN]
@@ -129,9 +129,9 @@ def _changed_token(caller: Caller) -> Iterator[AuthCase]:
 def _changed_login(caller: Caller) -> Iterator[AuthCase]:
     user, password = caller.login or Login("user", "password")
     wrong, unknown = "contract-test-wrong-password", "contract-test-unknown-user"
-    sender = replace(caller, login=Login(user, wrong), shown_login=f"$METASTUDIO_USER:{_escaped(wrong)}")
+    sender = replace(caller, login=Login(user, wrong), shown_login=f"$METASTUDIO_USER:{wrong}")
     yield AuthCase("basic.wrong-password", "A wrong password is refused.", sender, caller.project_id)
-    sender = replace(caller, login=Login(unknown, password), shown_login=f"{_escaped(unknown)}:$METASTUDIO_PASSWORD")
+    sender = replace(caller, login=Login(unknown, password), shown_login=f"{unknown}:$METASTUDIO_PASSWORD")
     yield AuthCase("basic.unknown-user", "An unknown user is refused.", sender, caller.project_id)
 
 
@@ -141,10 +141,10 @@ def _made_up(caller: Caller, scheme: Scheme, expired_token: str | None) -> Itera
     if scheme.kind is SchemeKind.SIGNATURE:
         return
     # Any value can be sent as if it were a token.
-    raw = caller.with_scheme(replace(scheme, kind=SchemeKind.TOKEN))
+    raw = caller.with_schemes([replace(scheme, kind=SchemeKind.TOKEN)])
 
     def case(name: str, sentence: str, token: str, shown: str | None = None) -> AuthCase:
-        sender = replace(raw, token=token, shown_token=shown or _escaped(token))
+        sender = replace(raw, token=token, shown_token=shown or curl.escaped(token))
         return AuthCase(f"{id_}.{name}", sentence, sender, project)
 
     if scheme.kind is SchemeKind.TOKEN:
@@ -220,8 +220,3 @@ def _foreign(tested: OperationUnderTest, caller: Caller, other: Caller | None) -
         yield case("visitor-project", f"{sentence}, also with its ID in {PROJECT}.", visitor, own, impossible=missing)
         sentence = f"A request to {whose} is refused, also with its ID in {PROJECT}."
         yield case("foreign-project", sentence, visited, foreign)
-
-
-def _escaped(text: str) -> str:
-    """A text that is no secret, between the double quotes of a shell command."""
-    return re.sub(r'([$`"\\])', r"\\\1", text)

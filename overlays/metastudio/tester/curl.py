@@ -75,8 +75,12 @@ def _credential(scheme: Scheme, caller: Caller) -> str:
     if scheme.kind is SchemeKind.BASIC:
         return f'-u "{caller.shown_login}"'
     option = "-b" if scheme.location == "cookie" else "-G --data-urlencode"
-    name = re.sub(r'([$`"\\])', r"\\\1", scheme.name)
-    return f'{option} "{name}={caller.shown_token}"'
+    return f'{option} "{escaped(scheme.name)}={caller.shown_token}"'
+
+
+def escaped(text: str) -> str:
+    """Escape a text that is no secret for the space between the double quotes of a shell."""
+    return re.sub(r'([$`"\\])', r"\\\1", text)
 
 
 def _quoted(url: str) -> str:

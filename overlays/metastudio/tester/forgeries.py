@@ -9,91 +9,54 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from metastudio.auth.credentials import Credentials
-from metastudio.tester.access import AUTHORIZATION
-from metastudio.tester.caller import DATE, Caller, Tampering
+from metastudio.tester.access import AUTHORIZATION, DATE
 
 _EXTRA_HEADER = "X-Metastudio-Probe"
 
 
+def _same(text: str) -> str:
+    return text
+
+
 @dataclass(frozen=True)
 class Forgery:
-    """A signature that is invalid in one way.
+    """A signature that is invalid in one way. The default is a valid one.
 
     Args:
         sentence: completes the sentence "A request ... is refused."
-        tampering: returns the change for a caller and a URL.
         may_lock_key: whether it names the caller's access key, so that repeating it may lock the key.
+        access_key: changes the access key.
+        secret_key: changes the secret key that signs.
+        date_shift: shifts the signing date.
+        signed_query: changes the query that is signed.
+        signed_path: changes the path that is signed.
+        signed_method: signs this method instead of the sent one.
+        unsigned_headers: headers that the signature does not cover.
+        removed_headers: headers that are not sent.
+        replaced_headers: signed and sent value of headers whose values differ.
+        authorization: changes the Authorization header.
     """
 
-    sentence: str
-    tampering: Callable[[Caller, str], Tampering]
+    sentence: str = ""
     may_lock_key: bool = True
+    access_key: Callable[[str], str] = _same
+    secret_key: Callable[[str], str] = _same
+    date_shift: timedelta = timedelta(0)
+    signed_query: Callable[[str], str] = _same
+    signed_path: Callable[[str], str] = _same
+    signed_method: str | None = None
+    unsigned_headers: tuple[str, ...] = ()
+    removed_headers: tuple[str, ...] = ()
+    replaced_headers: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    authorization: Callable[[str], str] = _same
 
-
-def _keys(caller: Caller) -> Credentials:
-    assert caller.keys is not None
-    return caller.keys
-
-
-def _other_secret(caller: Caller, _: str) -> Tampering:
-    keys = _keys(caller)
-    return Tampering(keys=Credentials(keys.access_key, fake_like(keys.secret_key), keys.security_token))
-
-
-def _other_key(caller: Caller, _: str) -> Tampering:
-    keys = _keys(caller)
-    return Tampering(keys=Credentials(fake_like(keys.access_key), keys.secret_key, keys.security_token))
-
-
-def _edit(edit: Callable[[str], str]) -> Callable[[Caller, str], Tampering]:
-    return lambda _caller, _url: Tampering(edit_authorization=edit)
-
-
-def _date_shift(**by: float) -> Callable[[Caller, str], Tampering]:
-    return lambda _caller, _url: Tampering(date_shift=timedelta(**by))
-
-
-FORGERIES: Mapping[str, Forgery] = {
-    "wrong-secret": Forgery("signed with another secret", _other_secret),
-    "unknown-key": Forgery("signed with an unknown access key", _other_key, may_lock_key=False),
-    "date-early": Forgery("dated a day early", _date_shift(days=-1)),
-    "date-late": Forgery("dated a day late", _date_shift(days=1)),
-    "date-hour-early": Forgery("dated an hour early", _date_shift(hours=-1)),
-    "date-hour-late": Forgery("dated an hour late", _date_shift(hours=1)),
-    "date-missing": Forgery("without a date", lambda *_: Tampering(removed_headers=(DATE,))),
-    "date-unsigned": Forgery("with a date that is not signed", lambda *_: Tampering(unsigned_headers=(DATE,))),
-    "header-changed": Forgery(
-        "with a signed header changed afterwards",
-        lambda *_: Tampering(replaced_headers={_EXTRA_HEADER: ("signed", "changed")}),
-    ),
-    "header-missing": Forgery(
-        "with a signed header removed",
-        lambda *_: Tampering(replaced_headers={_EXTRA_HEADER: ("signed", "")}, removed_headers=(_EXTRA_HEADER,)),
-    ),
-    "query-unsigned": Forgery("with a query that is not signed", lambda *_: Tampering(signed_query="")),
-    "query-changed": Forgery(
-        "with a query changed afterwards", lambda _, url: Tampering(signed_query=urlsplit(url).query + "0")
-    ),
-    "path-changed": Forgery(
-        "with a path changed afterwards", lambda _, url: Tampering(signed_path=urlsplit(url).path + "/x")
-    ),
-    "method-changed": Forgery("with a method changed afterwards", lambda *_: Tampering(signed_method="POST")),
-    "signature-empty": Forgery("with an empty signature", _edit(lambda v: v.rpartition("=")[0] + "=")),
-    "signature-cut": Forgery("with half a signature", _edit(lambda v: v[:-32])),
-    "signature-zero": Forgery("with an all-zero signature", _edit(lambda v: v[:-64] + "0" * 64)),
-    "authorization-bare": Forgery("with only the algorithm in Authorization", _edit(lambda v: v.split(" ")[0])),
-    "authorization-garbage": Forgery(
-        "with Basic credentials in Authorization", _edit(lambda _: "Basic Z3Vlc3Q6Z3Vlc3Q="), may_lock_key=False
-    ),
-    "authorization-missing": Forgery(
-        "without Authorization", lambda *_: Tampering(removed_headers=(AUTHORIZATION,)), may_lock_key=False
-    ),
-}
+    def keys(self, keys: Credentials) -> Credentials:
+        """Return the key pair that signs."""
+        return Credentials(self.access_key(keys.access_key), self.secret_key(keys.secret_key), keys.security_token)
 
 
 def fake_like(text: str) -> str:
@@ -107,3 +70,35 @@ def fake_like(text: str) -> str:
         return dice.choice([each for each in kind if each != character] or [character])
 
     return "".join(other(character) for character in text)
+
+
+FORGERIES: Mapping[str, Forgery] = {
+    "wrong-secret": Forgery("signed with another secret", secret_key=fake_like),
+    "unknown-key": Forgery("signed with an unknown access key", may_lock_key=False, access_key=fake_like),
+    "date-early": Forgery("dated a day early", date_shift=timedelta(days=-1)),
+    "date-late": Forgery("dated a day late", date_shift=timedelta(days=1)),
+    "date-hour-early": Forgery("dated an hour early", date_shift=timedelta(hours=-1)),
+    "date-hour-late": Forgery("dated an hour late", date_shift=timedelta(hours=1)),
+    "date-missing": Forgery("without a date", removed_headers=(DATE,)),
+    "date-unsigned": Forgery("with a date that is not signed", unsigned_headers=(DATE,)),
+    "header-changed": Forgery(
+        "with a signed header changed afterwards", replaced_headers={_EXTRA_HEADER: ("signed", "changed")}
+    ),
+    "header-missing": Forgery(
+        "with a signed header removed",
+        replaced_headers={_EXTRA_HEADER: ("signed", "")},
+        removed_headers=(_EXTRA_HEADER,),
+    ),
+    "query-unsigned": Forgery("with a query that is not signed", signed_query=lambda _: ""),
+    "query-changed": Forgery("with a query changed afterwards", signed_query=lambda query: query + "0"),
+    "path-changed": Forgery("with a path changed afterwards", signed_path=lambda path: path + "/x"),
+    "method-changed": Forgery("with a method changed afterwards", signed_method="POST"),
+    "signature-empty": Forgery("with an empty signature", authorization=lambda v: v.rpartition("=")[0] + "="),
+    "signature-cut": Forgery("with half a signature", authorization=lambda v: v[:-32]),
+    "signature-zero": Forgery("with an all-zero signature", authorization=lambda v: v[:-64] + "0" * 64),
+    "authorization-bare": Forgery("with only the algorithm in Authorization", authorization=lambda v: v.split(" ")[0]),
+    "authorization-garbage": Forgery(
+        "with Basic credentials in Authorization", may_lock_key=False, authorization=lambda _: "Basic Z3Vlc3Q6Z3Vlc3Q="
+    ),
+    "authorization-missing": Forgery("without Authorization", may_lock_key=False, removed_headers=(AUTHORIZATION,)),
+}

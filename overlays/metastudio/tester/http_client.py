@@ -25,8 +25,7 @@ from metastudio.http.retry import retry_after
 from metastudio.http.throttle import Throttle
 from metastudio.http.url import canonical_query
 from metastudio.tester import curl
-from metastudio.tester.caller import UNTAMPERED, Caller, canonical_url
-from metastudio.tester.forgeries import FORGERIES
+from metastudio.tester.caller import Caller, canonical_url
 from metastudio.tester.options import RunOptions
 from metastudio.tester.verdicts import Stopwatch
 
@@ -62,14 +61,6 @@ class NoResponseError(Exception):
         self.slow = slow
 
 
-class UnsendableRequestError(ValueError):
-    """A request is not valid in HTTP."""
-
-
-class UnreadableBodyError(Exception):
-    """A body is too large, or has a content encoding that was not asked for."""
-
-
 class TimeLimitError(Exception):
     """The time limit of the run is reached."""
 
@@ -83,7 +74,6 @@ class HttpResponse:
     status: int
     headers: httpx.Headers
     body: bytes
-    seconds: float
     command: str = ""
 
     @cached_property
@@ -213,15 +203,13 @@ class HttpClient:
             NoResponseError: there was no complete response.
             TimeLimitError: the time limit of the run is reached.
             CannotRunError: three requests in a row timed out.
-            UnsendableRequestError: a header is not valid in HTTP.
+            ValueError: a header is not valid in HTTP.
         """
         sender, headers = caller or self.caller, [*self.headers, *headers]
         url = canonical_url(f"{self.base_url}{path}?{canonical_query(query)}" if query else f"{self.base_url}{path}")
         if body and not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", "application/json"))
         shown = curl.command(method, url, sender, headers=headers, body=body, forgery=forgery)
-
-        tampering = FORGERIES[forgery].tampering(sender, url) if forgery else UNTAMPERED
 
         def build() -> httpx.Request:
             """Sign the request. A signature is valid for some minutes only, so each attempt has its own."""
@@ -231,7 +219,7 @@ class HttpClient:
             )  # fmt: skip
             request.url = httpx.URL(sender.authenticated_url(url))
             request.headers["Host"] = request.url.netloc.decode("ascii")
-            for name, value in sender.headers(method, url, tampering, body=body).items():
+            for name, value in sender.headers(method, url, forgery, body=body).items():
                 joined = name == "Cookie" and name in request.headers
                 request.headers[name] = f"{request.headers[name]}; {value}" if joined else value
             return request
@@ -270,13 +258,11 @@ class HttpClient:
             with self.watchdog.watch():
                 received = self.client.send(request, stream=True)
                 try:
-                    content = _read_body(received)
+                    content = _read_body(received, shown)
                 finally:
                     received.close()
         except httpx.LocalProtocolError as error:
-            raise UnsendableRequestError(str(error)) from None
-        except UnreadableBodyError as error:
-            raise NoResponseError(str(error), shown, slow=False) from None
+            raise ValueError(str(error)) from None
         except httpx.DecodingError:
             raise NoResponseError("the body does not match its Content-Encoding", shown, slow=False) from None
         except httpx.TransportError as error:
@@ -284,7 +270,7 @@ class HttpClient:
                 if received is None and self.watchdog.is_reused and request.method != "POST":
                     # A server may close an idle connection while a request is on its way.
                     return self._send_once(build, url, shown)
-                raise NoResponseError(describe_failure(error), shown, slow=False) from None
+                raise NoResponseError(_explain(error), shown, slow=False) from None
             self._timeouts += 1
             if self._timeouts >= 3:
                 raise CannotRunError("the server stopped responding: three requests in a row timed out") from None
@@ -292,34 +278,32 @@ class HttpClient:
             waited = f"{time.monotonic() - start:.0f} s"
             raise NoResponseError(f"{what} within {waited}", shown, slow=True) from None
         self._timeouts = 0
-        seconds = time.monotonic() - start
-        return HttpResponse(request.method, url, received.status_code, received.headers, content, seconds, shown)
+        return HttpResponse(request.method, url, received.status_code, received.headers, content, shown)
 
     def _retry_delay(self, response: HttpResponse, attempt: int) -> float:
-        wait = retry_after(response.headers)
-        if wait is None:
-            wait = 2.0**attempt * random.uniform(0.5, 1)  # noqa: S311 - spreads requests, no secret
-        wait = min(wait, _MAX_WAIT)
-        left = self.stopwatch.left
+        backoff = 2.0**attempt * random.uniform(0.5, 1)  # noqa: S311 - spreads requests, no secret
+        asked, left = retry_after(response.headers), self.stopwatch.left
+        wait = min(backoff if asked is None else asked, _MAX_WAIT)
         if left is not None and wait > left:
             raise TimeLimitError
         return wait
 
 
-def _read_body(response: httpx.Response) -> bytes:
-    """Return the decoded body. Raise UnreadableBodyError if it is too large, or its encoding was not asked for."""
+def _read_body(response: httpx.Response, shown: str) -> bytes:
+    """Return the decoded body. Raise NoResponseError if it is too large, or its encoding was not asked for."""
     encoding = response.headers.get("Content-Encoding", "")
     if encoding.strip().lower() not in ("", "identity", *CONTENT_ENCODINGS):
-        raise UnreadableBodyError(f"a body with Content-Encoding {encoding[:100]}, which was not asked for")
+        what = f"a body with Content-Encoding {encoding[:100]}, which was not asked for"
+        raise NoResponseError(what, shown, slow=False)
     body = bytearray()
     for part in response.iter_bytes():
         body += part
         if len(body) > MAX_BODY_BYTES:
-            raise UnreadableBodyError(f"a body larger than {MAX_BODY_BYTES >> 20} MB")
+            raise NoResponseError(f"a body larger than {MAX_BODY_BYTES >> 20} MB", shown, slow=False)
     return bytes(body)
 
 
-def describe_failure(error: Exception) -> str:
+def _explain(error: httpx.TransportError) -> str:
     """Explain a transport error, with its remedy."""
     text = str(error) or type(error).__name__
     low = text.lower()

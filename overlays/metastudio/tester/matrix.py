@@ -103,7 +103,7 @@ class AuthMatrix:
         """Send a valid request with the caller's key, which resets the failure count of the key."""
         caller = self.http.caller
         path = self.operation.path_in(caller.project_id)
-        response = self.http.send(path, self.query, caller=caller.with_scheme(SIGNATURE))
+        response = self.http.send(path, self.query, caller=caller.with_schemes([SIGNATURE]))
         if response.status in REFUSAL_STATUSES:
             raise KeyRefusedError(
                 f"a valid signature was refused with status {response.status}; the authentication matrix stops"

@@ -9,13 +9,13 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from metastudio.contract import Document
 from metastudio.contract.compiler import below, parameters, plain, success_schema
 from metastudio.contract.json_pointer import join
 from metastudio.contract.operation import ListRules, Operation
 from metastudio.tester.access import Security, security
-from metastudio.tester.caller import quote_segment
 from metastudio.tester.reading import ALIAS, read
 from metastudio.tester.schema_validator import SchemaResolver
 from metastudio.tester.values import ValueType, value_type
@@ -67,7 +67,7 @@ class OperationUnderTest:
 
     def path_with(self, values: Mapping[str, str]) -> str:
         """Return the path with its parameters filled in."""
-        return re.sub(r"\{([^/]+?)\}", lambda found: quote_segment(values[found[1]]), self.operation.path)
+        return re.sub(r"\{([^/]+?)\}", lambda found: quote(values[found[1]], safe="-_.~"), self.operation.path)
 
     def location(self, below_operation: str, source: str = "page") -> ContractLocation:
         """Return the location of a part of this operation, such as `/x-list/total`."""

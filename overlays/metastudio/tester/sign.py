@@ -12,7 +12,7 @@ from __future__ import annotations
 import click
 
 from metastudio.errors import CredentialsError
-from metastudio.tester.caller import UNTAMPERED, Caller, canonical_url
+from metastudio.tester.caller import Caller, canonical_url
 from metastudio.tester.forgeries import FORGERIES
 from metastudio.tester.options import credentials_from_environment, other_credentials_from_environment
 
@@ -37,9 +37,8 @@ def sign(url: str, method: str, body: str, case: str | None, project: str | None
     if not project:
         raise click.ClickException(f"no project ID: set {variables}_PROJECT_ID or give --project")
     caller, url = Caller(project, keys), canonical_url(url)
-    tampering = FORGERIES[case].tampering(caller, url) if case else UNTAMPERED
     click.echo(f'url = "{url}"')
-    for name, value in caller.headers(method, url, tampering, body=body.encode()).items():
+    for name, value in caller.headers(method, url, case, body=body.encode()).items():
         click.echo('header = "{}"'.format(f"{name}: {value}".replace("\\", "\\\\").replace('"', '\\"')))
 
 
