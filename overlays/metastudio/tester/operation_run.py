@@ -96,7 +96,6 @@ class OperationRun:
         self.interruption: Exception | None = None
         self.has_example_path = False
         self.snapshot: Snapshot | None = None
-        self._parts: list[Part] | None = None
         self._shapes: ShapesSuite | None = None
 
     def begin(self, suite: str, what: str = "") -> None:
@@ -266,25 +265,21 @@ class OperationRun:
         """Check a relation of the list."""
         if self.snapshot is None:
             return PropertyResult(property_, Verdict.NOT_EXERCISED, note="the list is unreadable")
-        part = part_for(relation, (self.list_client, self.snapshot), self._narrowed(self.snapshot))
+        part = part_for(relation, (self.list_client, self.snapshot), self._narrowed)
         self.begin(Suite.MEANING, property_.id)
         return judge(relation, *part)
 
-    def _narrowed(self, snapshot: Snapshot) -> list[Part]:
-        """Return parts of a list that is too long to be read whole."""
-        if self._parts is None:
-            self._parts = []
-            if not snapshot.complete:
-                self.begin(Suite.MEANING, "narrowing the list")
-                self._parts = parts(self.list_client, snapshot)
-                by = [f"{name}={value}" for client, _ in self._parts for name, value in client.fixed_query.items()]
-                how = (
-                    f"it was narrowed by {' or '.join(by)}"
-                    if by
-                    else "no filter narrows it, so comparisons were skipped"
-                )
-                self.state.notes.append(f"the list has more than {len(snapshot.items)} items: {how}")
-        return self._parts
+    @cached_property
+    def _narrowed(self) -> list[Part]:
+        """Parts of a list that is too long to be read whole."""
+        if self.snapshot is None or self.snapshot.complete:
+            return []
+        self.begin(Suite.MEANING, "narrowing the list")
+        found = parts(self.list_client, self.snapshot)
+        by = " or ".join(f"{name}={value}" for client, _ in found for name, value in client.fixed_query.items())
+        how = f"it was narrowed by {by}" if by else "no filter narrows it, so comparisons were skipped"
+        self.state.notes.append(f"the list has more than {len(self.snapshot.items)} items: {how}")
+        return found
 
     def shape(self, property_: Property) -> PropertyResult:
         """Return the verdict of suite `shapes` on a property. The first call sends the requests of all."""

@@ -109,44 +109,40 @@ class RunOptions:
         )  # fmt: skip
 
 
-def login_from_environment(environ: Mapping[str, str] = os.environ, prefix: str = "METASTUDIO") -> Login | None:
+def login_from_environment(prefix: str = "METASTUDIO") -> Login | None:
     """Return the user and password of the environment, METASTUDIO_USER and METASTUDIO_PASSWORD; None without both."""
-    user, password = environ.get(f"{prefix}_USER"), environ.get(f"{prefix}_PASSWORD")
+    user, password = os.environ.get(f"{prefix}_USER"), os.environ.get(f"{prefix}_PASSWORD")
     return Login(user, password) if user and password else None
 
 
-def credentials_from_environment(
-    environ: Mapping[str, str] = os.environ, profile: str | None = None
-) -> tuple[Credentials | None, str | None, str | None]:
+def credentials_from_environment(profile: str | None = None) -> tuple[Credentials | None, str | None, str | None]:
     """Return the key pair, token and project ID from the environment or the vendor's credentials file.
 
     Args:
-        environ: environment variables.
         profile: section of the credentials file; its keys and project precede the environment.
 
     Raises:
         ConfigurationError: there is no such profile.
         CredentialsError: they are incomplete or unreadable.
     """
-    source = chain.from_settings(environ, profile=profile)
+    source = chain.from_settings(os.environ, profile=profile)
     keys = source.provide() if source else None
 
     def in_file() -> str | None:
-        return chain.read_section(environ, profile=profile).values.get("project_id") or None
+        return chain.read_section(os.environ, profile=profile).values.get("project_id") or None
 
-    project = (in_file() if profile else None) or environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or in_file()
-    token = None if profile and keys else environ.get("METASTUDIO_TOKEN")  # it may be that of another account
+    project = (in_file() if profile else None) or os.environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or in_file()
+    token = None if profile and keys else os.environ.get("METASTUDIO_TOKEN")  # it may be that of another account
     return keys, token or None, project
 
 
-def other_credentials_from_environment(
-    environ: Mapping[str, str] = os.environ,
-) -> tuple[Credentials | None, str | None, str | None]:
+def other_credentials_from_environment() -> tuple[Credentials | None, str | None, str | None]:
     """Return the key pair, token and project ID of the second caller: METASTUDIO_OTHER_AK, _SK, _TOKEN, _PROJECT_ID.
 
     Raises:
         CredentialsError: a key is malformed.
     """
-    access_key, secret_key = environ.get("METASTUDIO_OTHER_AK"), environ.get("METASTUDIO_OTHER_SK")
+    names = ("AK", "SK", "TOKEN", "PROJECT_ID")
+    access_key, secret_key, token, project = (os.environ.get(f"METASTUDIO_OTHER_{name}") or None for name in names)
     keys = Credentials(access_key, secret_key) if access_key and secret_key else None
-    return keys, environ.get("METASTUDIO_OTHER_TOKEN") or None, environ.get("METASTUDIO_OTHER_PROJECT_ID") or None
+    return keys, token, project

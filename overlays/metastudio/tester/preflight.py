@@ -84,13 +84,10 @@ def _stop_if_untestable(response: HttpResponse, http: HttpClient) -> None:
 
 
 def _error_text(response: HttpResponse) -> str:
-    if not response.is_json or not isinstance(response.json, dict):
-        return ""
-    body = response.json
-    words = [
-        str(body[name]) for name in ("error_code", "errorCode", "error_msg", "errorMsg", "message") if body.get(name)
-    ]
-    return f" ({redaction.mask(', '.join(words))[:200]})" if words else ""
+    body = response.json if isinstance(response.json, dict) else {}
+    names = ("error_code", "errorCode", "error_msg", "errorMsg", "message")
+    words = ", ".join(str(body[name]) for name in names if body.get(name))
+    return f" ({redaction.mask(words)[:200]})" if words else ""
 
 
 def _correct_clock(response: HttpResponse, http: HttpClient) -> bool:

@@ -8,15 +8,7 @@ from dataclasses import dataclass, field
 
 from metastudio.tester.http_client import HttpResponse
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.verdicts import (
-    MAX_SHOWN_BREACHES,
-    ContractLocation,
-    Evidence,
-    Property,
-    PropertyResult,
-    Suite,
-    Verdict,
-)
+from metastudio.tester.verdicts import MAX_SHOWN_BREACHES, Evidence, Property, PropertyResult, Suite, Verdict
 
 
 @dataclass
@@ -67,28 +59,29 @@ def _unexercised(id_: str) -> str:
     return {"leak": "no error response", "word": "no successful response with a query"}.get(id_, "no response")
 
 
+_RESPONSES = {
+    "answer": "Every request gets a complete HTTP response.",
+    "failure": "No request causes a server error.",
+    "status": "Every response has a status that the contract declares; redirects are not declared.",
+    "content": "Every response has the content type declared for its status.",
+    "header": "Every response has the headers required for its status.",
+    "body": "Every body matches the schema of its status.",
+    "leak": "No error response contains a stack trace or an exception name.",
+}
+_WORD = "In every response, each item matches every filter, in the requested order."
+
+
 def properties(tested: OperationUnderTest) -> Iterator[Property]:
     """Yield the properties of the suite."""
 
-    def of(id_: str, sentence: str, location: ContractLocation) -> Property:
-        return Property(tested.name, Suite.SHAPES, id_, sentence, location)
+    def of(id_: str, sentence: str, pointer: str) -> Property:
+        return Property(tested.name, Suite.SHAPES, id_, sentence, tested.location_at(pointer))
 
-    responses = tested.location("/responses")
-    yield of("answer", "Every request gets a complete HTTP response.", responses)
-    yield of("failure", "No request causes a server error.", responses)
-    yield of("status", "Every response has a status that the contract declares; redirects are not declared.", responses)
-    yield of("content", "Every response has the content type declared for its status.", responses)
-    yield of("header", "Every response has the headers required for its status.", responses)
-    yield of("body", "Every body matches the schema of its status.", responses)
-    yield of("leak", "No error response contains a stack trace or an exception name.", responses)
-    yield of("input", "Every valid request succeeds.", tested.location("/parameters"))
+    for id_, sentence in _RESPONSES.items():
+        yield of(id_, sentence, f"{tested.pointer}/responses")
+    yield of("input", "Every valid request succeeds.", f"{tested.pointer}/parameters")
     for (where, name), pointer in tested.parameter_pointers.items():
         if where != "path":
-            sentence = f"{name} accepts valid values and refuses invalid ones."
-            yield of(f"input.{name}", sentence, tested.location_at(f"{pointer}/schema"))
+            yield of(f"input.{name}", f"{name} accepts valid values and refuses invalid ones.", f"{pointer}/schema")
     if tested.is_list:
-        yield of(
-            "word",
-            "In every response, each item matches every filter, in the requested order.",
-            tested.location("/x-list"),
-        )
+        yield of("word", _WORD, f"{tested.pointer}/x-list")
