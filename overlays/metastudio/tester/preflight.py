@@ -31,9 +31,8 @@ def first_response(http: HttpClient, path: str, query: list[tuple[str, str]], no
     try:
         response = http.send(path, query)
         if response.status in (401, 403) and _correct_clock(response, http):
-            notes.append(
-                "the clock of this machine is wrong; requests are signed with the time of the server's Date header"
-            )
+            remedy = "requests are signed with the time of the server's Date header"
+            notes.append(f"the clock of this machine is wrong; {remedy}")
             response = http.send(path, query)
     except NoResponseError as error:
         raise CannotRunError(f"{http.base_url}: {error}") from None

@@ -58,9 +58,11 @@ def terminal(report: Report, *, verbose: bool = False, console: Console | None =
             show([Text(f"{len(group)} breaches that probably have one cause, the likeliest first:", style="bold")])
         for result in group:
             show(_lines(result, MAX_SHOWN_BREACHES if verbose or result is group[0] else 1))
-    for reason, skipped in _not_exercised(report).items() if not verbose else ():
-        names = ", ".join(f"{each.property.suite}/{each.property.id}" for each in skipped)
-        show([Text(f"- not exercised ({reason}): {names}", style="dim")])
+    unexercised: dict[str, list[str]] = {}
+    for each in report.having(Verdict.NOT_EXERCISED) if not verbose else ():
+        unexercised.setdefault(each.note, []).append(f"{each.property.suite}/{each.property.id}")
+    for reason, names in unexercised.items():
+        show([Text(f"- not exercised ({reason}): {', '.join(names)}", style="dim")])
     exercised = ", ".join(f"{count} {what}" for what, count in report.exercised.items() if count)
     needed = curl.variables(report.commands)
     if exercised:
@@ -68,14 +70,6 @@ def terminal(report: Report, *, verbose: bool = False, console: Console | None =
     show(Text(f"note: {note}", style="dim") for note in [*report.notes, needed] if note)
     console.print(_counts(report))
     show([Text(report.summary, style="bold green" if report.exit_code == 0 else "bold red")])
-
-
-def _not_exercised(report: Report) -> dict[str, list[PropertyResult]]:
-    """The properties that were not exercised, by reason."""
-    found: dict[str, list[PropertyResult]] = {}
-    for each in report.having(Verdict.NOT_EXERCISED):
-        found.setdefault(each.note, []).append(each)
-    return found
 
 
 def _lines(result: PropertyResult, max_evidence: int = MAX_SHOWN_BREACHES) -> Iterator[Text]:

@@ -83,11 +83,10 @@ def assess(
             found.append(Assessment(Validity.UNSPECIFIED, name))
         else:
             validity = _parameter(tested, at, name, texts, longest)
-            if validity is Validity.INVALID and not _must_refuse(tested, name):
-                validity = Validity.UNSPECIFIED
-            if validity is Validity.VALID and _is_unlisted_key(tested, name, texts):
-                validity = Validity.UNSPECIFIED
-            found.append(Assessment(validity, name, f"{at}/schema"))
+            may_be_accepted = validity is Validity.INVALID and not _must_refuse(tested, name)
+            may_be_refused = validity is Validity.VALID and _is_unlisted_key(tested, name, texts)
+            is_open = may_be_accepted or may_be_refused
+            found.append(Assessment(Validity.UNSPECIFIED if is_open else validity, name, f"{at}/schema"))
     everything = list(given)
     for (where, name), at in tested.parameter_pointers.items():
         value = (headers or {}).get(name)
@@ -96,10 +95,8 @@ def assess(
             found.append(Assessment(Validity.UNSPECIFIED, name))
         if where in ("header", "cookie") and value is not None:
             everything.append(name)
-            validity = _scalar(tested.resolver, f"{at}/schema", value)
-            found.append(
-                Assessment(Validity.VALID if validity is Validity.VALID else Validity.UNSPECIFIED, name, f"{at}/schema")
-            )
+            validity = min(_scalar(tested.resolver, f"{at}/schema", value), Validity.UNSPECIFIED)
+            found.append(Assessment(validity, name, f"{at}/schema"))
     firsts = {name: texts[0] for name, texts in given.items()}
     is_too_long = sum(len(text) for texts in given.values() for text in texts) > _MAX_QUERY_LENGTH
     if is_too_long or (tested.is_list and may_contradict(tested, firsts)):
