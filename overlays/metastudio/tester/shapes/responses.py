@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any, cast
@@ -53,15 +53,15 @@ class ResponseFault:
 
 def faults(tested: OperationUnderTest, response: HttpResponse) -> Iterator[ResponseFault]:
     """Yield the faults of a response: status, content type, headers, body and leaked internals."""
-    if response.status >= 400 and any(_TRACE.search(text) for text in _texts(response)):
-        yield ResponseFault("a stack trace or exception name", f"{tested.pointer}/responses", True, "leak")
-    if response.status >= 500:
-        yield ResponseFault(f"status {response.status}", f"{tested.pointer}/responses", True, "failure")
-    declared = tested.response(response.status)
+    statuses, status = f"{tested.pointer}/responses", response.status
+    if status >= 400 and any(_TRACE.search(text) for text in _texts(response)):
+        yield ResponseFault("a stack trace or exception name", statuses, True, "leak")
+    if status >= 500:
+        yield ResponseFault(f"status {status}", statuses, True, "failure")
+    declared = tested.response(status)
     if declared is None:
-        if response.status < 500:
-            what = f"status {response.status}, which the contract does not declare"
-            yield ResponseFault(what, f"{tested.pointer}/responses", True, "status")
+        if status < 500:
+            yield ResponseFault(f"status {status}, which the contract does not declare", statuses, True, "status")
         return
     pointer, declaration = declared
     is_choice = declaration.get("x-source") in ("decision", "unstated")
@@ -80,8 +80,11 @@ def faults(tested: OperationUnderTest, response: HttpResponse) -> Iterator[Respo
     if not response.is_json:
         yield ResponseFault("a body that is not JSON", body, not is_choice, "content")
         return
-    for fault in _body_violations(tested.resolver, body, response):
-        yield ResponseFault(fault.what, fault.pointer, fault.blamed and not is_choice, "body")
+    key = body, sha256(response.body).digest()  # most bodies of a run are equal to another one
+    if key not in tested.resolver.judged:
+        tested.resolver.judged[key] = tuple(violations(tested.resolver, body, response.json))
+    for fault in tested.resolver.judged[key]:
+        yield replace(fault, blamed=fault.blamed and not is_choice)
 
 
 def _bare(media_type: str) -> str:
@@ -113,7 +116,7 @@ def _header(
         is_number = resolver.resolve(f"{at}/schema")[0].get("type") in ("integer", "number")
         read: Any = _number(value) if is_number else value
         for fault in violations(resolver, f"{at}/schema", read, f"header {name}"):
-            yield ResponseFault(fault.what, fault.pointer, fault.blamed and not lenient, "header")
+            yield replace(fault, blamed=fault.blamed and not lenient, kind="header")
 
 
 def _number(text: str) -> Any:
@@ -122,14 +125,6 @@ def _number(text: str) -> Any:
         return float(text) if "." in text else int(text)
     except ValueError:
         return text
-
-
-def _body_violations(resolver: SchemaResolver, pointer: str, response: HttpResponse) -> tuple[ResponseFault, ...]:
-    """Return the violations of a body. Most bodies of a run are equal to another one."""
-    key = pointer, sha256(response.body).digest()
-    if key not in resolver.judged:
-        resolver.judged[key] = tuple(violations(resolver, pointer, response.json))
-    return resolver.judged[key]
 
 
 def violations(resolver: SchemaResolver, pointer: str, value: Any, where: str = "body") -> Iterator[ResponseFault]:
