@@ -13,6 +13,7 @@ from metastudio.tester.access import PROJECT, SIGNATURE, Login, Scheme, SchemeKi
 from metastudio.tester.caller import Caller
 from metastudio.tester.forgeries import FORGERIES, fake_like
 from metastudio.tester.operation_under_test import OperationUnderTest
+from metastudio.tester.shapes import probing_query
 
 MISSING = {
     SchemeKind.SIGNATURE: "no key pair was given",
@@ -62,11 +63,7 @@ class AuthCase:
 
 
 def auth_cases(
-    tested: OperationUnderTest,
-    caller: Caller,
-    other: Caller | None,
-    expired_token: str | None,
-    query: Sequence[tuple[str, str]],
+    tested: OperationUnderTest, caller: Caller, other: Caller | None, expired_token: str | None
 ) -> Iterator[AuthCase]:
     """Yield the cases of an operation, also those that are impossible with these credentials.
 
@@ -77,7 +74,6 @@ def auth_cases(
         caller: the caller.
         other: a second caller, for the tenant isolation check.
         expired_token: a token that is no longer valid.
-        query: the query of requests that do not bring their own.
     """
     project = caller.project_id
     nobody = replace(caller, schemes=())
@@ -96,7 +92,7 @@ def auth_cases(
         ]  # fmt: skip
         match scheme.kind:
             case SchemeKind.SIGNATURE:
-                cases += _signed(tested, sender, query)
+                cases += _signed(tested, sender)
             case SchemeKind.TOKEN:
                 cases += _changed_token(sender)
             case SchemeKind.BASIC:
@@ -166,7 +162,7 @@ def _made_up(caller: Caller, scheme: Scheme, expired_token: str | None) -> Itera
         yield case("empty", sentence, "")
 
 
-def _signed(tested: OperationUnderTest, caller: Caller, query: Sequence[tuple[str, str]]) -> Iterator[AuthCase]:
+def _signed(tested: OperationUnderTest, caller: Caller) -> Iterator[AuthCase]:
     project, parameters = caller.project_id, tested.operation.parameters.values()
     text = next((each.name for each in parameters if _takes_any_text(tested, each)), None)
     yield AuthCase(
@@ -181,7 +177,7 @@ def _signed(tested: OperationUnderTest, caller: Caller, query: Sequence[tuple[st
     )
     for name, forgery in FORGERIES.items():
         sentence = f"A request {forgery.sentence} is refused."
-        impossible = "needs a query parameter" if name.startswith("query-") and not query else ""
+        impossible = "needs a query parameter" if name.startswith("query-") and not probing_query(tested) else ""
         yield AuthCase(f"signature.{name}", sentence, caller, project, forgery=name, impossible=impossible)
 
 

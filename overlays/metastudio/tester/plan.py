@@ -108,7 +108,7 @@ def _auth_checks(
     forges = not is_vendor if options.forge is None else options.forge
     if not forges:
         notes.append("forged credentials were not sent; --forge sends them (invalid signatures may lock a key)")
-    for case in auth_cases(tested, caller, other, options.expired_token, shapes.probing_query(tested)):
+    for case in auth_cases(tested, caller, other, options.expired_token):
         property_ = Property(tested.name, Suite.AUTH, case.id, case.sentence, tested.security_location)
         impossible = case.impossible if forges else "needs forged credentials (--forge)"
         yield Check(property_, partial(OperationRun.auth, case=case), impossible)
