@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -99,3 +100,15 @@ def test_exception_of_an_application_is_a_server_error(at: bytes, started: bool,
     assert "status 500" in report[which].evidence[0].seen
     assert "answer" not in broken(report)
     assert any("the application raised ZeroDivisionError: in the application" in note for note in report.notes)
+
+
+def test_application_that_hangs_is_a_server_error() -> None:
+    class Hanging(ListApp):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http" and b"label=" in scope["query_string"]:
+                await asyncio.sleep(3600)
+            await super().__call__(scope, receive, send)
+
+    report = outcome(Hanging(things(12)), "filter.label", timeout=0.05)
+    assert "status 500" in report["meaning/filter.label"].evidence[0].seen
+    assert any("the application raised TimeoutError: no response within 0.2 s" in note for note in report.notes)

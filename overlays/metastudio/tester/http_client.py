@@ -152,11 +152,12 @@ class HttpClient:
     """
 
     def __init__(self, options: RunOptions) -> None:
+        self.watchdog = Watchdog(RESPONSE_TIMEOUT_FACTOR * options.timeout)
         transport, self.app_exceptions = None, Counter[str]()
         if options.app is not None:
             from metastudio.tester.inprocess import InProcessTransport  # imports schemathesis
 
-            transport = InProcessTransport(options.app)
+            transport = InProcessTransport(options.app, self.watchdog.seconds)
             self.app_exceptions = transport.app.exceptions
         self.base_url = (options.url or curl.IN_PROCESS_URL).rstrip("/")
         headers = {"User-Agent": "metastudio-contract", "Accept": "application/json"}
@@ -171,7 +172,6 @@ class HttpClient:
         self.missing_responses: list[tuple[str, str]] = []
         self.suite = "start"
         self.headers: HeaderList = ()
-        self.watchdog = Watchdog(RESPONSE_TIMEOUT_FACTOR * options.timeout)
         self._throttle = Throttle(options.rate_limit, clock=time.monotonic, random=random.random)
         self._timeouts = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections import Counter
 from typing import Any
@@ -18,7 +19,7 @@ _SERVED: dict[int, ServedApplication] = {}
 
 
 class ServedApplication:
-    """Answers 500 if the application raises an exception or does not finish its response.
+    """Answers 500 if the application raises an exception or does not finish its response in time.
 
     A response is sent when it is complete, so that an exception can still replace it.
 
@@ -27,7 +28,10 @@ class ServedApplication:
 
     Attributes:
         exceptions: the exceptions of the application, each with the line that raised it, and how often.
+        seconds: total timeout of a response.
     """
+
+    seconds = 30.0
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -43,11 +47,14 @@ class ServedApplication:
         async def hold(message: Any) -> None:
             messages.append(message)
 
+        limit = asyncio.timeout(self.seconds)
         try:
-            await self._app(scope, receive, hold)
+            async with limit:
+                await self._app(scope, receive, hold)
         except Exception as error:  # noqa: BLE001 - a framework may raise it again after its own error response
             at = traceback.extract_tb(error.__traceback__)[-1]
-            self.exceptions[f"{type(error).__name__}: {error} ({at.filename}:{at.lineno})"] += 1
+            what = f"no response within {self.seconds:.1f} s" if limit.expired() else error
+            self.exceptions[f"{type(error).__name__}: {what} ({at.filename}:{at.lineno})"] += 1
         is_complete = len(messages) > 1 and not messages[-1].get("more_body")
         for message in messages if is_complete else _FAILURE:
             await send(message)
@@ -58,11 +65,13 @@ class InProcessTransport(httpx.BaseTransport):
 
     Args:
         app: the ASGI application. Its lifespan starts once in this process.
+        seconds: total timeout of a response.
     """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, seconds: float) -> None:
         self.app = _SERVED.setdefault(id(app), ServedApplication(app))
         self.app.exceptions.clear()
+        self.app.seconds = seconds
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request to the application and read the complete response."""

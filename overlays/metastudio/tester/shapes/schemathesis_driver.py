@@ -8,6 +8,7 @@ nothing.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -16,7 +17,6 @@ from random import Random
 from typing import Any
 
 import schemathesis
-from anyio import to_thread
 from hypothesis.configuration import set_hypothesis_home_dir
 from schemathesis.engine import events, from_schema
 from schemathesis.generation.case import Case
@@ -44,7 +44,7 @@ class _Forwarder:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if self.exchange is not None:
             query = scope["query_string"].decode()
-            status = await to_thread.run_sync(self.exchange, scope["method"], query, headers, body)
+            status = await asyncio.to_thread(self.exchange, scope["method"], query, headers, body)
         if status is None:
             self.exchange = None
             self.stop()
