@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_runs import COMMAND, environment, run, run_in_terminal
-from metastudio.cli.completion import remember_ids, shown_ids
+from metastudio.cli.options import remember_ids, shown_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

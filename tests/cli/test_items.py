@@ -12,8 +12,8 @@ import pytest
 from cli_runs import CommandOfCopy, CompletedCommand, PseudoTerminal, ScreenMatcher, run
 from generator_limits import check_generator
 from loopback import CannedResponse, serve
-from metastudio.cli.completion import remember_ids
 from metastudio.cli.items import item_command, item_identity
+from metastudio.cli.options import remember_ids
 from metastudio.contract import ContractError, compile_contract, load
 from metastudio.sandbox import serve as serve_sandbox
 from repository import ROOT, Repository
@@ -189,7 +189,7 @@ def test_help_comes_from_the_contract(tasks: TaskCommand, screen_matches: Screen
         screen_matches(name, f"$ metastudio {arguments}\n{shown.out}")
     commands = tasks("jobs", "--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
     assert [line.split()[0] for line in commands.splitlines()] == [
-        "create", "delete", "run-command", "show", "summary", "update", "watch"
+        "create", "show", "update", "delete", "run-command", "summary", "watch"
     ]  # fmt: skip
     assert "  show         Show a training task." in commands
     assert "Members that have none: counts, voice_properties." in " ".join(

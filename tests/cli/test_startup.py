@@ -41,7 +41,7 @@ def test_help_imports_neither_servers_nor_httpx(arguments: list[str]) -> None:
 def test_a_list_imports_no_server(env: dict[str, str]) -> None:
     done = run("-c", PROGRAM, "jobs", "--limit", "1", env=env, command=(sys.executable,))
     assert done.out
-    assert not set(done.err.split()) & {*SERVERS, "metastudio.cli.sandbox", "metastudio.cli.curl"}
+    assert not set(done.err.split()) & {*SERVERS, "metastudio.cli.testing", "metastudio.cli.credentials"}
 
 
 def without(missing: str, *arguments: str, env: dict[str, str]) -> CompletedCommand:

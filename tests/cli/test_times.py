@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metastudio.cli.options import parse_duration, parse_time
+from metastudio.cli.options import parse_duration, parse_time, value_type
 from metastudio.cli.output import to_instant, to_local
+from metastudio.contract.operation import Filter, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,19 @@ def test_a_date_is_a_whole_local_day() -> None:
     begins, ends = (parse_time("2023-12-01", now=NOW, end_of_day=end) for end in (False, True))
     assert begins.isoformat() == "2023-12-01T00:00:00+08:00"
     assert ends.isoformat() == "2023-12-01T23:59:59+08:00"
+
+
+@pytest.mark.parametrize(
+    ("time_format", "last"),
+    [("date-time", "23:59:59"), ("epoch-seconds", "23:59:59"), ("epoch-milliseconds", "23:59:59.999000")],
+)
+def test_a_day_ends_with_the_last_unit_of_the_parameter(time_format: str, last: str) -> None:
+    """An upper bound in milliseconds includes the items of the last second of the day; `gt` leaves them out."""
+    parameter = Parameter("until", "until", "query", False, "", {"format": time_format}, (), False, False)
+    bounds = {"le": last, "gt": last, "lt": "00:00:00", "ge": "00:00:00"}
+    for op, clock in bounds.items():
+        moment = value_type(parameter, Filter("until", "/created", op, None, "page")).convert("2026-01-02", None, None)
+        assert moment.isoformat() == f"2026-01-02T{clock}+08:00", op
 
 
 @pytest.mark.parametrize(

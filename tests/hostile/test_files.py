@@ -100,7 +100,7 @@ def test_no_link_redirects_the_output(tmp_path: Path) -> None:
 
 
 def test_an_existing_temporary_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from metastudio.cli.running import CommandError
+    from metastudio.cli.errors import CommandError
 
     victim = tmp_path / "victim"
     victim.write_text("unchanged")

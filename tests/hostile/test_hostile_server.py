@@ -31,8 +31,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from metastudio import AsyncMetaStudio, Credentials, IamTokenAuth, MetaStudio
 from metastudio.auth import InstanceMetadata, metadata
-from metastudio.cli.root import root
-from metastudio.cli.running import run
+from metastudio.cli.root import root, run
 from metastudio.errors import MetaStudioError
 from metastudio.http import retry, throttle
 from metastudio.tester import prove

@@ -5,11 +5,11 @@ runs, so `metastudio --help` loads neither httpx nor rich nor a server.
 
 Where to read, in this order:
 
-1. `root`: the tree of commands. `running`: from the command line to an exit code.
-2. `lists`: `metastudio jobs`. `items`: show, create, update, delete and the rest. `states`: `summary` and `watch`.
+1. `root`: the tree of commands, and from the command line to an exit code. `errors`: exit codes and messages.
+2. `lists`: `metastudio jobs` and its summary. `items`: show, create, update, delete and the rest. `watch`.
 3. `options`: sections of the help, and options from parameters and members of bodies. `output`: formats and files.
    `views`: what is shown with rich.
-4. `credentials`: `whoami` and `curl`. `sandbox`. `contract_test`. `completion`: what comes from this machine.
+4. `credentials`: `whoami` and `curl`. `testing`: `sandbox` and `contract-test`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ def main() -> int:
     """Run the command with the arguments of this process. Returns its exit code. Entry point of `metastudio`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback if Ctrl-C arrives during the imports
     try:
-        from metastudio.cli.root import root
-        from metastudio.cli.running import run
+        from metastudio.cli.root import root, run
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise

@@ -6,14 +6,15 @@ import re
 import shlex
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 from metastudio_client.contract import OPERATIONS
 
+from metastudio.cli.errors import CommandError, ExitCode, styled
 from metastudio.cli.options import Command, ConnectionOptions, Option, connection_options, current
 from metastudio.cli.output import escaped
-from metastudio.cli.running import CommandError, ExitCode, styled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,25 +97,16 @@ def _clock(response: httpx.Response) -> str:
 
 def curl_command() -> click.Command:
     """Return the command."""
+    option = partial(Option, "Options")
     own = [
-        Option(["--header", "-H"], multiple=True, metavar="'NAME: VALUE'", help="Add this header. Repeatable."),
-        Option(["--include", "-i"], is_flag=True, help="Show the response's status and headers."),
-        Option(
-            ["--print", "printed"], is_flag=True, help="Do not send; print a curl command that is valid for 15 minutes."
-        ),
-        Option(
-            ["--explain"],
-            is_flag=True,
-            help="Do not send; show the canonical request and the string to sign, to compare with those of the "
-            "gateway. Tokens are masked.",
-        ),
-        Option(
-            ["--allow-host"],
-            multiple=True,
-            metavar="HOST",
-            help="Send credentials to this host even if it is not a Huawei Cloud host or the configured server.",
-        ),
-    ]
+        option("--header -H", "Add this header. Repeatable.", multiple=True, metavar="'NAME: VALUE'"),
+        option("--include -i", "Show the response's status and headers.", is_flag=True),
+        option("--print printed", "Do not send; print a curl command that is valid for 15 minutes.", is_flag=True),
+        option("--explain", "Do not send; show the canonical request and the string to sign, to compare with those of "
+               "the gateway. Tokens are masked.", is_flag=True),
+        option("--allow-host", "Send credentials to this host even if it is not a Huawei Cloud host or the configured "
+               "server.", multiple=True, metavar="HOST"),
+    ]  # fmt: skip
     return Command(
         "curl",
         callback=_curl,

@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING, Any
 import click
 from metastudio_client.contract import OPERATIONS
 
-from metastudio.cli.completion import completer, shown_ids
+from metastudio.cli.errors import CommandError, ExitCode, describe_error, report_error
 from metastudio.cli.options import (
     FILTER_PREFIX,
     MEMBER_PREFIX,
     Command,
     Option,
     choices,
+    completer,
     connection_options,
     current,
     given_arguments,
     in_path,
     member_options,
     parameter_options,
+    shown_ids,
     title,
     value_type,
 )
-from metastudio.cli.output import escaped, to_json, to_yaml
-from metastudio.cli.running import CommandError, ExitCode, describe_error, report_error
+from metastudio.cli.output import ItemColumns, escaped, to_json, to_yaml
 from metastudio.contract.arguments import BODY, check_arguments
 from metastudio.contract.naming import method_name, python_name
 
@@ -45,8 +46,8 @@ def item_command(name: str, operation: Operation) -> click.Command:
     """Return the command of an operation. Deleting takes several IDs and asks first."""
     own = [
         *([_body_option(operation)] if operation.body else []),
-        *([Option(["--yes"], is_flag=True, help="Do not ask.")] if operation.kind == "delete" else []),
-        Option(["--output", "-o"], type=click.Choice(["table", "json", "yaml"]), help="Format of the response."),
+        *([Option("Options", "--yes", "Do not ask.", is_flag=True)] if operation.kind == "delete" else []),
+        Option("Options", "--output -o", "Format of the response.", type=click.Choice(["table", "json", "yaml"])),
     ]
     params: list[click.Parameter] = [*parameter_options(operation, own, required=True)]
     params += [*member_options(operation, [*own, *params]), *own]
@@ -69,9 +70,8 @@ def _body_option(operation: Operation) -> Option:
     members = operation.body.members if operation.body else {}
     others = [name for name, each in members.items() if MEMBER_PREFIX + each.python_name not in with_option]
     text = "File with the body as JSON, - for standard input. Options for members override it."
-    return Option(
-        ["--body"], metavar="FILE", help=text + (f" Members that have none: {', '.join(others)}." * bool(others))
-    )
+    text += f" Members that have none: {', '.join(others)}." * bool(others)
+    return Option("Options", "--body", text, metavar="FILE")
 
 
 def _argument(operation: Operation, parameter: Parameter, *, several: bool) -> click.Argument:
@@ -187,7 +187,7 @@ def _print(operation: Operation, identity: str, result: Any, output: str | None)
     elif (output or ("table" if sys.stdout.isatty() else "json")) == "table" and isinstance(result, dict):
         from metastudio.cli.views import console, properties_view, write_view
 
-        fields = OPERATIONS[operation.list_id].fields if operation.list_id else {}
-        write_view(console(sys.stdout), properties_view(operation, fields, result))
+        columns = ItemColumns(OPERATIONS[operation.list_id] if operation.list_id else operation)
+        write_view(console(sys.stdout), properties_view(columns, result))
     else:
         click.echo(to_yaml(result) if output == "yaml" else to_json(result, indent=2), nl=output != "yaml")

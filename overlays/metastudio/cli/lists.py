@@ -1,24 +1,24 @@
-"""A command for each list of the contract, such as `metastudio jobs`, with the pages that it requests.
-
-`items` and `states` add the subcommands for single items and, if the items have states, `summary` and `watch`.
-"""
+"""A command for each list of the contract, such as `metastudio jobs`, and its summary if the items have states."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import closing
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from click.core import ParameterSource
 
-from metastudio.cli.completion import remember_ids
+from metastudio.cli.errors import CommandError, ExitCode, styled
 from metastudio.cli.options import (
     CONNECTION,
     FILTER_PREFIX,
+    Command,
     Group,
     Option,
     ValuesType,
@@ -26,21 +26,27 @@ from metastudio.cli.options import (
     current,
     given_arguments,
     parameter_options,
+    remember_ids,
     title,
 )
 from metastudio.cli.output import (
     FORMATS,
+    PHASES,
+    UNLISTED,
+    ItemColumns,
     destination,
     escaped,
-    identity_column,
+    select_columns,
+    to_instant,
+    to_json,
+    value_at,
     write_items,
 )
-from metastudio.cli.running import CommandError, ExitCode, styled
 from metastudio.contract.naming import method_suffix, python_name
 from metastudio.contract.operation import ListRules, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from metastudio import AsyncMetaStudio, MetaStudio
 
@@ -135,28 +141,18 @@ class ListPages:
 
 
 def _output_options(operation: Operation) -> list[Option]:
-    option = partial(Option, section="Output")
+    option, names = partial(Option, "Output"), [*operation.fields]
+    columns = ValuesType(names, closed=True, split=True, nested=True)
+    formats = "All but the table have times as the server sent them; value has no header and, by default, the ID alone."
+    endings = f"Without --output, its ending selects the format: .{', .'.join(FORMATS)}."
     return [
-        option(["--limit"], type=click.IntRange(min=1), metavar="N", help="Maximum number of items."),
+        option("--limit", "Maximum number of items.", type=click.IntRange(min=1)),
+        option("--output -o", f"Format. {formats}", type=click.Choice(FORMATS)),
         option(
-            ["--output", "-o"],
-            type=click.Choice(FORMATS),
-            help="Format. All but the table have times as the server sent them; value has no header and, by default, "
-            "the ID alone.",
+            "--columns -c", f"Comma-separated columns to show, of: {', '.join(names)}.", type=columns, metavar="NAMES"
         ),
-        option(
-            ["--columns", "-c"],
-            type=ValuesType([*operation.fields], closed=True, split=True, nested=True),
-            metavar="NAMES",
-            help=f"Comma-separated columns to show, of: {', '.join(operation.fields)}.",
-        ),
-        option(
-            ["--out"],
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help=f"Write to this file. Without --output, its ending selects the format: .{', .'.join(FORMATS)}.",
-        ),
-        option(["--force"], is_flag=True, help="Replace an existing file."),
+        option("--out", f"Write to this file. {endings}", type=click.Path(path_type=Path), metavar="FILE"),
+        option("--force", "Replace an existing file.", is_flag=True),
     ]
 
 
@@ -174,7 +170,7 @@ def _show(name: str, operation: Operation, /, columns: list[str] | None, **given
             _write_table(name, operation, pages, columns, stream)
         else:
             known = [*operation.fields]
-            defaults = {"csv": known, "value": [identity_column(operation) or known[0]]}
+            defaults = {"csv": known, "value": [ItemColumns(operation).identity or known[0]]}
             items = pages.with_progress() if out else pages
             write_items(output_format, items, columns or defaults.get(output_format), stream)
     if out and sys.stderr.isatty():
@@ -182,21 +178,22 @@ def _show(name: str, operation: Operation, /, columns: list[str] | None, **given
 
 
 def _write_table(
-    name: str, operation: Operation, pages: ListPages, columns: Sequence[str] | None, stream: TextIO
+    name: str, operation: Operation, pages: ListPages, chosen: Sequence[str] | None, stream: TextIO
 ) -> None:
-    from metastudio.cli.views import ItemTable, console, write_view
+    from metastudio.cli.views import console, table_view, write_view
 
-    interactive = stream.isatty()
+    interactive, columns = stream.isatty(), ItemColumns(operation)
     by_page = pages.with_progress() if interactive or stream is not sys.stdout else pages
-    table = ItemTable(operation, [item for page in by_page for item in page], columns, interactive=interactive)
-    if pages.received or not interactive:
-        write_view(console(stream), table.view())
+    items = [item for page in by_page for item in page]
+    table = table_view(columns, items, chosen, interactive=interactive)
+    if items or not interactive:
+        write_view(console(stream), table.view)
     if interactive:
-        remember_ids(operation.id, table.identities)
+        remember_ids(operation.id, [str(value_at(item, columns.identity)) for item in items if columns.identity])
     if not sys.stderr.isatty():
         return
     text = f"{pages.received:,} {name}" if pages.total is None else f"{pages.received:,} of {pages.total:,} {name}"
-    if table.has_times:
+    if any(map(columns.is_time, table.columns)):
         text += f", times in {datetime.now().astimezone():%Z}"
     if table.shortened:
         text += "; -o value has whole IDs"
@@ -241,5 +238,55 @@ def _examples(name: str, operation: Operation) -> str:
     for rule in since[:1]:
         option = options[FILTER_PREFIX + operation.parameters[rule.parameter].python_name]
         lines.append(f"metastudio {name} {option} '2d ago' --out {name}.csv")
-    column = identity_column(operation) or next(iter(operation.fields))
+    column = ItemColumns(operation).identity or next(iter(operation.fields))
     return "\n".join([*lines, f"metastudio {name} | jq -r .{column}"])
+
+
+def summary_command(name: str, operation: Operation) -> click.Command:
+    """Return the summary command of a list."""
+    output = Option("Options", "--output -o", "Format.", type=click.Choice(["text", "json"]), default="text")
+    filters = parameter_options(operation, [output])
+    return Command(
+        "summary",
+        callback=partial(_summarize, name, operation),
+        params=[*filters, output, *connection_options(filters)],
+        help=f"Show the number of {name} in each state, and the oldest and newest.",
+        notes={"Examples": f"metastudio {name} summary\nmetastudio {name} summary --output json | jq .phases.failed"},
+    )
+
+
+def _summarize(name: str, operation: Operation, /, output: str, **given: Any) -> None:
+    with current().studio() as studio:
+        pages = ListPages(studio, operation, given_arguments(operation.parameters.values(), FILTER_PREFIX, given))
+        summary = _summary(operation, pages.with_progress() if sys.stdout.isatty() else pages)
+    if output == "json":
+        click.echo(to_json(summary, indent=2))
+    else:
+        from metastudio.cli.views import console, summary_view, write_view
+
+        target = console(sys.stdout)
+        write_view(target, summary_view(ItemColumns(operation), name, summary, target))
+
+
+def _summary(operation: Operation, pages: Iterable[Sequence[dict[str, Any]]]) -> dict[str, Any]:
+    """Count items by state, in the contract's order, unlisted states last; and return the oldest and newest item."""
+    columns, counts, ends = ItemColumns(operation), Counter[str](), dict[str, tuple[datetime, dict[str, Any]]]()
+    time = columns.time or ""
+    for item in chain.from_iterable(pages):
+        counts[str(value_at(item, columns.state or ""))] += 1
+        if at := to_instant(value_at(item, time), columns.format(time)):
+            if "oldest" not in ends or at < ends["oldest"][0]:
+                ends["oldest"] = at, item
+            if "newest" not in ends or at > ends["newest"][0]:
+                ends["newest"] = at, item
+    phases: dict[str, dict[str, int]] = {phase: {} for phase in PHASES}
+    for state in [*operation.states, *sorted(counts.keys() - operation.states.keys())]:
+        if state in counts:
+            phase = operation.states[state].phase if state in operation.states else UNLISTED.label
+            phases.setdefault(phase, {})[state] = counts[state]
+    shown = [name for name in (columns.identity, columns.state, time) if name]
+    return {
+        "total": counts.total(),
+        "phases": {phase: {"total": sum(states.values()), "states": states} for phase, states in phases.items()},
+        **{end: select_columns(ends[end][1], shown) if end in ends else None for end in ("oldest", "newest")},
+    }

@@ -1,57 +1,72 @@
-"""Commands and their options: sections of the help, the connection, options from the contract, times and durations.
+"""Options of the commands: sections of the help, the connection, options from the contract, times, and completions.
 
 Connection options may precede or follow the command's name. There are no options for credentials, because other users
-could read them in the process list or the shell history.
+could read them in the process list or the shell history. Nothing is requested for a completion: a list that a terminal
+shows leaves its IDs in the user's cache folder.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
+from pathlib import Path
 from textwrap import dedent, wrap
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from metastudio.cli.completion import REGIONS, completer, profile_names
 from metastudio.contract import instants
+from metastudio.contract.operation import EPOCHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from metastudio import MetaStudio
     from metastudio.contract.operation import Filter, Operation, Parameter
 
+    Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[Any]]]
+
 CONNECTION = "Connection"
 """Section of the connection options; it comes last."""
+REGIONS = ("cn-north-4", "cn-east-3", "ap-southeast-3")
+"""Known regions; others are accepted too (docs/service-notes.md#endpoints-and-regions)."""
 CLIENT_PARAMETERS = frozenset({"project_id"})
 """Path parameters that the client fills in from its configuration."""
 FILTER_PREFIX, MEMBER_PREFIX = "filter_", "member_"
 """Prefixes of parameters and members of a body among a command's arguments, so that they cannot clash with its own."""
+NO_ID_CACHE = "METASTUDIO_NO_ID_CACHE"
 
 _END_OF_DAY_OPS = frozenset({"le", "gt"})  # comparisons for which a date means the end of its day
+_METAVARS = {"integer": "N", "integer range": "N", "float": "N", "float range": "N", "file": "FILE", "path": "FILE"}
 _UNITS = {
-    **dict.fromkeys(("s", "sec", "second"), 1),
-    **dict.fromkeys(("m", "min", "minute"), 60),
-    **dict.fromkeys(("h", "hour"), 3600),
-    **dict.fromkeys(("d", "day"), 24 * 3600),
-    **dict.fromkeys(("w", "week"), 7 * 24 * 3600),
-}
+    "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600,
+    "d": 24 * 3600, "day": 24 * 3600, "w": 7 * 24 * 3600, "week": 7 * 24 * 3600,
+}  # fmt: skip
 _AMOUNT = re.compile(r"(\d+)\s*([a-z]+)\s*", re.ASCII)
-_LAST_SECOND = time(23, 59, 59)
-_REQUIRED = "Required."
 _TIME_FORMS = "use 2023-12-01T08:00:00Z or an offset such as +08:00, a date such as 2023-12-01, or a duration: 2d ago"
+_MAX_IDS = 1000
+_SAFE_ID = re.compile(r"\w[\w.:-]{0,127}", re.ASCII)  # IDs come from a server, and completions go into a command line
 
 
 class Option(click.Option):
-    """An option that belongs to a section of the help."""
+    """An option in a section of the help.
 
-    def __init__(self, *arguments: Any, section: str = "Options", **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+    Args:
+        section: Heading of the section.
+        flags: The flags, and the name of the argument if it differs, separated by blanks.
+        text: The help.
+        **settings: Those of `click.Option`. A number is shown as N and a path as FILE if there is no `metavar`.
+    """
+
+    def __init__(self, section: str, flags: str, text: str, **settings: Any) -> None:
+        settings.setdefault("metavar", _METAVARS.get(getattr(settings.get("type"), "name", "")))
+        super().__init__(flags.split(), help=text, **settings)
         self.section = section
 
 
@@ -84,12 +99,16 @@ class Command(click.Command):
 
 
 class Group(Command, click.Group):
-    """A command with subcommands."""
+    """A command with subcommands, which are shown before the options, in the order in which they were added."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the subcommands before the options."""
         self.format_commands(ctx, formatter)
         super().format_options(ctx, formatter)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the subcommands."""
+        return list(self.commands)
 
 
 @dataclass
@@ -120,51 +139,29 @@ def current() -> ConnectionOptions:
 
 def connection_options(own: Sequence[click.Parameter] = ()) -> list[Option]:
     """Return the connection options, except those whose name one of the command's `own` options has."""
-    taken = {flag for option in own for flag in option.opts}
-    return [option for option in _options() if not taken.intersection(option.opts)]
-
-
-def _options() -> list[Option]:
-    return [
-        _option(
-            "--profile",
-            metavar="NAME",
-            shell_complete=completer(profile_names),
-            help="Section of the credentials file: its keys, region and project.",
-        ),
-        _option(
-            "--region",
-            metavar="NAME",
-            shell_complete=completer(lambda: REGIONS),
-            help=f"Region, such as {REGIONS[0]}.",
-        ),
-        _option("--project-id", metavar="ID", help="Project ID."),
-        _option("--base-url", metavar="URL", help="URL of the server; by default that of the region."),
-        _option(
-            "--timeout",
-            type=DurationType(),
-            help="Time limit of each step of a request, such as 10 (seconds) or 1m30s.",
-        ),
-        _option("--max-retries", type=click.IntRange(min=0), metavar="N", help="Retries after a transient failure."),
-        _option("--allow-http", is_flag=True, help="Allow sending credentials over plain HTTP to another machine."),
-        _option("--debug", is_flag=True, callback=_debug, help="Show a traceback with an error."),
-    ]
-
-
-def _option(
-    name: str, *, callback: Callable[[click.Context, click.Parameter, Any], None] | None = None, **settings: Any
-) -> Option:
-    return Option([name], section=CONNECTION, expose_value=False, callback=callback or _store, **settings)
+    option = partial(Option, CONNECTION, expose_value=False, callback=_store)
+    profiles, regions = completer(_profile_names), completer(lambda: REGIONS)
+    options = [
+        option("--profile", "Section of the credentials file: its keys, region and project.", metavar="NAME",
+               shell_complete=profiles),
+        option("--region", f"Region, such as {REGIONS[0]}.", metavar="NAME", shell_complete=regions),
+        option("--project-id", "Project ID.", metavar="ID"),
+        option("--base-url", "URL of the server; by default that of the region.", metavar="URL"),
+        option("--timeout", "Time limit of each step of a request, such as 10 (seconds) or 1m30s.", type=DURATION),
+        option("--max-retries", "Retries after a transient failure.", type=click.IntRange(min=0)),
+        option("--allow-http", "Allow sending credentials over plain HTTP to another machine.", is_flag=True),
+        option("--debug", "Show a traceback with an error.", is_flag=True),
+    ]  # fmt: skip
+    taken = {flag for each in own for flag in each.opts}
+    return [each for each in options if not taken.intersection(each.opts)]
 
 
 def _store(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if parameter.name and value is not None and value is not False:
-        context.ensure_object(ConnectionOptions).given[parameter.name] = value
-
-
-def _debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
-    if value:
-        context.ensure_object(ConnectionOptions).debug = True
+    connection = context.ensure_object(ConnectionOptions)
+    if parameter.name == "debug":
+        connection.debug |= value
+    elif parameter.name and value is not None and value is not False:
+        connection.given[parameter.name] = value
 
 
 def parameter_options(
@@ -179,23 +176,22 @@ def parameter_options(
             so there the client checks them.
     """
     rules = operation.list_rules
-    left_out = {rules.offset, rules.limit} | CLIENT_PARAMETERS if rules else {each.name for each in in_path(operation)}
-    filters = rules.filters if rules else {}
-    options = _options_of(
-        [each for each in operation.parameters.values() if each.name not in left_out | CLIENT_PARAMETERS],
-        FILTER_PREFIX, own, filters, section="Filters" if rules else "Parameters",
-    )  # fmt: skip
-    for option in options if required else ():
-        option.required = (option.help or "").endswith(_REQUIRED)
-        option.help = (option.help or "").removesuffix(_REQUIRED).strip()  # click says it too
-    return options
+    left_out = {rules.offset, rules.limit} if rules else {each.name for each in in_path(operation)}
+    parameters = [each for each in operation.parameters.values() if each.name not in left_out | CLIENT_PARAMETERS]
+    filters, section = (rules.filters, "Filters") if rules else ({}, "Parameters")
+    return _options_of(section, parameters, FILTER_PREFIX, own, filters, required=required)
 
 
 def member_options(operation: Operation, own: Sequence[click.Parameter]) -> list[Option]:
     """Return an option for each member of the body that is a scalar or a list of scalars."""
     members = operation.body.members.values() if operation.body else ()
-    scalars = [each for each in members if _is_scalar(each.schema.get("items", each.schema))]
-    return _options_of(scalars, MEMBER_PREFIX, own, {}, section="Members of the body")
+    return _options_of("Members of the body", filter(is_scalar, members), MEMBER_PREFIX, own, {})
+
+
+def is_scalar(member: Parameter) -> bool:
+    """Return whether a member of a body is a scalar or a list of scalars."""
+    schema = member.schema.get("items", member.schema)
+    return schema.get("type") not in ("object", "array") and not {"properties", "allOf"} & schema.keys()
 
 
 def in_path(operation: Operation) -> list[Parameter]:
@@ -211,44 +207,31 @@ def given_arguments(parameters: Iterable[Parameter], prefix: str, given: Mapping
 
 
 def _options_of(
-    parameters: Sequence[Parameter],
-    prefix: str,
-    own: Sequence[click.Parameter],
-    rules: Mapping[str, Filter],
-    *,
-    section: str,
-) -> list[Option]:
+    section: str, parameters: Iterable[Parameter], prefix: str, own: Sequence[click.Parameter],
+    rules: Mapping[str, Filter], *, required: bool = False,
+) -> list[Option]:  # fmt: skip
     taken = {flag for option in own for flag in option.opts} | {"--help"}
-    return [_parameter_option(each, rules.get(each.name), prefix, taken, section) for each in parameters]
-
-
-def _is_scalar(schema: Mapping[str, Any]) -> bool:
-    return schema.get("type") not in ("object", "array") and not {"properties", "allOf"} & schema.keys()
-
-
-def _parameter_option(
-    parameter: Parameter, rule: Filter | None, prefix: str, taken: Collection[str], section: str
-) -> Option:
-    flag = "--" + parameter.python_name.strip("_").replace("_", "-").removeprefix("x-")
-    if flag in taken:
-        flag = flag.replace("--", f"--{prefix.replace('_', '-')}", 1)
-    text = parameter.description
-    settings: dict[str, Any] = {"type": value_type(parameter, rule)}
-    if settings["type"] is click.BOOL:
-        flag += flag.replace("--", "/--no-", 1)
-        settings = {"default": None}
-    elif isinstance(settings["type"], (type(click.INT), type(click.FLOAT))):
-        settings["metavar"] = "N"
-    elif isinstance(settings["type"], click.Choice):
-        settings["metavar"] = choices(parameter)
-    if parameter.is_array:
-        settings |= {"multiple": True, "callback": flatten}
-        text += f" Repeatable{', or comma-separated' if parameter.joined else ''}."
-    if parameter.values and not settings.get("metavar", "").startswith("["):
-        text += f" Known values: {', '.join(parameter.values)}."
-    if parameter.required:
-        text += f" {_REQUIRED}"
-    return Option([flag, prefix + parameter.python_name], help=text.strip(), section=section, **settings)
+    options = []
+    for parameter in parameters:
+        flag = "--" + parameter.python_name.strip("_").replace("_", "-").removeprefix("x-")
+        if flag in taken:
+            flag = flag.replace("--", f"--{prefix.replace('_', '-')}", 1)
+        kind, text = value_type(parameter, rules.get(parameter.name)), parameter.description
+        settings: dict[str, Any] = {"type": kind, "required": required and parameter.required}
+        if kind is click.BOOL:
+            flag += flag.replace("--", "/--no-", 1)
+            settings |= {"type": None, "default": None}
+        elif isinstance(kind, click.Choice):
+            settings["metavar"] = choices(parameter)
+        if parameter.is_array:
+            settings |= {"multiple": True, "callback": flatten}
+            text += f" Repeatable{', or comma-separated' if parameter.joined else ''}."
+        if parameter.values and not settings.get("metavar", "").startswith("["):
+            text += f" Known values: {', '.join(parameter.values)}."
+        if parameter.required and not required:  # else click says it
+            text += " Required."
+        options.append(Option(section, f"{flag} {prefix}{parameter.python_name}", text.strip(), **settings))
+    return options
 
 
 def value_type(parameter: Parameter, rule: Filter | None = None) -> click.ParamType[Any]:
@@ -258,7 +241,8 @@ def value_type(parameter: Parameter, rule: Filter | None = None) -> click.ParamT
     if kind == "boolean":
         return click.BOOL
     if parameter.epoch is not None or schema.get("format") == "date-time":
-        return TimeType(end_of_day=rule is not None and rule.op in _END_OF_DAY_OPS)
+        last, exact = rule is not None and rule.op in _END_OF_DAY_OPS, parameter.epoch == EPOCHS["epoch-milliseconds"]
+        return ParsedType("time", partial(parse_time, end_of_day=last, milliseconds=exact))
     if kind in ("integer", "number"):
         if lowest is None:
             return click.INT if kind == "integer" else click.FLOAT
@@ -284,31 +268,16 @@ def flatten(_context: click.Context, _parameter: click.Parameter, value: Any) ->
     return [part for parts in value for part in (parts if isinstance(parts, list) else [parts])]
 
 
-class TimeType(click.ParamType[datetime]):
-    """A time in one of the forms of `parse_time`."""
+class ParsedType(click.ParamType[Any]):
+    """A value that a function makes of a text. The ValueError of the function says what is valid."""
 
-    name = "time"
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name, self._parse = name, parse
 
-    def __init__(self, *, end_of_day: bool) -> None:
-        self._end_of_day = end_of_day
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Parse the time."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse the text."""
         try:
-            return parse_time(value, now=datetime.now(UTC), end_of_day=self._end_of_day)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class DurationType(click.ParamType[float]):
-    """A duration in one of the forms of `parse_duration`, in seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse the duration."""
-        try:
-            return parse_duration(value).total_seconds()
+            return self._parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -368,14 +337,17 @@ class ValuesType(click.ParamType[Any]):
         return value
 
 
-def parse_time(text: str, *, now: datetime, end_of_day: bool = False) -> datetime:
+def parse_time(
+    text: str, *, now: datetime | None = None, end_of_day: bool = False, milliseconds: bool = False
+) -> datetime:
     """Parse a time.
 
     Args:
         text: An RFC 3339 time, a date in the local time zone, or a duration with `ago`: `2d ago` is 48 hours before
             `now`.
-        now: The current time.
+        now: The current time, if it is not that of the clock.
         end_of_day: Whether a date means the last second of its day instead of the first.
+        milliseconds: Whether it then means the last millisecond of the day, because the server compares milliseconds.
 
     Raises:
         ValueError: The text is not a valid time. The message says what is.
@@ -386,9 +358,10 @@ def parse_time(text: str, *, now: datetime, end_of_day: bool = False) -> datetim
             return datetime.fromisoformat(text.upper())
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             day = datetime.fromisoformat(text)
-            return datetime.combine(day, _LAST_SECOND if end_of_day else time()).astimezone()
+            last = time(23, 59, 59, 999_000 if milliseconds else 0)
+            return datetime.combine(day, last if end_of_day else time()).astimezone()
         if text.lower().endswith("ago"):
-            return now - parse_duration(text[:-3])
+            return (now or datetime.now(UTC)) - parse_duration(text[:-3])
     except (ValueError, OverflowError):
         raise ValueError(f"{text!a} is not a valid time: {_TIME_FORMS}") from None
     raise ValueError(f"{text!a} is not a valid time: {_TIME_FORMS}")
@@ -417,3 +390,47 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(seconds=seconds)
     except OverflowError:
         raise ValueError(f"{text!a} is too long a duration") from None
+
+
+DURATION = ParsedType("duration", lambda text: parse_duration(text).total_seconds())
+"""A duration in seconds."""
+
+
+def completer(values: Callable[[], Iterable[str]]) -> Completer:
+    """Return a completer of values that are not given yet. If they cannot be read, there is nothing to complete."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+        given = context.params.get(parameter.name or "") or ()
+        with suppress(Exception):
+            return [CompletionItem(each) for each in values() if each.startswith(incomplete) and each not in given]
+        return []
+
+    return complete
+
+
+def _profile_names() -> Iterable[str]:
+    from metastudio.auth import chain
+
+    return chain.profiles(os.environ)
+
+
+def remember_ids(list_id: str, identities: Iterable[str]) -> None:
+    """Keep the IDs of a list that was shown. A folder that cannot be written is no error."""
+    if os.environ.get(NO_ID_CACHE):
+        return
+    kept = [f"{each}\n" for each in identities if _SAFE_ID.fullmatch(each)][:_MAX_IDS]
+    with suppress(OSError, RuntimeError):  # RuntimeError: there is no home directory
+        path = _id_file(list_id)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(0o600)
+        path.write_text("".join(kept), encoding="ascii")
+
+
+def shown_ids(list_id: str) -> Iterable[str]:
+    """Return the IDs of a list that were shown last."""
+    return _id_file(list_id).read_text("ascii").split()
+
+
+def _id_file(list_id: str) -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME")
+    return (Path(folder) if folder else Path.home() / ".cache") / "metastudio" / f"{list_id}.ids"

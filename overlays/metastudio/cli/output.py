@@ -15,10 +15,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from metastudio.cli.running import CommandError, ExitCode
+from metastudio.cli.errors import CommandError, ExitCode
 from metastudio.contract.json_pointer import split
+from metastudio.contract.operation import EPOCHS
+from metastudio.contract.structure import JsonArray, JsonObject
+from metastudio.redaction import is_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -43,20 +46,86 @@ _TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 # Columns: the properties of an item, `owner.name` for one of a nested object.
 
 
-def column_of(pointer: str) -> str:
-    """Return the column name of a JSON pointer into an item: `/owner/name` becomes `owner.name`."""
-    return ".".join(split(pointer))
+class Phase(NamedTuple):
+    """How a phase of `x-states` is shown."""
+
+    label: str
+    colour: str
 
 
-def identity_column(operation: Operation) -> str | None:
-    """Return the column of the item's ID, or None if items have none."""
-    rules = operation.list_rules
-    return column_of(rules.identity) if rules and rules.identity else None
+PHASES: Mapping[str, Phase] = {
+    "waiting": Phase("waiting for you", "yellow"),
+    "review": Phase("in review", "cyan"),
+    "training": Phase("in training", "blue"),
+    "failed": Phase("failed", "red"),
+    "done": Phase("done", "green"),
+}
+"""The phases in display order."""
+UNLISTED = Phase("unlisted", "magenta")
+"""The phase of states that the contract does not list."""
 
 
-def state_column(operation: Operation) -> str | None:
-    """Return the column of the item's state, or None if items have no states."""
-    return column_of(operation.state_property) if operation.state_property else None
+class ItemColumns:
+    """The columns of the items of an operation, and the text of a value in each of them.
+
+    Attributes:
+        identity: The column of the ID; None if items have none.
+        state: The column of the state; None if items have none.
+        time: The time column that the list can be sorted by, or else the first time column; None if there is none.
+        required: The columns that every item has.
+    """
+
+    def __init__(self, operation: Operation) -> None:
+        rules = operation.list_rules
+        self.fields = operation.fields
+        self.identity = _column_of(rules.identity if rules else None)
+        self.state = _column_of(operation.state_property)
+        keys = map(_column_of, rules.order.keys.values() if rules and rules.order else ())
+        times = [name for name in self.fields if self.is_time(name)]
+        self.time = next((column for column in [*keys, *times] if column in times), None)
+        structure: Any = next(iter(operation.success.values()), None)
+        for token in (_column_of(rules.items if rules else None) or "").split("."):
+            structure = structure.properties.get(token) if isinstance(structure, JsonObject) else None
+        item = structure.items if isinstance(structure, JsonArray) else None
+        self.required = [name for name in getattr(item, "required", ()) if name in self.fields]
+        self._scope = {_column_of(pointer) for pointer in rules.scope.values()} if rules else set[str | None]()
+        self._states = operation.states
+
+    @property
+    def shown(self) -> list[str]:
+        """The columns of a table by priority: ID, required properties, state, then the rest.
+
+        Personal data, objects, and properties that are the same for all items are left out.
+        """
+        hidden = {name for name, field in self.fields.items() if field["type"] == "object" or is_sensitive(name)}
+        first = [self.identity, *self.required, self.state, *self.fields]
+        return [name for name in dict.fromkeys(first) if name and name not in hidden | self._scope]
+
+    def format(self, column: str) -> str | None:
+        """Return the format of a column in the contract."""
+        found: str | None = self.fields.get(column, {}).get("format")
+        return found
+
+    def is_time(self, column: str) -> bool:
+        """Return whether a column holds times."""
+        return self.format(column) in ("date-time", *EPOCHS)
+
+    def is_fixed(self, column: str) -> bool:
+        """Return whether a column is never folded: IDs, times and listed values."""
+        return bool(column == self.identity or self.format(column) or self.fields.get(column, {}).get("values"))
+
+    def text(self, column: str, value: Any) -> str:
+        """Return a value as one text for people: times are local."""
+        return escaped(to_local(value, self.format(column)))
+
+    def colour(self, column: str, text: str) -> str:
+        """Return the colour of a text in a column: that of the phase for a state, empty for all others."""
+        known = self._states.get(text)
+        return "" if column != self.state else (PHASES[known.phase] if known else UNLISTED).colour
+
+
+def _column_of(pointer: str | None) -> str | None:
+    return ".".join(split(pointer)) if pointer else None
 
 
 def value_at(item: Mapping[str, Any], column: str) -> Any:
@@ -116,12 +185,6 @@ def to_instant(value: Any, time_format: str | None) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         pass
     return None
-
-
-def is_time(operation: Operation, column: str) -> bool:
-    """Return whether a column holds times."""
-    time_format = operation.fields.get(column, {}).get("format")
-    return time_format == "date-time" or str(time_format).startswith("epoch-")
 
 
 # Formats: written page by page, with values as the server sent them.

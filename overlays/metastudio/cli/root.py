@@ -1,25 +1,52 @@
-"""The command `metastudio`: the commands of the contract and its own, each imported when it is used."""
+"""The command `metastudio`: its subcommands, each imported when it is used, and the run to an exit code."""
 
 from __future__ import annotations
 
+import io
+import logging
+import os
 import platform
+import shutil
+import signal
+import sys
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import get_completion_class, shell_complete
 from metastudio_client.contract import OPERATIONS, TITLE
 
-from metastudio.cli.completion import NO_ID_CACHE
-from metastudio.cli.options import Command, Group, connection_options, in_path, title
-from metastudio.cli.running import COMPLETION, ExitCode
+from metastudio.cli.errors import MEANINGS, TEST_MEANINGS, printable_lines, report_error, styled
+from metastudio.cli.options import (
+    NO_ID_CACHE,
+    Command,
+    ConnectionOptions,
+    Group,
+    Option,
+    connection_options,
+    in_path,
+    title,
+)
 from metastudio.contract.naming import command_words
+from metastudio.redaction import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from metastudio.contract.operation import Operation
+
+COMPLETION = "_METASTUDIO_COMPLETE"
+"""Environment variable by which a shell requests completions from click."""
+_BUILT_IN = {
+    "whoami": ("credentials", "Show and check credentials, server and project."),
+    "curl": ("credentials", "Sign a GET request; send, print or explain it."),
+    "sandbox": ("testing", "Run a local server for testing."),
+    "contract-test": ("testing", "Test a server against the contract."),
+    "completion": ("root", "Print a shell completion script."),
+}
+"""Module and summary of each command that is not from the contract."""
 
 
 class LazyCommand(click.Command):
@@ -45,21 +72,6 @@ def _load(module: str, factory: str, *arguments: Any) -> click.Command:
     return command
 
 
-def _built_in() -> list[LazyCommand]:
-    credentials = partial(partial, _load, "credentials")
-    return [
-        LazyCommand("whoami", "Show and check credentials, server and project.", credentials("whoami_command")),
-        LazyCommand("curl", "Sign a GET request; send, print or explain it.", credentials("curl_command")),
-        LazyCommand("sandbox", "Run a local server for testing.", partial(_load, "sandbox", "sandbox_command")),
-        LazyCommand(
-            "contract-test",
-            "Test a server against the contract.",
-            partial(_load, "contract_test", "contract_test_command"),
-        ),
-        LazyCommand("completion", "Print a shell completion script.", _completion_command),
-    ]
-
-
 def commands(contract: Mapping[str, Operation]) -> dict[str, click.Command]:
     """Return all subcommands by name. `watch` belongs to the first list whose items can be watched."""
     groups: dict[str, dict[str, Operation]] = {}
@@ -72,10 +84,12 @@ def commands(contract: Mapping[str, Operation]) -> dict[str, click.Command]:
         found.append(LazyCommand(name, " ".join(titles), partial(_contract_command, name, operations, contract)))
     for name, operations in groups.items():
         if "" in operations and _watchable(operations[""], contract):
-            watch = partial(_load, "states", "watch_command", operations[""])
+            watch = partial(_load, "watch", "watch_command", operations[""])
             found.append(LazyCommand("watch", f"Watch {name} until they finish or need input.", watch))
             break
-    return {str(each.name): each for each in (*found, *_built_in())}
+    for name, (module, summary) in _BUILT_IN.items():
+        found.append(LazyCommand(name, summary, partial(_load, module, f"{name.replace('-', '_')}_command")))
+    return {str(each.name): each for each in found}
 
 
 def _contract_command(
@@ -93,9 +107,9 @@ def _contract_command(
     for word, operation in below.items():
         group.add_command(_load("items", "item_command", word, operation))
     if listed and listed.states:
-        group.add_command(_load("states", "summary_command", name, listed))
+        group.add_command(_load("lists", "summary_command", name, listed))
         if _watchable(listed, contract):
-            group.add_command(_load("states", "watch_command", listed))
+            group.add_command(_load("watch", "watch_command", listed))
     return group
 
 
@@ -109,15 +123,8 @@ def _watchable(operation: Operation, contract: Mapping[str, Operation]) -> bool:
     return found_by_filter or any(len(in_path(each)) == 1 for each in shows)
 
 
-class RootGroup(Group):
-    """A group whose subcommands are shown in their own order, those of the contract first."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the subcommands."""
-        return list(self.commands)
-
-
-def _completion_command() -> click.Command:
+def completion_command() -> click.Command:
+    """Return the command that prints a completion script."""
     return Command(
         "completion",
         callback=_print_completion,
@@ -149,29 +156,102 @@ def _version(context: click.Context, _parameter: click.Parameter, given: bool) -
         context.exit()
 
 
-def _examples() -> str:
-    lists = [operation for operation in OPERATIONS.values() if operation.kind == "list"]
-    lines = [f"metastudio {command_words(each, OPERATIONS)[0]} --limit 10" for each in lists[:1]]
-    lines += [f"metastudio {command_words(each, OPERATIONS)[0]} summary" for each in lists[:1] if each.states]
-    return "\n".join([*lines, "metastudio --region ap-southeast-3 whoami", "metastudio sandbox"])
+def _root() -> Group:
+    version = Option("Options", "--version", "Show the version.", is_flag=True, is_eager=True, expose_value=False,
+                     callback=_version)  # fmt: skip
+    lists = [(command_words(each, OPERATIONS)[0], each) for each in OPERATIONS.values() if each.kind == "list"][:1]
+    examples = [f"metastudio {name} --limit 10" for name, _ in lists]
+    examples += [f"metastudio {name} summary" for name, operation in lists if operation.states]
+    examples += ["metastudio --region ap-southeast-3 whoami", "metastudio sandbox"]
+    codes = [
+        f"{code:<5d}{meaning}" + (f"; contract-test: {TEST_MEANINGS[code]}" if code in TEST_MEANINGS else "")
+        for code, meaning in MEANINGS.items()
+    ]
+    return Group(
+        "metastudio",
+        commands=commands(OPERATIONS),
+        context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+        params=[*connection_options(), version],
+        help=f"Work with {TITLE} on Huawei Cloud. Credentials come from the environment, ~/.huaweicloud/credentials or "
+        "the metadata of a cloud server; metastudio whoami shows which are used.",
+        notes={
+            "Examples": "\n".join(examples),
+            "Exit codes": "\n".join([*codes, "130  ended by Ctrl-C; 128 + n for signal n"]),
+        },
+    )
 
 
-root = RootGroup(
-    "metastudio",
-    commands=commands(OPERATIONS),
-    context_settings={"help_option_names": ["-h", "--help"]},
-    params=[
-        *connection_options(),
-        click.Option(
-            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
-        ),
-    ],
-    help=f"Work with {TITLE} on Huawei Cloud. Credentials come from the environment, ~/.huaweicloud/credentials or the "
-    "metadata of a cloud server; metastudio whoami shows which are used.",
-    notes={
-        "Examples": _examples(),
-        "Exit codes": "\n".join(
-            [*(f"{code:<5d}{code.all_meanings}" for code in ExitCode), "130  ended by Ctrl-C; 128 + n for signal n"]
-        ),
-    },
-)
+root = _root()
+
+
+class _SigtermError(BaseException):
+    """SIGTERM as an exception, so that unfinished files are removed."""
+
+
+def run(root: click.Command, arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code. SIGINT, SIGTERM and a closed pipe end the process by signal."""
+    if instruction := os.environ.get(COMPLETION):
+        logging.getLogger("metastudio").addHandler(logging.NullHandler())  # a warning would stand in the prompt
+        return shell_complete(root, {}, "metastudio", COMPLETION, instruction)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _raise_sigterm)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names may contain characters the encoding lacks
+    connection, width = ConnectionOptions(), min(shutil.get_terminal_size().columns, 100) - 1
+    try:
+        context = root.make_context("metastudio", [*arguments], obj=connection, terminal_width=width)
+        with context, _warnings():
+            root.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, click.Abort):  # Ctrl-C, also at a prompt
+        _exit_by_signal(signal.SIGINT)
+    except _SigtermError:
+        _exit_by_signal(signal.SIGTERM)
+    except BrokenPipeError:
+        _exit_by_signal(signal.SIGPIPE)
+    except Exception as error:  # noqa: BLE001 - the last handler: every error becomes a message
+        if connection.debug:
+            import traceback
+
+            print(printable_lines("".join(traceback.format_exception(error)).rstrip("\n")), file=sys.stderr)
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            print(error.format_message(), file=sys.stderr)
+            return error.exit_code
+        return report_error(error)
+    return 0
+
+
+@contextmanager
+def _warnings() -> Generator[None]:
+    """Show each warning of the client once, in the form of an error."""
+    logger, shown = logging.getLogger("metastudio"), set[str]()
+
+    def show(record: logging.LogRecord) -> bool:
+        text = printable(record.getMessage())
+        if record.levelno >= logging.WARNING and text not in shown:
+            click.echo(f"{styled('Warning:', fg='yellow', bold=True)} {text}", err=True)
+        shown.add(text)
+        return False
+
+    handler = logging.NullHandler()
+    logger.addHandler(handler)
+    logger.addFilter(show)
+    try:
+        yield
+    finally:
+        logger.removeFilter(show)
+        logger.removeHandler(handler)
+
+
+def _raise_sigterm(_number: int, _frame: object) -> None:
+    raise _SigtermError
+
+
+def _exit_by_signal(number: signal.Signals) -> NoReturn:
+    """End the process by a signal, so that a shell shows 128 plus its number and Ctrl-C also ends a loop."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    raise SystemExit(128 + number)

@@ -20,7 +20,7 @@ Reading order:
    (security schemes), `caller` (credentials and signing), `http_client` (requests, retries, rate limit, total timeout),
    `values` (comparing values), `schema_validator`.
 4. `reports`: terminal, HTML, JUnit and JSON. `sign` signs a request for curl, `hooks` adds signing to plain
-   schemathesis. The command line is `metastudio.cli.contract_test`.
+   schemathesis. The command line is `metastudio.cli.testing`.
 
 Names are imported on first use, because the readers and validators of contracts are slow to import.
 """
