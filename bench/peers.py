@@ -6,8 +6,16 @@ A client imports its library where it is made, so that the process has nothing b
 from __future__ import annotations
 
 import collections
+import gc
 import time
-from itertools import chain
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from itertools import chain, cycle, islice, repeat
+from types import SimpleNamespace
+
+TYPE_CHECKING = False  # bare sockets do not import typing
+if TYPE_CHECKING:
+    from typing import Any
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 PATH = f"/v1/{PROJECT}/digital-human-training-manage/user/jobs"
@@ -15,71 +23,73 @@ HOST = "metastudio.cn-north-4.myhuaweicloud.com"
 KEYS = ("BENCHBENCHBENCHBENCH", "not-a-secret-not-a-secret-not-a-secret-0")
 
 
-def tls(ca):
+def tls(ca: str) -> Any:
     import ssl
 
-    return ssl.create_default_context(cafile=ca) if ca else True
+    return ssl.create_default_context(cafile=ca)
 
 
 class Peer:
-    """A blocking client. `list` requests one page; `iterate` reads all, None for a client without paging."""
+    """A client whose `list` requests one page. It has no paging: its users write a loop over the offset."""
 
-    iterate = None
+    list: Callable[..., Any]
 
-    def page(self, offset, limit):
-        """Return the total and the jobs of one page."""
-        page = self.list(offset=offset, limit=limit)
-        return page.count, page.jobs
-
-    def calls(self, offsets, limit):
-        for offset in offsets:
-            self.page(offset, limit)
-
-    def everything(self, size, concurrency, seen):
-        """Read the list; without paging, in the loop over the offset that users write, above 1 in so many threads."""
+    def jobs(self, concurrency: int) -> Any:
+        """Yield all jobs, read in pages of 100, with above one in flight in so many threads."""
         from concurrent.futures import ThreadPoolExecutor
 
-        if self.iterate:
-            jobs = self.iterate(page_size=size, **({"concurrency": concurrency} if concurrency else {}))
-            return collections.deque(map(seen, jobs), 0)
-        total, first = self.page(0, size)
+        first = self.list(offset=0, limit=100)
         with ThreadPoolExecutor(concurrency) as threads:
             run = map if concurrency == 1 else threads.map
-            pages = run(lambda offset: self.page(offset, size)[1], range(size, total, size))
-            return collections.deque(map(seen, chain(first, chain.from_iterable(pages))), 0)
+            pages = run(lambda offset: self.list(offset=offset, limit=100).jobs, range(100, first.count, 100))
+            yield from chain(first.jobs, chain.from_iterable(pages))
+
+    def calls(self, offsets: Iterable[int], limit: int) -> None:
+        for offset in offsets:
+            self.list(offset=offset, limit=limit)
+
+    def everything(self, concurrency: int, seen: Callable[[Any], object]) -> None:
+        collections.deque(map(seen, self.jobs(concurrency)), 0)
 
 
-class AsyncPeer:
-    """A client over asyncio: `list` and `iterate` are asynchronous."""
+class AsyncPeer(Peer):
+    """The asyncio face of a client: what `list` and `jobs` return is asynchronous."""
 
-    def __init__(self):
+    @cached_property
+    def run(self) -> Callable[..., object]:
         import asyncio
 
-        self.run = asyncio.Runner().run
+        return asyncio.Runner().run
 
-    def calls(self, offsets, limit):
-        async def calls():
+    def calls(self, offsets: Iterable[int], limit: int) -> None:
+        async def calls() -> None:
             for offset in offsets:
                 await self.list(offset=offset, limit=limit)
 
         self.run(calls())
 
-    def everything(self, size, concurrency, seen):
-        async def everything():
-            async for job in self.iterate(page_size=size, **({"concurrency": concurrency} if concurrency else {})):
+    def everything(self, concurrency: int, seen: Callable[[Any], object]) -> None:
+        async def everything() -> None:
+            async for job in self.jobs(concurrency):
                 seen(job)
 
         self.run(everything())
 
 
 class Ours(Peer):
-    def __init__(self, url, ca=None):
-        from metastudio import Credentials, MetaStudio
+    face = "MetaStudio"
 
-        studio = MetaStudio(base_url=url, project_id=PROJECT, credentials=Credentials(*KEYS), verify=ca or True)
+    def __init__(self, url: str, ca: str) -> None:
+        import metastudio
+
+        credentials = metastudio.Credentials(*KEYS)
+        studio = getattr(metastudio, self.face)(base_url=url, project_id=PROJECT, credentials=credentials, verify=ca)
         self.list, self.iterate = studio.training_jobs.list, studio.training_jobs.iterate
 
-    def signer(self):
+    def jobs(self, concurrency: int) -> Any:
+        return self.iterate(page_size=100, concurrency=concurrency)
+
+    def signer(self) -> Callable[[int], object]:
         """Compute the Authorization header from the parts of a request."""
         from datetime import UTC, datetime
 
@@ -88,7 +98,7 @@ class Ours(Peer):
 
         sign = signature.keyed_signature(KEYS[1])
 
-        def signed(number):
+        def signed(number: int) -> str:
             date = signature.format_date(datetime.now(UTC))
             headers = {"host": HOST, "x-project-id": PROJECT, "x-sdk-date": date}
             query = normalize_query(f"limit=100&offset={number}")
@@ -97,7 +107,7 @@ class Ours(Peer):
 
         return signed
 
-    def client_signer(self):
+    def client_signer(self) -> Callable[[int], object]:
         """Sign a request as httpx does, headers included."""
         import httpx
         from metastudio import AkSkAuth
@@ -108,53 +118,47 @@ class Ours(Peer):
         return lambda number: next(auth.sync_auth_flow(requests[number]))
 
 
-class OursAsync(AsyncPeer):
-    def __init__(self, url, ca=None):
-        from metastudio import AsyncMetaStudio, Credentials
-
-        super().__init__()
-        studio = AsyncMetaStudio(base_url=url, project_id=PROJECT, credentials=Credentials(*KEYS), verify=ca or True)
-        self.list, self.iterate = studio.training_jobs.list, studio.training_jobs.iterate
+class OursAsync(AsyncPeer, Ours):
+    face = "AsyncMetaStudio"
 
 
 class Vendor(Peer):
-    def __init__(self, url, ca=None):
+    def __init__(self, url: str, ca: str) -> None:
         from huaweicloudsdkcore.auth.credentials import BasicCredentials
         from huaweicloudsdkcore.http.http_config import HttpConfig
         from huaweicloudsdkmetastudio.v1 import List2dModelTrainingJobRequest, MetaStudioClient
 
-        config = HttpConfig.get_default_config()
-        config.ssl_ca_cert = ca
-        builder = MetaStudioClient.new_builder().with_http_config(config)
+        sdk: Any = MetaStudioClient  # pyright takes its class methods for methods
+        builder = sdk.new_builder().with_http_config(HttpConfig(ssl_ca_cert=ca))
         self.client = builder.with_credentials(BasicCredentials(*KEYS, PROJECT)).with_endpoint(url).build()
         self.list = lambda **page: self.client.list2d_model_training_job(List2dModelTrainingJobRequest(**page))
 
-    def signer(self):
+    def signer(self) -> Callable[[int], object]:
         from huaweicloudsdkcore.signer.signer import Signer
 
         signer = Signer(self.client.get_credentials())
-        return lambda number: signer.sign(self._request(number))
+        return lambda number: signer.sign(self.request(number))
 
-    def client_signer(self):
+    def client_signer(self) -> Callable[[int], object]:
         """Sign as the SDK's client does: in a thread pool, with a new signer."""
         credentials, http_client = self.client.get_credentials(), self.client.get_http_client()
-        return lambda number: credentials.process_auth_request(self._request(number), http_client).result()
+        return lambda number: credentials.process_auth_request(self.request(number), http_client).result()
 
-    def _request(self, number):
+    def request(self, number: int) -> Any:
         from huaweicloudsdkcore.sdk_request import SdkRequest
 
-        query = [("limit", 100), ("offset", number)]
-        return SdkRequest("GET", "https", HOST, PATH, None, query, {"X-Project-Id": PROJECT})
+        query: list[tuple[str, object]] = [("limit", 100), ("offset", number)]
+        return SdkRequest("GET", "https", HOST, PATH, "", query, {"X-Project-Id": PROJECT})
 
 
 class Plain(Peer):
     """Stock output of openapi-python-client for the same contract. It cannot sign, so it uses our signature."""
 
-    def __init__(self, url, ca=None):
+    def __init__(self, url: str, ca: str) -> None:
         import httpx
         from metastudio import AkSkAuth
-        from plain_client import Client
-        from plain_client.api.training_jobs import list_training_jobs
+        from plain_client import Client  # pyright: ignore[reportMissingImports] - generated by ./bench/run
+        from plain_client.api.training_jobs import list_training_jobs  # pyright: ignore[reportMissingImports]
 
         auth = {"auth": AkSkAuth(*KEYS, project_id=PROJECT)}
         client = Client(url, verify_ssl=tls(ca), timeout=httpx.Timeout(30), httpx_args=auth)
@@ -164,153 +168,121 @@ class Plain(Peer):
 class Alone(Peer):
     """httpx alone: unsigned, bodies decoded with `json()`."""
 
-    def __init__(self, url, ca=None):
+    face = "Client"
+
+    def __init__(self, url: str, ca: str) -> None:
         import httpx
 
-        self.client = httpx.Client(base_url=url, verify=tls(ca))
+        self.client = getattr(httpx, self.face)(base_url=url, verify=tls(ca))
 
-    def page(self, offset, limit):
-        page = self.client.get(PATH, params={"offset": offset, "limit": limit}).json()
-        return page["count"], page["jobs"]
+    def list(self, **page: int) -> Any:
+        return SimpleNamespace(**self.client.get(PATH, params=page).json())
 
 
-class AloneAsync(AsyncPeer):
-    def __init__(self, url, ca=None):
-        import httpx
+class AloneAsync(AsyncPeer, Alone):
+    face = "AsyncClient"
 
-        super().__init__()
-        self.client = httpx.AsyncClient(base_url=url, verify=tls(ca))
-
-    async def list(self, **page):
+    async def list(self, **page: int) -> Any:
         return (await self.client.get(PATH, params=page)).json()
 
 
-class Bare:
+class Bare(Peer):
     """Bare sockets. Requests look like the signed ones of the others; responses are read but not decoded."""
 
-    def __init__(self, url, ca=None):
-        self.address, self.ca, self.open = url.rpartition("/")[2].split(":"), ca, []
+    request = (
+        f"GET {PATH}?limit=%d&offset=%d HTTP/1.1\r\nHost: {HOST}\r\nX-Project-Id: {PROJECT}\r\n"
+        "X-Sdk-Date: 20251101T000000Z\r\nAuthorization: SDK-HMAC-SHA256 Access=A, SignedHeaders=host;x-sdk-date, "
+        f"Signature={'0' * 64}\r\n\r\n"
+    ).encode()
 
-    def connection(self):
+    def __init__(self, url: str, ca: str) -> None:
+        (self.scheme, self.host, self.port), self.ca = url.replace("//", "").split(":"), ca
+        self.connection = self.connect()
+
+    def connect(self) -> Any:
         import socket
 
-        made = socket.create_connection(self.address)
+        made = socket.create_connection((self.host, int(self.port)))
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return tls(self.ca).wrap_socket(made, server_hostname=self.address[0]) if self.ca else made
+        return tls(self.ca).wrap_socket(made, server_hostname=self.host) if self.scheme == "https" else made
 
-    def send(self, connection, offset, limit):
-        signed = f"Authorization: SDK-HMAC-SHA256 Access=A, SignedHeaders=host;x-sdk-date, Signature={'0' * 64}"
-        line = f"GET {PATH}?limit={limit}&offset={offset} HTTP/1.1\r\nHost: {':'.join(self.address)}\r\n"
-        connection.sendall(
-            f"{line}X-Project-Id: {PROJECT}\r\nX-Sdk-Date: 20251101T000000Z\r\n{signed}\r\n\r\n".encode()
-        )
-
-    def receive(self, connection):
+    def receive(self, connection: Any) -> None:
         head, _, body = connection.recv(262_144).partition(b"\r\n\r\n")
         missing = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]) - len(body)
         while missing:
             missing -= len(connection.recv(262_144))
 
-    def calls(self, offsets, limit):
-        self.open = self.open or [self.connection()]
-        for offset in offsets:
-            self.send(self.open[0], offset, limit)
-            self.receive(self.open[0])
+    def list(self, offset: int, limit: int) -> None:
+        self.connection.sendall(self.request % (limit, offset))
+        self.receive(self.connection)
 
-    def everything(self, size, concurrency, seen):
-        """Request 10,000 jobs, a number known beforehand, over so many connections."""
-        import selectors
-
-        offsets = iter(range(0, 10_000, size))
-        with selectors.DefaultSelector() as selector:
-            for _ in range(concurrency):
-                selector.register(connection := self.connection(), selectors.EVENT_READ)
-                self.send(connection, next(offsets), size)
-            while selector.get_map():
-                for key, _ in selector.select():
-                    self.receive(key.fileobj)
-                    if (offset := next(offsets, None)) is None:
-                        selector.unregister(key.fileobj)
-                    else:
-                        self.send(key.fileobj, offset, size)
-        for _ in range(10_000):
-            seen(None)
+    def jobs(self, concurrency: int) -> Any:
+        """Request 10,000 jobs, a number known beforehand, over so many connections in turn."""
+        connections = [self.connect() for _ in range(concurrency)]
+        for number, connection in enumerate(islice(cycle(connections), 100 + concurrency)):
+            if number >= concurrency:
+                self.receive(connection)
+                yield from repeat(None, 100)
+            if number < 100:
+                connection.sendall(self.request % (100, number * 100))
 
 
-PEERS = {
-    "ours": Ours,
-    "ours_async": OursAsync,
-    "vendor": Vendor,
-    "plain": Plain,
-    "alone": Alone,
-    "alone_async": AloneAsync,
-    "bare": Bare,
-}
-
-
-def run(task, *arguments, **given):
-    """Run one of the functions below, and print what it returns."""
-    if taken := globals()[task](*arguments, **given):
-        import json
-
-        print(json.dumps(taken))
-
-
-def first(peer, url, ca):
+def first(client: Peer) -> None:
     """One https call."""
-    PEERS[peer](url, ca).calls([0], 10)
+    client.calls([0], 10)
 
 
-def calls(peer, url, count, limit):
+def calls(client: Peer, count: int, limit: int) -> dict[str, float]:
     """Return the seconds of one call: the mean of `count` consecutive calls for different pages."""
-    client = PEERS[peer](url)
     client.calls([0, limit], limit)
     return timed(lambda: client.calls([number * limit % 10_000 for number in range(count)], limit), count)
 
 
-def everything(peer, url, concurrency):
-    """Return the seconds of reading 10,000 jobs. A `concurrency` of None is the client's default."""
-    client, jobs = PEERS[peer](url), []
+def everything(client: Peer, concurrency: int) -> dict[str, float]:
+    """Return the seconds of reading 10,000 jobs, and the pages a second."""
+    jobs: list[object] = []
     client.calls([0] * 5, 100)
-    taken = timed(lambda: client.everything(100, concurrency, jobs.append), 1)
+    taken = timed(lambda: client.everything(concurrency, jobs.append), 1)
     assert len(jobs) == 10_000, f"{len(jobs)} of 10,000 jobs"
-    return taken
+    return taken | {"rate": 100 / taken["wall"]}
 
 
-def signing(peer, how):
+def signing(client: Ours | Vendor, how: str) -> dict[str, float]:
     """Return the seconds of signing a request: the mean of 1,000."""
-    sign = getattr(PEERS[peer](f"https://{HOST}"), how)()
+    sign = getattr(client, how)()
     sign(0)
     return timed(lambda: [sign(number) for number in range(1000)], 1000)
 
 
-def hold(peer, url):
+def hold(client: Peer) -> dict[str, float]:
     """Return the bytes that one job takes in memory: the mean of 100,000."""
-    client = PEERS[peer](url)
     client.calls([0], 1000)
     before = resident()
-    held = [client.page(offset, 1000)[1] for offset in range(0, 100_000, 1000)]
+    held = [client.list(offset=offset, limit=1000).jobs for offset in range(0, 100_000, 1000)]
     return {"bytes": (resident() - before) / sum(map(len, held))}
 
 
-def growth(peer, url):
+def growth(client: Peer) -> dict[str, float]:
     """Return the bytes by which the process grows, at most, from one call to iterating 100,000 jobs."""
-    client, sizes, number = PEERS[peer](url), [], iter(range(100_000))
+    sizes, number = list[int](), iter(range(100_000))
     client.calls([0], 100)
     before = resident()
-    client.everything(100, None, lambda _: next(number) % 10_000 or sizes.append(resident(collect=False)))
+
+    def seen(_: object) -> None:
+        if next(number) % 10_000 == 0:
+            sizes.append(resident(collect=False))
+
+    client.everything(8, seen)
     return {"bytes": max(sizes) - before}
 
 
-def timed(work, count):
-    started = time.process_time(), time.perf_counter()
+def timed(work: Callable[[], object], count: int) -> dict[str, float]:
+    cpu, wall = time.process_time(), time.perf_counter()
     work()
-    return {"cpu": (time.process_time() - started[0]) / count, "wall": (time.perf_counter() - started[1]) / count}
+    return {"cpu": (time.process_time() - cpu) / count, "wall": (time.perf_counter() - wall) / count}
 
 
-def resident(*, collect=True):
-    import gc
-
+def resident(*, collect: bool = True) -> int:
     if collect:
         gc.collect()
     with open("/proc/self/statm") as file:
