@@ -8,13 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from metastudio.sandbox import Sandbox
+from hypothesis.configuration import storage_directory
+from metastudio.sandbox import Sandbox, serve
 from metastudio.tester import Credentials, Verdict, prove
 from tester_runs import credentials_of
 
@@ -140,7 +143,7 @@ def test_server_that_keeps_trickling_breaks_the_contract() -> None:
 
 
 @pytest.mark.parametrize("number", [3, IN_SCHEMATHESIS], ids=["at first", "in schemathesis"])
-def test_interrupted_run_is_not_a_success(number: int) -> None:
+def test_interrupted_run_is_not_a_success_and_leaves_no_files(tmp_path: Path, number: int) -> None:
     child: list[subprocess.Popen[str]] = []
 
     async def interrupts(send: Callable[[Any], Awaitable[None]]) -> None:
@@ -149,9 +152,21 @@ def test_interrupted_run_is_not_a_success(number: int) -> None:
 
     with misbehaving(number, interrupts) as sandbox:
         command = [sys.executable, "-m", "metastudio.tester", sandbox.url, "--only", "shapes"]
-        known = {**os.environ, **sandbox.environment}
-        child.append(subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        known = {**os.environ, **sandbox.environment, "TMPDIR": str(tmp_path)}
+        pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        child.append(subprocess.Popen(command, env=known, cwd=tmp_path, **pipes))
         out, err = child[0].communicate(timeout=60)
     assert child[0].returncode == -signal.SIGINT, out + err  # 130 in a shell
     assert "interrupted" in err
     assert "pass" not in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_hypothesis_are_where_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of the process may use hypothesis, too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = storage_directory("examples").path
+    with serve() as sandbox:
+        prove(sandbox.url, only=("shapes",), max_examples=1, **credentials_of(sandbox))
+    assert storage_directory("examples").path == before
+    assert list(tmp_path.iterdir()) == []

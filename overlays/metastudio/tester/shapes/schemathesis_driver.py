@@ -9,15 +9,14 @@ nothing.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from functools import cache
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
 import schemathesis
-from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
 from schemathesis.engine import events, from_schema
 from schemathesis.generation.case import Case
 
@@ -73,7 +72,6 @@ def generate(
     Raises:
         KeyboardInterrupt: the user interrupts the run.
     """
-    set_hypothesis_home_dir(_hypothesis_home())
     # Without the address of a server, schemathesis sends no requests of its own.
     document = {**tested.document.data, "servers": [{"url": "/"}]}
     whole = schemathesis.openapi.from_dict(document, config=_config(options, path_values))
@@ -82,26 +80,31 @@ def generate(
     stream = from_schema(schema).execute()
     schema.app = forwarder = _Forwarder(exchange, stream.stop)
     try:
-        for event in stream:
-            if isinstance(event, events.Interrupted) and forwarder.exchange is not None:
-                raise KeyboardInterrupt
-            if isinstance(event, events.NonFatalError):
-                yield str(event.value).partition("\n")[0][:300]
-            elif isinstance(event, events.SchemaAnalysisWarnings):
-                yield from (str(warning.message) for warning in event.warnings)
-            elif isinstance(event, events.FatalError):
-                yield f"schemathesis stopped: {type(event.exception).__name__}"
+        with _files_of_hypothesis_elsewhere():
+            for event in stream:
+                if isinstance(event, events.Interrupted) and forwarder.exchange is not None:
+                    raise KeyboardInterrupt
+                if isinstance(event, events.NonFatalError):
+                    yield str(event.value).partition("\n")[0][:300]
+                elif isinstance(event, events.SchemaAnalysisWarnings):
+                    yield from (str(warning.message) for warning in event.warnings)
+                elif isinstance(event, events.FatalError):
+                    yield f"schemathesis stopped: {type(event.exception).__name__}"
     finally:
         stream.stop()
         forwarder.exchange = None
 
 
-@cache
-def _hypothesis_home() -> str:
-    """Return a folder for the files of hypothesis, which are in the working folder otherwise. It is removed at exit."""
-    folder = tempfile.TemporaryDirectory(prefix="metastudio-", ignore_cleanup_errors=True)
-    atexit.register(folder.cleanup)
-    return folder.name
+@contextmanager
+def _files_of_hypothesis_elsewhere() -> Generator[None]:
+    """Have hypothesis write into a temporary folder, not into the working folder or among files of the caller."""
+    before = storage_directory(intent_to_write=False).home_directory
+    with tempfile.TemporaryDirectory(prefix="metastudio-", ignore_cleanup_errors=True) as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(before)
 
 
 def _config(options: RunOptions, path_values: Mapping[str, str]) -> schemathesis.Config:
