@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
+import subprocess
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
-from cli_runs import CompletedCommand, run
+from cli_runs import COMMAND, CompletedCommand, environment, run
 from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio.sandbox import Sandbox
 
@@ -48,6 +50,16 @@ def test_times_are_not_changed(env: dict[str, str]) -> None:
         assert "2023-12-08 08:30" in table
         assert "soon" in table
         assert r"a\x9b31m\u2028b" in table
+
+
+def test_closed_streams_are_no_error(tmp_path: Path, env: dict[str, str]) -> None:
+    out = tmp_path / "jobs.csv"
+    for arguments, code in ((f"jobs --out {out}", 0), ("jobs --limit 1", 0), ("whoami", 0), ("jobs --limit 0", 2)):
+        command = f"{shlex.quote(COMMAND)} {arguments} <&- >&-"
+        done = subprocess.run(["bash", "-c", command], env=environment(env), stderr=subprocess.PIPE, text=True)
+        assert (done.returncode, "unexpected" in done.stderr) == (code, False)
+        assert subprocess.run(["bash", "-c", f"{command} 2>&-"], env=environment(env)).returncode in (code, 2)
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 102
 
 
 def test_csv(env: dict[str, str]) -> None:

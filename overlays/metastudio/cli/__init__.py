@@ -14,6 +14,7 @@ Where to read, in this order:
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -21,6 +22,9 @@ import sys
 def main() -> int:
     """Run the command with the arguments of this process. Returns its exit code. Entry point of `metastudio`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback if Ctrl-C arrives during the imports
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # it was closed, as by >&-; the next file that is opened would take its place
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - until the process ends
     try:
         from metastudio.cli.root import root, run
     except ModuleNotFoundError as error:

@@ -101,7 +101,7 @@ def describe_error(error: Exception, extra: str = "cli") -> CommandError:
         case errors.MetaStudioError():
             message = str(error)
         case OSError():
-            message = f"{error.filename or 'a stream'}: {error.strerror or error}"
+            message = f"{error.filename or 'standard input or output'}: {error.strerror or error}"
         case _:
             message = f"unexpected {type(error).__name__}: {mask(str(error))}"
             hint = "this looks like a bug; metastudio --debug shows the traceback"
