@@ -5,15 +5,18 @@ from __future__ import annotations
 import pickle
 import re
 import threading
+import typing
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from unittest import mock
 
 import httpx
 import metastudio
 import pytest
 from fault_server import FaultServer, respond, stall
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, TokenAuth, connect, errors
+from metastudio.config import Config
 from metastudio.sandbox import Sandbox, serve
 from metastudio_client.api.training_jobs import list_training_jobs
 from metastudio_client.models import ListTrainingJobsResponse, SortDirection, TrainingJobState
@@ -231,6 +234,18 @@ def test_other_options_for_some_calls_on_the_same_connections() -> None:
         assert server.connections == 1
         assert [re.findall(rb"(?i)x-trace: (\w+)", head) for head in server.heads] == [[], [b"t1"], [b"t2"]]
         assert b"x-app-userid: u" in server.heads[1].lower()
+
+
+def test_a_test_can_replace_operations(sandbox: Sandbox) -> None:
+    with MetaStudio(**options(sandbox)) as studio:
+        with mock.patch.object(studio.training_jobs, "list", return_value="replaced"):
+            found: Any = studio.training_jobs.list()
+            assert found == "replaced"
+            assert studio.with_options(timeout=9).training_jobs.list(limit=1).count == 40
+        with mock.patch.object(studio, "training_jobs") as replaced:
+            assert studio.training_jobs is replaced
+        assert studio.training_jobs.list(limit=1).count == 40
+    assert typing.get_type_hints(MetaStudio)["config"] is Config
 
 
 def test_a_shorter_timeout_for_some_calls() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +69,58 @@ def test_a_refusal_without_a_suspect_has_no_hint(sandbox: Sandbox) -> None:
         ({"credentials": ("AK", "SECRET")}, errors.ConfigurationError, r'Credentials\("AK", "SK"\), not a tuple'),
         ({"auth": "SECRET"}, errors.ConfigurationError, "auth must be an httpx.Auth.* not a str"),
         ({"reigon": "cn-north-4"}, TypeError, "unknown option reigon; did you mean region?"),
+        ({"region": 5}, errors.ConfigurationError, "region must be str, not int"),
+        ({"region": ""}, errors.ConfigurationError, "region must not be empty; leave it out"),
+        ({"base_url": ""}, errors.ConfigurationError, "base_url must not be empty; leave it out"),
+        ({"base_url": ["SECRET"]}, errors.ConfigurationError, "base_url must be str or URL, not list"),
+        ({"proxy": 5}, errors.ConfigurationError, "proxy must be str, URL or Proxy, not int"),
+        ({"limits": 5}, errors.ConfigurationError, "limits must be Limits, not int"),
+        ({"event_hooks": []}, errors.ConfigurationError, "event_hooks must be Mapping, not list"),
+        ({"trust_env": "no"}, errors.ConfigurationError, "trust_env must be bool, not str"),
+        ({"app_user_id": 5}, errors.ConfigurationError, "app_user_id must be str, not int"),
+        ({"profile": ["a"]}, errors.ConfigurationError, "profile must be str, not list"),
     ],
 )
 def test_wrong_options(make: Any, given: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message) as raised:
         make(**given)
     assert "SECRET" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("make", "other"), [(MetaStudio, "Async"), (AsyncMetaStudio, "")])
+def test_a_transport_of_the_other_kind(make: Any, other: str) -> None:
+    transport = getattr(httpx, f"{other}HTTPTransport")()
+    with pytest.raises(errors.ConfigurationError, match=r"transport must be an httpx\.\w*BaseTransport, not"):
+        make(base_url="http://127.0.0.1:1", credentials=KEYS, transport=transport)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "\ud800"}, r"name holds characters that cannot be sent, '\\ud800'"),
+        ({"state": ["\ud800"]}, r"state holds characters that cannot be sent, '\\ud800'"),
+        ({"create_since": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=8)))}, "create_since is .* out of range"),
+    ],
+)
+def test_values_that_cannot_be_sent(sandbox: Sandbox, arguments: Any, message: str) -> None:
+    with MetaStudio(**options(sandbox)) as studio, pytest.raises(ValueError, match=message):
+        studio.training_jobs.list(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("identity", "error"), [("", ValueError), ("  ", ValueError), (None, TypeError), (7, TypeError)]
+)
+def test_find_and_wait_without_an_id(identity: Any, error: type[Exception]) -> None:
+    """The advice of a filter, to leave it out, would be wrong. No request is sent: there is no server."""
+    given: Any = {"base_url": "http://127.0.0.1:1", "credentials": KEYS, "project_id": "p"}
+    studio, other = MetaStudio(**given), AsyncMetaStudio(**given)
+    message = rf"^job_id must be the ID of one item, not {identity!r}$"
+    for call in (studio.training_jobs.find, partial(studio.training_jobs.wait, timeout=1)):
+        with pytest.raises(error, match=message):
+            call(identity)
+    for task in (other.training_jobs.find, partial(other.training_jobs.wait, timeout=1)):
+        with pytest.raises(error, match=message):
+            asyncio.run(task(identity))
 
 
 @pytest.mark.parametrize("given", [True, False])

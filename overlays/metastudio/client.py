@@ -30,6 +30,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "region": (str,), "project_id": (str,), "profile": (str,), "base_url": (str, httpx.URL), "app_user_id": (str,),
+    "proxy": (str, httpx.URL, httpx.Proxy), "limits": (httpx.Limits,), "event_hooks": (Mapping,),
+    "allow_http": (bool,), "trust_env": (bool,), "http2": (bool,),
+}  # fmt: skip
+"""Types of options that nothing else checks before they are used."""
+
+
 class _ClientBase:
     """What both clients share: their options.
 
@@ -135,6 +143,8 @@ class _ClientBase:
             timeout=None if timeout is None else check_timeout(timeout), max_retries=max_retries, headers=headers
         )
         studio = self._with_settings(settings)
+        for name in vars(Api):  # what was imported so far calls with the settings of this client
+            vars(studio).pop(name, None)
         studio._settings = settings
         studio._shares_connections = True
         return studio
@@ -264,6 +274,14 @@ def _configure(given: Mapping[str, Any]) -> tuple[Config, dict[str, Any]]:
         remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(defaults)}"
         raise TypeError(f"unknown option {name}; {remedy}")
     options: dict[str, Any] = {**defaults, **given}
+    for name, kinds in _KINDS.items():
+        value = options[name]
+        if value is not None and not isinstance(value, kinds):
+            *others, last = [kind.__name__ for kind in kinds]
+            known = f"{', '.join(others)} or {last}" if others else last
+            raise ConfigurationError(f"{name} must be {known}, not {type(value).__name__}")
+        if value == "":
+            raise ConfigurationError(f"{name} must not be empty; leave it out to use the environment")
     found = config.resolve(
         region=options["region"],
         project_id=options["project_id"],

@@ -311,6 +311,11 @@ def _checked(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, An
 
 
 def _check_identity(operation: Operation, parameter: str, identity: object) -> None:
+    message = f"{parameter} must be the ID of one item, not {identity!r}"
+    if not isinstance(identity, str):
+        raise TypeError(message)
+    if not identity.strip():
+        raise ValueError(message)
     array = operation.by_python_name[parameter].is_array
     _checked(operation, {parameter: [identity] if array else identity})
 

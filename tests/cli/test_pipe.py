@@ -179,11 +179,20 @@ BAD = {
     "--sort-dir up": "'asc', 'desc'",
     "--app-user-id ü": "printable ASCII",
     "--create-since 2024-01-01 --create-until 2023-01-01": "swap",
-    "--limit 3 summary": "metastudio jobs summary --limit",
+    "--limit 3 summary": "summary takes no --limit",
+    "--state TRAINING summary": "metastudio jobs summary --state",
+    "watch ": "job_id must be the ID of one item",
+    "watch x --interval 0": "'--interval': must be longer than 0",
+    "--timeout 0": "'--timeout': must be longer than 0",
+    "--timeout 2d": "--timeout must be a number of seconds above 0 and up to 86400",
+    "--create-since 0001-01-01T00:00:00+08:00": "2d ago",
+    "--columns name,state,name": "name is given twice",
     "--offset 5": "No such option",
     "nothing": "No such command 'nothing'",
     "--region no_such": "cn-north-4",
     "--base-url ftp://x": "https://",
+    "--base-url=": "--base-url must not be empty",
+    "--region=": "--region must not be empty",
     "--base-url http://example.com": "(--base-url) 'http://example.com' would send credentials in clear text",
     "--output xml": "'table', 'json', 'jsonl', 'csv', 'yaml', 'value'",
 }
@@ -280,7 +289,9 @@ def test_files(tmp_path: Path, env: dict[str, str]) -> None:
 
 
 def test_unwritable_files(tmp_path: Path, env: dict[str, str]) -> None:
-    for place in (tmp_path / "nowhere" / "jobs.csv", tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for place in (tmp_path / "nowhere" / "jobs.csv", tmp_path, loop, tmp_path / f"{'n' * 300}.csv"):
         done = run(JOBS, "--out", place, "--force", env=env)
         assert done.code == 2
         assert str(place) in done.err

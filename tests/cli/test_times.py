@@ -54,6 +54,17 @@ def test_a_date_is_a_whole_local_day() -> None:
     assert ends.isoformat() == "2023-12-01T23:59:59+08:00"
 
 
+def test_a_day_whose_midnight_the_clocks_skip_or_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Beirut they go from 0:00 to 1:00 on the last Sunday of March, and back to 23:00 on that of October."""
+    monkeypatch.setenv("TZ", "EET-2EEST,M3.5.0/0,M10.5.0/0")
+    time.tzset()
+    assert parse_time("2024-03-31").isoformat() == "2024-03-31T01:00:00+03:00"
+    assert parse_time("2024-03-30", end_of_day=True).isoformat() == "2024-03-30T23:59:59+02:00"
+    assert parse_time("2024-10-26").isoformat() == "2024-10-26T00:00:00+03:00"
+    last = parse_time("2024-10-26", end_of_day=True, milliseconds=True)
+    assert last.isoformat() == "2024-10-26T23:59:59.999000+02:00"
+
+
 @pytest.mark.parametrize(
     ("time_format", "last"),
     [("date-time", "23:59:59"), ("epoch-seconds", "23:59:59"), ("epoch-milliseconds", "23:59:59.999000")],
@@ -70,7 +81,8 @@ def test_a_day_ends_with_the_last_unit_of_the_parameter(time_format: str, last: 
 @pytest.mark.parametrize(
     "text",
     ["", "tomorrow", "2023-12-01T08:00:00", "2023-13-01", "2023-02-29", "20231201", "2023-W01-1", "ago", "2x ago",
-     "500ms ago", "-2d ago", "2023-12-01T08:00:00+99:00", "0001-01-01", "99999999999w ago", "２d ago"],
+     "500ms ago", "-2d ago", "2023-12-01T08:00:00+99:00", "0001-01-01", "99999999999w ago", "9999-12-31T23:00:00-08:00",
+     "0001-01-01T00:00:00+08:00", pytest.param("9" * 5000 + "w ago", id="long"), "２d ago"],
 )  # fmt: skip
 def test_invalid_times_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="2d ago"):
@@ -84,7 +96,11 @@ def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text).total_seconds() == seconds
 
 
-@pytest.mark.parametrize("text", ["", "m", "5x", "1h30", "ms", "5 minutess", "-5", "1e3", "inf", "nan"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "m", "5x", "1h30", "ms", "5 minutess", "-5", "1e3", "inf", "nan",
+     pytest.param("9" * 400, id="400 digits"), pytest.param("9" * 5000 + "w", id="5000 digits")],
+)  # fmt: skip
 def test_invalid_durations_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="1h30m"):
         parse_duration(text)

@@ -200,19 +200,6 @@ async def test_find() -> None:
     assert await async_find(OPERATION, server.async_fetch, "job_id", "025") is None
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("identity", "error"), [("", ValueError), ("  ", ValueError), (None, TypeError), (7, TypeError)]
-)
-async def test_find_without_an_identity_sends_nothing(identity: Any, error: type[Exception]) -> None:
-    server = SimulatedServer(jobs(3))
-    with pytest.raises(error, match="job_id"):
-        find(OPERATION, server.fetch, "job_id", identity)
-    with pytest.raises(error, match="job_id"):
-        await async_find(OPERATION, server.async_fetch, "job_id", identity)
-    assert server.requests == []
-
-
 # The client over HTTP
 
 

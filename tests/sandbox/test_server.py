@@ -83,7 +83,7 @@ def test_a_command_runs_with_the_environment_and_its_exit_code(tmp_path: Path) -
         (["--fault", "often"], "unknown fault 'often'; use one of 500, 502"),
         (["--jobs", "-1"], "--jobs"),
         (["--spec", "nowhere.yaml"], "nowhere.yaml"),
-        (["--progress", "0"], "progress must be"),
+        (["--progress", "0"], "must be longer than 0"),
         (["--data", "/dev/null/items.db"], "/dev/null/items.db"),
     ],
 )

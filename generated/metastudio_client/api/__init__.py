@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 class Api:
     """The operations of the contract, by tag, over blocking I/O"""
 
-    _engine: Engine
+    if TYPE_CHECKING:
+        _engine: Engine
 
-    @property
+    @cached_property
     def training_jobs(self) -> TrainingJobs:
         """Operations of the tag training_jobs"""
         from .training_jobs import TrainingJobs
@@ -26,9 +28,10 @@ class Api:
 class AsyncApi:
     """The operations of the contract, by tag, over asyncio"""
 
-    _engine: AsyncEngine
+    if TYPE_CHECKING:
+        _engine: AsyncEngine
 
-    @property
+    @cached_property
     def training_jobs(self) -> AsyncTrainingJobs:
         """Operations of the tag training_jobs"""
         from .training_jobs import AsyncTrainingJobs

@@ -46,6 +46,14 @@ TEST_MEANINGS = {
 """Meaning of each exit code for contract-test, where only a breach is 1."""
 
 
+_OF_CLIENT = {
+    "pass allow_http=True": "add --allow-http",
+    "; httpx.Timeout(None) waits without limit": "",
+    "; leave it out to use the environment": "; leave it out",
+}
+"""Parts of errors of the client that mean nothing on a command line, and what is said instead."""
+
+
 class CommandError(click.ClickException):
     """An error raised by a command itself.
 
@@ -92,8 +100,14 @@ def describe_error(error: Exception, extra: str = "cli") -> CommandError:
 
             message, hint, code = str(error), f"set {ACCESS_KEY} and {SECRET_KEY}, or {TOKEN}", ExitCode.DENIED
         case errors.ConfigurationError():  # names arguments of the client; the options that set them are meant
-            message = re.sub(r"\(argument (\w+)\)", lambda found: f"(--{found[1].replace('_', '-')})", str(error))
-            message, code = message.replace("pass allow_http=True", "add --allow-http"), ExitCode.USAGE
+            message = re.sub(
+                r"(?<=\()argument (\w+)(?=\))|^(\w+)(?= must )",
+                lambda found: f"--{(found[1] or found[2]).replace('_', '-')}",
+                str(error),
+            )
+            for of_client, of_command in _OF_CLIENT.items():
+                message = message.replace(of_client, of_command)
+            code = ExitCode.USAGE
         case errors.JobNotFoundError():
             message, code = str(error), ExitCode.NOT_FOUND
         case errors.WaitTimeoutError():

@@ -149,11 +149,22 @@ def _output_options(operation: Operation) -> list[Option]:
         option("--limit", "Maximum number of items.", type=click.IntRange(min=1)),
         option("--output -o", f"Format. {formats}", type=click.Choice(FORMATS)),
         option(
-            "--columns -c", f"Comma-separated columns to show, of: {', '.join(names)}.", type=columns, metavar="NAMES"
+            "--columns -c",
+            f"Comma-separated columns to show, of: {', '.join(names)}.",
+            type=columns,
+            metavar="NAMES",
+            callback=_check_distinct,
         ),
         option("--out", f"Write to this file. {endings}", type=click.Path(path_type=Path), metavar="FILE"),
         option("--force", "Replace an existing file.", is_flag=True),
     ]
+
+
+def _check_distinct(_context: click.Context, _parameter: click.Parameter, value: list[str] | None) -> list[str] | None:
+    for name, count in Counter(value or ()).items():
+        if count > 1:
+            raise click.BadParameter(f"{name} is given twice")
+    return value
 
 
 def _show(name: str, operation: Operation, /, columns: list[str] | None, **given: Any) -> None:
@@ -222,6 +233,9 @@ def _reject_options_before(context: click.Context, command: str) -> None:
         given = parameter.name and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
         if given and getattr(parameter, "section", "") != CONNECTION:
             option = parameter.opts[0]
+            known = isinstance(context.command, Group) and context.command.commands[command].params
+            if not any(option in each.opts for each in known or ()):
+                raise click.UsageError(f"{command} takes no {option}")
             raise click.UsageError(f"{option} must follow {command}: {context.command_path} {command} {option} ...")
 
 

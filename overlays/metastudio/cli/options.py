@@ -48,7 +48,7 @@ _UNITS = {
     "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600,
     "d": 24 * 3600, "day": 24 * 3600, "w": 7 * 24 * 3600, "week": 7 * 24 * 3600,
 }  # fmt: skip
-_AMOUNT = re.compile(r"(\d+)\s*([a-z]+)\s*", re.ASCII)
+_AMOUNT = re.compile(r"(\d{1,15})\s*([a-z]+)\s*", re.ASCII)
 _TIME_FORMS = "use 2023-12-01T08:00:00Z or an offset such as +08:00, a date such as 2023-12-01, or a duration: 2d ago"
 _MAX_IDS = 1000
 _SAFE_ID = re.compile(r"\w[\w.:-]{0,127}", re.ASCII)  # IDs come from a server, and completions go into a command line
@@ -355,11 +355,14 @@ def parse_time(
     text = text.strip()
     try:
         if instants.parse_instant(text.replace(" ", "T", 1)) is not None:
-            return datetime.fromisoformat(text.upper())
+            given = datetime.fromisoformat(text.upper())
+            given.astimezone(UTC)  # fails at the ends of the calendar
+            return given
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
-            day = datetime.fromisoformat(text)
-            last = time(23, 59, 59, 999_000 if milliseconds else 0)
-            return datetime.combine(day, last if end_of_day else time()).astimezone()
+            last = time(23, 59, 59, 999_000 if milliseconds else 0, fold=1)  # of two, where the clocks go back
+            local = datetime.combine(datetime.fromisoformat(text), last if end_of_day else time())
+            # By way of UTC: where the clocks skip midnight, the day begins at another time.
+            return datetime.fromtimestamp(local.timestamp(), UTC).astimezone()
         if text.lower().endswith("ago"):
             return (now or datetime.now(UTC)) - parse_duration(text[:-3])
     except (ValueError, OverflowError):
@@ -374,7 +377,7 @@ def parse_duration(text: str) -> timedelta:
         ValueError: The text is not a valid duration. The message says what is.
     """
     text = text.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+    if re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text, re.ASCII):
         return timedelta(seconds=float(text))
     seconds, place = 0, 0
     while match := _AMOUNT.match(text, place):
@@ -392,8 +395,17 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f"{text!a} is too long a duration") from None
 
 
-DURATION = ParsedType("duration", lambda text: parse_duration(text).total_seconds())
-"""A duration in seconds."""
+def _above_zero(text: str) -> float:
+    seconds = parse_duration(text).total_seconds()
+    if not seconds:
+        raise ValueError("must be longer than 0 s")
+    return seconds
+
+
+DELAY = ParsedType("duration", lambda text: parse_duration(text).total_seconds())
+"""A duration in seconds, perhaps 0."""
+DURATION = ParsedType("duration", _above_zero)
+"""A duration in seconds above 0."""
 
 
 def completer(values: Callable[[], Iterable[str]]) -> Completer:

@@ -262,15 +262,21 @@ def destination(path: Path | None, *, force: bool) -> Generator[TextIO]:
     """
     if path is None or str(path) == "-":
         yield sys.stdout
-    elif path.is_dir():
+        return
+    with _writing(path):
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            mode = 0
+    if stat.S_ISDIR(mode):
         raise CommandError(f"{path} is a directory", code=ExitCode.USAGE)
-    elif path.exists() and not path.is_file():  # such as /dev/null or a named pipe
+    if mode and not stat.S_ISREG(mode):  # such as /dev/null or a named pipe
         with _writing(path):
             stream = path.open("w", **_TEXT)
         with stream:
             yield stream
     else:
-        if path.exists() and not force:
+        if mode and not force:
             raise CommandError(f"{path} already exists", "add --force to replace it", ExitCode.USAGE)
         target = path.resolve()
         # Others may write to the folder, so the name is unpredictable and the file must not exist: no link is followed.
@@ -279,8 +285,8 @@ def destination(path: Path | None, *, force: bool) -> Generator[TextIO]:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             with open(descriptor, "w", **_TEXT) as stream:
-                if target.exists():
-                    os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+                if mode:
+                    os.fchmod(descriptor, stat.S_IMODE(mode))
                 yield stream
             part.replace(target)
         finally:

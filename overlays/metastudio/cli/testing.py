@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metastudio.cli.errors import TEST_MEANINGS, CommandError, ExitCode, describe_error, report_error
-from metastudio.cli.options import CONNECTION, DURATION, Command, Option, completer, connection_options, current
+from metastudio.cli.options import CONNECTION, DELAY, DURATION, Command, Option, completer, connection_options, current
 from metastudio.redaction import printable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def sandbox_command() -> click.Command:
         option("--port", "Port to listen on; 0 selects a free one.", type=click.IntRange(0, 65535), default=0),
         option("--jobs", "Number of items in each list.", type=click.IntRange(min=0), default=101),
         option("--seed", "Seed of the generated items and faults.", type=click.INT, default=0),
-        option("--latency", "Delay of each response.", type=DURATION, default="0"),
+        option("--latency", "Delay of each response.", type=DELAY, default="0"),
         option("--fault", "Fail all requests, or this share of them, such as 503:0.2. Repeatable; ? lists the kinds.",
                multiple=True, metavar="KIND[:RATE]", shell_complete=completer(_fault_kinds)),
         option("--newer", "Add unlisted values and unknown properties, as newer servers send.", is_flag=True),

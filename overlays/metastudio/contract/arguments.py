@@ -65,7 +65,7 @@ def check_time(name: str, value: Any) -> datetime:
 
     Raises:
         TypeError: It is not a datetime.
-        ValueError: It has no time zone.
+        ValueError: It has no time zone, or is out of range in UTC.
     """
     if not isinstance(value, datetime):
         raise TypeError(f"{name} must be a datetime with a time zone, not {type(value).__name__} {value!r}")
@@ -74,7 +74,19 @@ def check_time(name: str, value: Any) -> datetime:
             f"{name} is {value.isoformat()} without a time zone, which is ambiguous: "
             "use .replace(tzinfo=timezone.utc) for UTC or .astimezone() for this machine's zone"
         )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{name} is {value.isoformat()}, which is out of range in UTC") from None
     return value
+
+
+def check_unicode(name: str, value: str) -> None:
+    """Raise ValueError for half of a surrogate pair, which no encoding has."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} holds characters that cannot be sent, {value!a}") from None
 
 
 def epoch_time(name: str, value: Any, unit: int) -> Any:
@@ -148,6 +160,8 @@ def _array(parameter: Parameter, name: str, value: Any) -> list[Any]:
             _number(schema, f"each of {name}", item, int if inner == "integer" else (int, float))
         elif not isinstance(item, str) or not item:
             raise TypeError(f"{name} must hold non-empty strings, not {item!r}")
+        else:
+            check_unicode(name, item)
         _check_listed(parameter, schema, f"{name} may hold", item)
         if parameter.joined and "," in str(item):
             raise ValueError(f"{name} is sent comma-joined, so {item!r} would become several values; split it")
@@ -174,6 +188,7 @@ def _text(parameter: Parameter, name: str, value: Any) -> str:
         raise TypeError(f"{name} must be a string, not {type(value).__name__} {value!r}")
     if not value.strip():
         raise ValueError(f"{name} must not be empty; omit it to match everything")
+    check_unicode(name, value)
     if parameter.location == "header" and not (value.isascii() and value.isprintable() and value == value.strip()):
         raise ValueError(
             f"{name} is sent as the header {parameter.name}, so it must be printable ASCII "

@@ -359,6 +359,10 @@ def _build(construct: Callable[..., None], pool: Any, hooks: Callable[..., Any],
     limit = _size_limit(given.pop("max_response_size", MAX_RESPONSE_SIZE))
     given["event_hooks"] = hooks(given.get("event_hooks") or {}, limit)
     given.setdefault("timeout", DEFAULT_TIMEOUT)
+    transport, is_async = given.get("transport"), pool is not ConnectionPool
+    if transport is not None and not hasattr(transport, "handle_async_request" if is_async else "handle_request"):
+        kind = "httpx.AsyncBaseTransport" if is_async else "httpx.BaseTransport"
+        raise ConfigurationError(f"transport must be an {kind}, not {type(transport).__name__}")
     try:
         given["headers"] = headers = httpx.Headers(given.get("headers"))
         headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)

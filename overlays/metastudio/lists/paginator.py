@@ -108,12 +108,7 @@ async def async_find(operation: Operation, fetch: AsyncFetch[T], parameter: str,
     return None
 
 
-def _search(operation: Operation, parameter: str, identity: object) -> Paginator[Any]:
-    message = f"{parameter} must be the ID of one item, not {identity!r}"
-    if not isinstance(identity, str):
-        raise TypeError(message)
-    if not identity.strip():
-        raise ValueError(message)
+def _search(operation: Operation, parameter: str, identity: str) -> Paginator[Any]:
     value = [identity] if operation.by_python_name[parameter].is_array else identity
     return choose_paginator(operation, {parameter: value}, IterateOptions())
 
