@@ -171,6 +171,7 @@ BAD = {
     "--sate TRAINING": "Did you mean --state?",
     "--columns nmae": "did you mean name?",
     "--columns ,": "must not be empty",
+    "--columns name.first": "'name.first' is not known",
     "--create-since tomorrow": "2d ago",
     "--create-since 2023-12-01T08:00:00": "2d ago",
     "--limit 0": "--limit",

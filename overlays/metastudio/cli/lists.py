@@ -142,7 +142,8 @@ class ListPages:
 
 def _output_options(operation: Operation) -> list[Option]:
     option, names = partial(Option, "Output"), [*operation.fields]
-    columns = ValuesType(names, closed=True, split=True, nested=True)
+    objects = [each for each in names if operation.fields[each]["type"] == "object"]
+    columns = ValuesType(names, closed=True, split=True, nested=objects)
     formats = "All but the table have times as the server sent them; value has no header and, by default, the ID alone."
     endings = f"Without --output, its ending selects the format: .{', .'.join(FORMATS)}."
     return [

@@ -25,7 +25,7 @@ from metastudio.contract import instants
 from metastudio.contract.operation import EPOCHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 
     from metastudio import MetaStudio
     from metastudio.contract.operation import Filter, Operation, Parameter
@@ -291,13 +291,13 @@ class ValuesType(click.ParamType[Any]):
         known: The known values.
         closed: Whether only known values are accepted.
         split: Whether the text is a comma-separated list.
-        nested: Whether a known value may be followed by a dot and more.
+        nested: Known values that a dot and more may follow: objects.
     """
 
     name = "text"
 
     def __init__(
-        self, known: Sequence[str], *, closed: bool = False, split: bool = False, nested: bool = False
+        self, known: Sequence[str], *, closed: bool = False, split: bool = False, nested: Collection[str] = ()
     ) -> None:
         self._known = {value.casefold(): value for value in known}
         self._closed = closed
@@ -323,8 +323,10 @@ class ValuesType(click.ParamType[Any]):
     def _convert_one(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not value:
             self.fail("a value must not be empty; omit the option instead", param, ctx)
-        first, dot, rest = value.partition(".") if self._nested else (value, "", "")
+        first, dot, rest = value.partition(".")
         known = self._known.get(first.casefold())
+        if known not in self._nested:
+            known, dot, rest = self._known.get(value.casefold()), "", ""
         if known or not self._known:
             return known + dot + rest if known else value
         close = difflib.get_close_matches(value.casefold(), self._known, 1)
