@@ -11,8 +11,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from list_app import ListApp, assert_not_blamed, broken, outcome, things
-from metastudio.tester import Verdict
+from list_app import SPEC, ListApp, assert_not_blamed, broken, outcome, things
+from metastudio.tester import Verdict, inprocess, prove
+from schemathesis.python import asgi
+from starlette.middleware.gzip import GZipMiddleware
 
 
 @contextmanager
@@ -112,3 +114,46 @@ def test_application_that_hangs_is_a_server_error() -> None:
     report = outcome(Hanging(things(12)), "filter.label", timeout=0.05)
     assert "status 500" in report["meaning/filter.label"].evidence[0].seen
     assert any("the application raised TimeoutError: no response within 0.2 s" in note for note in report.notes)
+
+
+def test_application_that_compresses_is_not_blamed() -> None:
+    app = GZipMiddleware(ListApp(things(12)), minimum_size=1)
+    assert_not_blamed(outcome(app, "page.limit", "failure", "answer"))
+
+
+def test_application_may_wait_for_the_end_of_the_connection() -> None:
+    class Waiting(ListApp):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await super().__call__(scope, receive, send)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+    report = outcome(Waiting(things(12)), "page.limit", timeout=1)
+    assert_not_blamed(report)
+    assert not report.notes
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), asyncio.CancelledError()], ids=["exit", "cancelled"])
+def test_application_that_exits_has_a_server_error(error: BaseException) -> None:
+    class Exiting(ListApp):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http" and b"label=" in scope["query_string"]:
+                raise error
+            await super().__call__(scope, receive, send)
+
+    report = outcome(Exiting(things(12)), "filter.label")
+    assert report.exit_code == 1
+    assert "status 500" in report["meaning/filter.label"].evidence[0].seen
+
+
+def test_application_that_does_not_start_is_no_error_of_the_tester() -> None:
+    class Unstartable(ListApp):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+    app = Unstartable(things(12))
+    report = prove(app, spec=SPEC, project_id="p1", only=("start",))
+    asgi._LIFESPANS[id(inprocess._SERVED[id(app)])].stop()  # closes its streams
+    assert report.exit_code == 2
+    assert report.failure == "the application does not start: no database"

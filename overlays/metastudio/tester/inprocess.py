@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 from schemathesis.python import asgi
 
+from metastudio.tester.http_client import CannotRunError
+
 _FAILURE = (
     {"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/plain")]},
     {"type": "http.response.body", "body": b"Internal Server Error"},
@@ -43,20 +45,35 @@ class ServedApplication:
             await self._app(scope, receive, send)
             return
         messages: list[Any] = []
+        has_body, is_done = False, asyncio.Event()
 
         async def hold(message: Any) -> None:
             messages.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                is_done.set()
+
+        async def request_or_disconnect() -> Any:
+            """Return a part of the request. After all parts, wait for the response, as a connection does."""
+            nonlocal has_body
+            if has_body:
+                await is_done.wait()
+                return {"type": "http.disconnect"}
+            message = await receive()
+            has_body = not message.get("more_body")
+            return message
 
         limit = asyncio.timeout(self.seconds)
         try:
             async with limit:
-                await self._app(scope, receive, hold)
-        except Exception as error:  # noqa: BLE001 - a framework may raise it again after its own error response
+                await self._app(scope, request_or_disconnect, hold)
+        except BaseException as error:  # a framework may raise it again after its own error response
+            task = asyncio.current_task()
+            if isinstance(error, KeyboardInterrupt) or (task is not None and task.cancelling()):
+                raise  # it is not the application's
             at = traceback.extract_tb(error.__traceback__)[-1]
             what = f"no response within {self.seconds:.1f} s" if limit.expired() else error
             self.exceptions[f"{type(error).__name__}: {what} ({at.filename}:{at.lineno})"] += 1
-        is_complete = len(messages) > 1 and not messages[-1].get("more_body")
-        for message in messages if is_complete else _FAILURE:
+        for message in messages if is_done.is_set() else _FAILURE:
             await send(message)
 
 
@@ -74,15 +91,21 @@ class InProcessTransport(httpx.BaseTransport):
         self.app.seconds = seconds
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request to the application and read the complete response."""
-        with asgi.get_client(self.app) as client:
+        """Send the request to the application and read the complete response, as it is encoded."""
+        client = asgi.get_client(self.app)
+        try:
+            client.__enter__()
+        except Exception as error:  # noqa: BLE001 - the lifespan of an application may raise anything
+            raise CannotRunError(f"the application does not start: {error}") from None
+        with client:
             response = client.request(
                 request.method,
                 str(request.url),
                 headers={name.decode(): value.decode("latin-1") for name, value in request.headers.raw},
                 data=request.content,
                 allow_redirects=False,
+                stream=True,
             )
-            return httpx.Response(
-                response.status_code, headers=list(response.headers.items()), content=response.content
-            )
+            content = response.raw.read(decode_content=False)
+            headers = list(response.raw.headers.items())
+            return httpx.Response(response.status_code, headers=headers, stream=httpx.ByteStream(content))
