@@ -154,6 +154,7 @@ def test_application_that_does_not_start_is_no_error_of_the_tester() -> None:
 
     app = Unstartable(things(12))
     report = prove(app, spec=SPEC, project_id="p1", only=("start",))
-    asgi._LIFESPANS[id(inprocess._SERVED[id(app)])].stop()  # closes its streams
+    served = inprocess._SERVED[id(app)]  # pyright: ignore[reportPrivateUsage]
+    asgi._LIFESPANS[id(served)].stop()  # pyright: ignore[reportPrivateUsage] - closes its streams
     assert report.exit_code == 2
     assert report.failure == "the application does not start: no database"

@@ -17,6 +17,7 @@ MAX_LENGTH = 2000
 UNUSED_VALUE = "no-such-value-ever-7f3a"
 PLAIN_TEXT = re.compile(r"[A-Za-z0-9_-]{1,32}")
 """Texts that are valid under any restriction on length or characters."""
+_BITS = {"int32": 32, "int64": 64}
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -83,9 +84,35 @@ def must_accept(parameter: Parameter, values: Sequence[Any], template: str = "")
     sent = [query_value(parameter, values, template)] if template and not parameter.is_array else values
     typed_values = [typed(each, parameter) for each in sent]
     value = typed_values if parameter.is_array else typed_values[0]
+    if any(isinstance(each, int) and not is_storable(parameter.schema, each) for each in typed_values):
+        return False
     if None in typed_values or not OAS30WriteValidator(parameter.schema).is_valid(value):
         return False
     return all(_is_plain(parameter, each) for each in (values if template else typed_values) if isinstance(each, str))
+
+
+def is_storable(schema: Mapping[str, Any], number: int, bits: int = 64) -> bool:
+    """Whether every conforming server can store an integer.
+
+    The bounds or the format of the schema may say so. Without them, nobody knows how many bits a server has, so the
+    first numbers beyond 32 bits are not certain either: they are the neighbours of the largest one that it has.
+
+    Args:
+        schema: the schema of a parameter.
+        number: the integer.
+        bits: the number of bits without a format.
+    """
+    schema = schema.get("items", schema)
+    if schema.get("type") != "integer":
+        return True
+    bound = schema.get("maximum" if number >= 0 else "minimum")
+    if bound is not None and abs(number) <= abs(bound):
+        return True
+    known = _BITS.get(str(schema.get("format", "")))
+    if known is None and number in (1 << 31, -(1 << 31) - 1):
+        return False
+    half = 1 << (known or bits) - 1
+    return -half <= number < half
 
 
 def _is_plain(parameter: Parameter, text: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from metastudio.tester.operation_under_test import OperationUnderTest
 from metastudio.tester.relations.filter_oracle import may_contradict
 from metastudio.tester.relations.orders import requested
-from metastudio.tester.relations.sample_values import broken_bounds, is_plain_text
+from metastudio.tester.relations.sample_values import broken_bounds, is_plain_text, is_storable
 from metastudio.tester.schema_validator import SchemaResolver
 from metastudio.tester.shapes.responses import is_blamed, source
 from metastudio.tester.values import parse_instant
@@ -28,6 +28,8 @@ _WHOLE_SECONDS = re.compile(r"(19[7-9]\d|20\d\d)-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.
 _TELLING = ("enum", "minimum", "maximum", "minLength", "maxLength", "pattern")
 """Keywords that a value must keep to if the API reference states them. Servers read others, such as format, freely."""
 _MAX_VALID_OFFSET, _MAX_QUERY_LENGTH = 10_000, 2000
+_MAX_DIGITS = 300
+"""Numbers with more digits than this are not compared. They may be above the largest float."""
 _BOOLEAN_TEXTS = ("true", "false", "1", "0", "yes", "no", "on", "off", "t", "f", "y", "n")
 
 
@@ -84,7 +86,8 @@ def assess(
         else:
             validity = _parameter(tested, at, name, texts, longest)
             may_be_accepted = validity is Validity.INVALID and not _must_refuse(tested, name)
-            may_be_refused = validity is Validity.VALID and _is_unlisted_key(tested, name, texts)
+            is_like = _is_unlisted_key(tested, name, texts) or not _is_in_template(tested, name, texts)
+            may_be_refused = validity is Validity.VALID and is_like
             is_open = may_be_accepted or may_be_refused
             found.append(Assessment(Validity.UNSPECIFIED if is_open else validity, name, f"{at}/schema"))
     everything = list(given)
@@ -116,6 +119,26 @@ def _is_unlisted_key(tested: OperationUnderTest, name: str, texts: list[str]) ->
     if order is None or name != order.parameter:
         return False
     return any(requested(order._replace(direction=None), {name: text}) is None for text in texts)
+
+
+def _is_in_template(tested: OperationUnderTest, name: str, texts: list[str]) -> bool:
+    """Whether texts are written as the template of a filter says. The contract says nothing of others."""
+    rules = tested.operation.list_rules
+    template = rules.filters[name].template if rules and name in rules.filters else ""
+    pattern = ".+".join(map(re.escape, template.split("{}")))
+    return not template or all(re.fullmatch(pattern, text, re.DOTALL) for text in texts)
+
+
+def has_large_integer(tested: OperationUnderTest, pairs: Iterable[tuple[str, str]]) -> bool:
+    """Whether a query has an integer that a conforming server may be unable to store, and so may refuse."""
+    known = tested.operation.parameters
+    return any(
+        not is_storable(known[name].schema, number, bits=32)
+        for name, text in pairs
+        if name in known
+        for part in text.split(",")
+        if (number := _integer(part)) is not None
+    )
 
 
 def fits(tested: OperationUnderTest, name: str, text: str) -> bool:
@@ -195,8 +218,8 @@ def _read(schema: Mapping[str, Any], text: str) -> tuple[Any, Validity]:
     """Return the value that a text stands for, and whether every server must read it so; None if it stands for none."""
     match schema.get("type", "string"):
         case "integer" | "number" as wanted:
-            if _integer(text) is not None:
-                return float(text), Validity.VALID if _DIGITS.fullmatch(text) else Validity.UNSPECIFIED
+            if (number := _integer(text)) is not None:
+                return number, Validity.VALID if _DIGITS.fullmatch(text) else Validity.UNSPECIFIED
             try:
                 is_number = wanted == "number" and float(text) == float(text)
             except ValueError:
@@ -231,14 +254,14 @@ def _time(text: str) -> Validity:
 def _integer(text: str) -> int | None:
     """Return a text as an integer, parsed strictly or leniently (` 1 `, `+1`, `1_0`); None if it is not one."""
     try:
-        return int(text) if len(text) < 400 else None
+        return int(text) if len(text) < _MAX_DIGITS else None
     except ValueError:
         return None
 
 
 def _may_be_integer(text: str) -> bool:
     try:
-        return not text.strip() or float(text).is_integer() or len(text) >= 400
+        return not text.strip() or float(text).is_integer() or len(text) >= _MAX_DIGITS
     except (ValueError, OverflowError):
         return False
 

@@ -254,6 +254,8 @@ class ShapesSuite:
             seen = f"status {response.status}"
             if response.status in (401, 403):
                 self._findings["input"].breach("success, as the credentials are valid", seen, response)
+            elif refused and request_validity.has_large_integer(self.tested, query_pairs(query)):
+                findings.observed["refused an integer that may be too large to be stored"] += 1
             elif refused and response.status != 429:
                 self._findings[only].breach("success, as the request is valid", seen, response)
         elif assessment.parameter and (accepted or refused):
