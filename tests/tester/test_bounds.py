@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dialects import DialectChange, FastApi, RefusedQueryError, articles
+from dialects import DialectChange, Drf, FastApi, RefusedQueryError, articles
 from list_app import SPEC, InvalidQueryError, ListApp, Query, Thing, assert_not_blamed, outcome, things
 from metastudio.tester import prove
+from metastudio.tester.verdicts import describe
 from repository import replace_once
 
 ARRAY = "            type: array\n"
@@ -96,3 +97,18 @@ def test_values_outside_the_template_of_a_filter_are_open(tmp_path: Path) -> Non
     replace_once(spec, "label: {property: /label, op: eq}", "label: {property: /label, op: eq, template: 'is:{}'}")
     report = outcome(Templated(things(12)), "filter.label*", "input", "input.label", spec=spec)
     assert_not_blamed(report)
+
+
+def test_page_that_vanishes_during_the_run_may_be_refused() -> None:
+    class Shrinking(Drf):
+        count = 0
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            self.count += scope["type"] == "http"
+            if self.count % 12 == 0 and len(self.items) > 15:
+                self.items.pop(self.count % len(self.items))
+            await super().__call__(scope, receive, send)
+
+    app = Shrinking(articles(61))
+    report = prove(app, spec=app.spec, project_id="p", only=("page.*", "total", "order.*"))
+    assert not report.breaches, "\n".join(map(describe, report.breaches))

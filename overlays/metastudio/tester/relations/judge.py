@@ -14,7 +14,13 @@ from typing import NamedTuple
 
 from metastudio.tester.http_client import CannotRunError, HttpResponse, NoResponseError, TimeLimitError
 from metastudio.tester.operation_under_test import OperationUnderTest
-from metastudio.tester.relations.list_client import AS_EXPECTED, ListClient, Snapshot, UnexpectedResponseError
+from metastudio.tester.relations.list_client import (
+    AS_EXPECTED,
+    ListClient,
+    Snapshot,
+    UnexpectedResponseError,
+    is_refusal,
+)
 from metastudio.tester.verdicts import (
     MAX_SHOWN_BREACHES,
     ContractLocation,
@@ -221,7 +227,8 @@ def _check_once(relation: Relation, client: ListClient, snapshot: Snapshot) -> R
         check.skipped += error.args
     except UnexpectedResponseError as error:
         what = "a page of the list, as the request is valid"
-        check.holds(False, what, error.what, error.response, certain=True)
+        may_have_vanished = client.may_refuse_pages and is_refusal(error.response)
+        check.holds(False, what, error.what, error.response, certain=not may_have_vanished)
     except NoResponseError as error:
         check.holds(False, "a response", str(error), error, certain=not error.slow)
     if check.violations:

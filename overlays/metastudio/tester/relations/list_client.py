@@ -211,6 +211,11 @@ class ListClient:
         found += [each.property for each in rules.filters.values() if each.property]
         return tuple(dict.fromkeys(found))
 
+    @property
+    def may_refuse_pages(self) -> bool:
+        """Whether a page that is beyond the end, perhaps since items were deleted, may be refused."""
+        return self.pager.is_random and self.rules.paging.end != "empty"
+
     @cached_property
     def page_length(self) -> int:
         """The longest page that the server returns, up to the maximum of the contract, or 100 items without one."""
@@ -343,7 +348,7 @@ class ListClient:
             if len(seen) >= MAX_COMPARED_ITEMS:
                 return PagedListing(tuple(pages), False)
             response = self.follow(query, following, page.response)
-            if self.pager.is_random and self.rules.paging.end != "empty" and is_refusal(response):
+            if self.may_refuse_pages and is_refusal(response):
                 return PagedListing(tuple(pages), True)
 
     def snapshot(self) -> Snapshot:
