@@ -112,3 +112,12 @@ def test_page_that_vanishes_during_the_run_may_be_refused() -> None:
     app = Shrinking(articles(61))
     report = prove(app, spec=app.spec, project_id="p", only=("page.*", "total", "order.*"))
     assert not report.breaches, "\n".join(map(describe, report.breaches))
+
+
+def test_server_may_trim_values() -> None:
+    class Trimming(ListApp):
+        def matching(self, query: Query) -> Sequence[Thing]:
+            return super().matching({name: text.strip() for name, text in query.items()})
+
+    items = [{**each, "label": f"label-{n % 3}{' ' * (n % 2)}"} for n, each in enumerate(things(12))]
+    assert_not_blamed(outcome(Trimming(items), "filter.label*", "filters.*", "word", "input.label"))

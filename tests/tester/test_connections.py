@@ -121,6 +121,19 @@ def test_application_that_compresses_is_not_blamed() -> None:
     assert_not_blamed(outcome(app, "page.limit", "failure", "answer"))
 
 
+def test_headers_of_an_application_may_have_any_characters() -> None:
+    class Greeting(ListApp):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            async def with_header(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    message["headers"].append((b"X-Greeting", "Grüße".encode()))
+                await send(message)
+
+            await super().__call__(scope, receive, with_header)
+
+    assert_not_blamed(outcome(Greeting(things(12)), "page.limit"))
+
+
 def test_application_may_wait_for_the_end_of_the_connection() -> None:
     class Waiting(ListApp):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -107,5 +107,6 @@ class InProcessTransport(httpx.BaseTransport):
                 stream=True,
             )
             content = response.raw.read(decode_content=False)
-            headers = list(response.raw.headers.items())
+            pairs = response.raw.headers.items()
+            headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
             return httpx.Response(response.status_code, headers=headers, stream=httpx.ByteStream(content))

@@ -101,6 +101,12 @@ def _compare(rule: Filter, value: Any, wanted: Any) -> bool | None:
         return (value > wanted) - (value < wanted) in ORDERED[rule.op]
     if not isinstance(value, str) or not isinstance(wanted, str):
         return bool(value == wanted)
+    readings = {_compare_texts(rule, value, each) for each in (wanted, wanted.strip())}  # a server may trim
+    return readings.pop() if len(readings) == 1 else None
+
+
+def _compare_texts(rule: Filter, value: str, wanted: str) -> bool | None:
+    """Compare a text of an item with a filter value. None: the contract leaves it open."""
     if rule.wildcards and set(wanted) & _ESCAPES[rule.wildcards]:
         return None
     case = rule.case or ("unstated" if rule.op in ("substring", "prefix") else "exact")
