@@ -378,6 +378,11 @@ def _lawful(dialect: type[Dialect], rules: ListRules) -> Iterator[tuple[Any, ...
             "pages are shorter than asked",
             DialectChange(window=lambda w: replace(w, stop=w.start + max(1, (w.stop - w.start) // 2))),
         )
+        lengths = random.Random(7)
+        yield (
+            "pages have random lengths",
+            DialectChange(window=lambda w: replace(w, stop=w.start + lengths.randint(1, max(1, w.stop - w.start)))),
+        )
     if dialect.name == "json-api":
         yield "absolute links", DialectChange(settings={"base": "http://testserver/articles"})
         yield "links with a foreign host", DialectChange(settings={"base": "https://internal.example/articles"})

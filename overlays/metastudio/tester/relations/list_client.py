@@ -6,7 +6,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -215,6 +215,11 @@ class ListClient:
     def may_refuse_pages(self) -> bool:
         """Whether a page that is beyond the end, perhaps since items were deleted, may be refused."""
         return self.pager.is_random and self.rules.paging.end != "empty"
+
+    def comparable(self, *pages: ListPage) -> list[ListPage]:
+        """Return responses to equal requests, cut to the shortest one where a page may be shorter than asked for."""
+        length = None if self.pager.is_random else min(len(each.items) for each in pages)
+        return [replace(each, items=each.items[:length]) for each in pages]
 
     @cached_property
     def page_length(self) -> int:

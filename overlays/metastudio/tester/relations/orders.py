@@ -212,7 +212,8 @@ def _observed_order(order: Order, key: Key, client: ListClient, snapshot: Snapsh
 def _default(order: Order, key: str, client: ListClient, snapshot: Snapshot, check: RelationCheck) -> None:
     _need_comparable(client, snapshot, order.keys[key], check)
     direction = _default_direction(order)
-    absent, said = (client.fetch_page({**query(order, (key, each)), **client.sized()}) for each in (None, direction))
+    pages = [client.fetch_page({**query(order, (key, each)), **client.sized()}) for each in (None, direction)]
+    absent, said = client.comparable(*pages)
     fine, seen = in_order(criteria(order, [(key, None)], client.value_type), absent.items)
     check.holds(fine, f"{order.default} order", seen, absent.response, certain=True)
     expected = f"the same page as with {_shown(query(order, (key, direction)))}"
