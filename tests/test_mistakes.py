@@ -73,6 +73,7 @@ def test_a_refusal_without_a_suspect_has_no_hint(sandbox: Sandbox) -> None:
         ({"region": ""}, errors.ConfigurationError, "region must not be empty; leave it out"),
         ({"base_url": ""}, errors.ConfigurationError, "base_url must not be empty; leave it out"),
         ({"base_url": ["SECRET"]}, errors.ConfigurationError, "base_url must be str or URL, not list"),
+        ({"proxy": "user:SECRET@proxy.corp:3128"}, errors.ConfigurationError, "proxy must begin with http://"),
         ({"proxy": 5}, errors.ConfigurationError, "proxy must be str, URL or Proxy, not int"),
         ({"limits": 5}, errors.ConfigurationError, "limits must be Limits, not int"),
         ({"event_hooks": []}, errors.ConfigurationError, "event_hooks must be Mapping, not list"),

@@ -177,8 +177,10 @@ class MetaStudio(_ClientBase, Api):
     def close(self) -> None:
         """End running iterations, wait for their requests, and close the connections. Closing twice is harmless."""
         if not self._shares_connections:
-            self._engine.close()
-            self._session.close()
+            try:
+                self._engine.close()
+            finally:
+                self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -212,8 +214,10 @@ class AsyncMetaStudio(_ClientBase, AsyncApi):
     async def aclose(self) -> None:
         """Cancel running iterations and close the connections. Closing twice is harmless."""
         if not self._shares_connections:
-            await self._engine.aclose()
-            await self._session.aclose()
+            try:
+                await self._engine.aclose()
+            finally:
+                await self._session.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -282,6 +286,9 @@ def _configure(given: Mapping[str, Any]) -> tuple[Config, dict[str, Any]]:
             raise ConfigurationError(f"{name} must be {known}, not {type(value).__name__}")
         if value == "":
             raise ConfigurationError(f"{name} must not be empty; leave it out to use the environment")
+    proxy = options["proxy"]
+    if isinstance(proxy, str) and not proxy.lower().startswith(("http://", "https://", "socks5://", "socks5h://")):
+        raise ConfigurationError("proxy must begin with http://, https:// or socks5://")  # its text may have a password
     found = config.resolve(
         region=options["region"],
         project_id=options["project_id"],

@@ -7,14 +7,16 @@ Paging, waiting and the project lookup are imported on first use, so that a sing
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from metastudio.contract.arguments import BODY, check_arguments, likely_mistake
 from metastudio.contract.json_pointer import pointer_getter
-from metastudio.errors import BadRequestError
+from metastudio.errors import ApiTimeoutError, BadRequestError
 from metastudio.http import error_mapping
 from metastudio.http.exchange import REPEATABLE, RETRY
+from metastudio.http.retry import DEADLINE
 
 if TYPE_CHECKING:
     import asyncio
@@ -117,7 +119,12 @@ class Engine:
             return cast("T", item)
         from metastudio.lists import paginator
 
-        return paginator.find(endpoint.operation, self._fetch(endpoint, deadline), parameter, identity)
+        limit = _SearchLimit(identity, deadline)
+
+        def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
+            return _fetched(endpoint, *self._send(endpoint, arguments, limit.left(), throttle))
+
+        return paginator.find(endpoint.operation, fetch, parameter, identity)
 
     def wait(self, endpoint: Endpoint[R, T], parameter: str, identity: str, options: WaitOptions) -> T:
         """Poll an item until it settles; see `metastudio.lists.waiter`."""
@@ -157,9 +164,9 @@ class Engine:
                 self._iterations = self._iterations or Executor()
         return self._iterations
 
-    def _fetch(self, endpoint: Endpoint[R, T], deadline: float | None = None) -> Fetch[T]:
+    def _fetch(self, endpoint: Endpoint[R, T]) -> Fetch[T]:
         def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
-            return _fetched(endpoint, *self._send(endpoint, arguments, deadline, throttle))
+            return _fetched(endpoint, *self._send(endpoint, arguments, throttle=throttle))
 
         return fetch
 
@@ -245,7 +252,12 @@ class AsyncEngine:
             return cast("T", item)
         from metastudio.lists import paginator
 
-        return await paginator.async_find(endpoint.operation, self._fetch(endpoint, deadline), parameter, identity)
+        limit = _SearchLimit(identity, deadline)
+
+        async def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
+            return _fetched(endpoint, *await self._send(endpoint, arguments, limit.left(), throttle))
+
+        return await paginator.async_find(endpoint.operation, fetch, parameter, identity)
 
     async def wait(self, endpoint: Endpoint[R, T], parameter: str, identity: str, options: WaitOptions) -> T:
         """As `Engine.wait`."""
@@ -280,9 +292,9 @@ class AsyncEngine:
             self._iterations = AsyncExecutor()
         return self._iterations
 
-    def _fetch(self, endpoint: Endpoint[R, T], deadline: float | None = None) -> AsyncFetch[T]:
+    def _fetch(self, endpoint: Endpoint[R, T]) -> AsyncFetch[T]:
         async def fetch(arguments: Mapping[str, Any], throttle: Throttle | None) -> FetchedPage[T]:
-            return _fetched(endpoint, *await self._send(endpoint, arguments, deadline, throttle))
+            return _fetched(endpoint, *await self._send(endpoint, arguments, throttle=throttle))
 
         return fetch
 
@@ -304,6 +316,33 @@ class AsyncEngine:
             error.hint = error.hint or likely_mistake(endpoint.operation, arguments)
             raise
         return response, _result(endpoint, response, body)
+
+
+class _SearchLimit:
+    """The time that all pages of a search for one item may take: a server may ignore the filter by its ID.
+
+    Args:
+        identity: The ID.
+        seconds: Time for the whole search; None for the deadline of a call, which each page may have once more.
+    """
+
+    def __init__(self, identity: str, seconds: float | None) -> None:
+        self._identity = identity
+        self._seconds = seconds
+        self._end = time.monotonic() + (DEADLINE if seconds is None else seconds)
+
+    def left(self) -> float | None:
+        """Return the seconds that the next page may take, or None for those of a call.
+
+        Raises:
+            ApiTimeoutError: The time is over.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise ApiTimeoutError(
+                f"{self._identity} was not found in time: the server returns other items and ignores the filter"
+            )
+        return None if self._seconds is None else left
 
 
 def _checked(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:

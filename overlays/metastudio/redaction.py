@@ -63,6 +63,11 @@ def secrets_of(request: httpx.Request) -> list[str]:
     return found
 
 
+def has_secret(text: str, request: httpx.Request) -> bool:
+    """Return whether a text without blanks holds a secret of a request. Short ones may be in an ID by chance."""
+    return any(len(secret) >= 2 * _SHORTEST_SECRET and secret in text for secret in secrets_of(request))
+
+
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
     """Replace secrets and everything that looks sensitive by `***`.
 

@@ -11,7 +11,7 @@ import click
 import pytest
 from cli_runs import CommandOfCopy, CompletedCommand, PseudoTerminal, ScreenMatcher, run
 from generator_limits import check_generator
-from loopback import CannedResponse, serve
+from loopback import CannedResponse, ReceivedRequest, serve
 from metastudio.cli.items import item_command, item_identity
 from metastudio.cli.options import remember_ids
 from metastudio.contract import ContractError, compile_contract, load
@@ -160,6 +160,18 @@ def test_bad_input_is_one_clear_error_and_sends_nothing(tasks: TaskCommand) -> N
             assert problem in done.err, arguments
             assert done.err.startswith("Error: ") or problem == "Usage:", arguments
         assert not server.received
+
+
+def test_an_error_among_several_says_what_was_done(tasks: TaskCommand) -> None:
+    def respond(request: ReceivedRequest) -> CannedResponse:
+        return CannedResponse(409 if request.target.endswith("/b") else 204)
+
+    with serve(respond) as server:
+        done = tasks("jobs", "delete", "a", "b", "c", "d", "--yes", METASTUDIO_BASE_URL=server.url)
+        assert [each.target.rpartition("/")[2] for each in server.received] == ["a", "b"]
+    assert done.code == 1
+    assert done.err.startswith("Error: b: HTTP 409")
+    assert "not sent: c, d" in done.err
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def _send(operation: Operation, calls: Sequence[Mapping[str, Any]], output: str 
     with current().studio() as studio:
         resource = getattr(studio, python_name(operation.tag))
         method = getattr(resource, method_name(operation.id, operation.tag))
-        for call in calls:
+        for number, call in enumerate(calls, 1):
             identity = item_identity(operation, call)
             try:
                 result = method(**call)
@@ -174,6 +174,14 @@ def _send(operation: Operation, calls: Sequence[Mapping[str, Any]], output: str 
                 code = ExitCode.NOT_FOUND
                 # Without the hint about the region, because the item is what is missing.
                 report_error(CommandError(describe_error(error).message, code=code), identity if len(calls) > 1 else "")
+            except errors.MetaStudioError as error:
+                if len(calls) == 1:
+                    raise
+                shown, rest = describe_error(error), [item_identity(operation, each) for each in calls[number:]]
+                hints = [shown.hint, f"not sent: {', '.join(rest)}" if rest else None]
+                raise CommandError(
+                    f"{identity}: {shown.message}", "; ".join(filter(None, hints)), shown.code
+                ) from error
             else:
                 _print(operation, identity, result, output)
     click.get_current_context().exit(code)

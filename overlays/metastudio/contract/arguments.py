@@ -187,7 +187,7 @@ def _text(parameter: Parameter, name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {type(value).__name__} {value!r}")
     if not value.strip():
-        raise ValueError(f"{name} must not be empty; omit it to match everything")
+        raise ValueError(f"{name} must not be empty" + ("" if parameter.required else "; omit it to match everything"))
     check_unicode(name, value)
     if parameter.location == "header" and not (value.isascii() and value.isprintable() and value == value.strip()):
         raise ValueError(

@@ -291,6 +291,8 @@ def _for_httpx(error: BaseException) -> BaseException:
     """Return the exception of httpx that has the name of one of httpcore's; others unchanged."""
     import httpcore
 
+    if isinstance(error, httpcore.ConnectionNotAvailable):  # another thread has closed the pool meanwhile
+        return httpx.ConnectError("the connection was closed before the request was sent")
     errors = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError)
     if not isinstance(error, errors):
         return error

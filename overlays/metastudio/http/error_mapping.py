@@ -44,7 +44,7 @@ def api_error(response: httpx.Response, *, retries: int = 0) -> errors.ApiError:
         status,
         code,
         (redaction.mask(parsed.message, secrets) if parsed.message else masked) or None,
-        request_id(response) or parsed.request_id,
+        request_id(response) or _request_id_of(response, parsed.request_id),
         masked,
         errors.RequestSummary.of(response.request),
         retries,
@@ -55,13 +55,14 @@ def api_error(response: httpx.Response, *, retries: int = 0) -> errors.ApiError:
 
 
 def request_id(response: httpx.Response) -> str | None:
-    """Return the request ID from the response headers, or None if it is missing or malformed."""
-    return _valid_request_id(response.headers.get("X-Request-Id"))
+    """Return the request ID from the response headers, or None if it is missing, malformed or echoes a secret."""
+    return _request_id_of(response, response.headers.get("X-Request-Id"))
 
 
-def _valid_request_id(value: Any) -> str | None:
-    """Return the value if it is one printable word, so that it cannot forge a log line."""
-    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,128}", value) else None
+def _request_id_of(response: httpx.Response, value: Any) -> str | None:
+    """Return the value if it is one printable word, so that it cannot forge a log line, and echoes no secret."""
+    is_word = isinstance(value, str) and re.fullmatch(r"[!-~]{1,128}", value)
+    return value if is_word and not redaction.has_secret(value, response.request) else None
 
 
 def _decode(body: bytes, charset: str | None) -> str:
@@ -83,7 +84,7 @@ class _ErrorBody(NamedTuple):
 
     code: str | None = None
     message: str | None = None
-    request_id: str | None = None
+    request_id: Any = None
     encoded_authorization_message: str | None = None
 
     @classmethod
@@ -103,7 +104,7 @@ class _ErrorBody(NamedTuple):
             return cls(
                 _as_text(code),
                 _as_text(message),
-                _valid_request_id(_first(objects, ("request_id", "requestId"))),
+                _first(objects, ("request_id", "requestId")),
                 _as_text(_first(reversed(objects), ("encoded_authorization_message",))),
             )
         except ValueError:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
-from metastudio import errors
+from metastudio import errors, redaction
 from metastudio.contract.structure import Mismatch
 from metastudio.http import error_mapping
 from metastudio.http.logs import logger
@@ -188,7 +188,10 @@ class Exchange:
             f"{asked.url} answered {status}, but {place}{mismatch.problem}",
             status_code=status,
             request_id=request_id,
-            content_type=response.headers.get("Content-Type"),
+            content_type=redaction.mask(
+                response.headers.get("Content-Type", ""), redaction.secrets_of(response.request)
+            )
+            or None,
             place=mismatch.place,
             request=asked,
             retries=self._attempts - 1,

@@ -173,10 +173,14 @@ def parse_success(response: httpx.Response, operation: Operation) -> tuple[Any, 
     if structure is None:
         return None, None
     try:
-        value = json.loads(response.content)
+        value = json.loads(response.content, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None, Mismatch("", f"expected JSON, got {_kind(response.content)}")
     return value, structure.mismatch(value)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)  # Python reads NaN and Infinity, which JSON does not have
 
 
 def _kind(body: bytes) -> str:

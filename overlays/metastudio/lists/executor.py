@@ -61,6 +61,7 @@ class DaemonPool:
         self._calls = SimpleQueue[Callable[[], None] | None]()
         self._idle = threading.Semaphore(0)
         self._threads = list[threading.Thread]()
+        self._starting = threading.Lock()  # `close` joins threads that have started only
         weakref.finalize(self, self._calls.put, None).atexit = False
 
     def submit(self, function: Callable[[], T]) -> Future[T]:
@@ -80,14 +81,17 @@ class DaemonPool:
             thread = threading.Thread(
                 target=_run_calls, args=(self._calls, self._idle), name="metastudio page", daemon=True
             )
-            self._threads.append(thread)
-            thread.start()
+            with self._starting:
+                self._threads.append(thread)
+                thread.start()
         return future
 
     def close(self) -> None:
         """Wait for the calls that were submitted, and end the threads."""
         self._calls.put(None)
-        for thread in self._threads:
+        with self._starting:
+            threads = self._threads.copy()
+        for thread in threads:
             thread.join()
 
 
