@@ -164,7 +164,7 @@ def test_bad_input_is_one_clear_error_and_sends_nothing(tasks: TaskCommand) -> N
 
 def test_an_error_among_several_says_what_was_done(tasks: TaskCommand) -> None:
     def respond(request: ReceivedRequest) -> CannedResponse:
-        return CannedResponse(409 if request.target.endswith("/b") else 204)
+        return CannedResponse(409 if request.target.endswith("/b") else 204, b"")
 
     with serve(respond) as server:
         done = tasks("jobs", "delete", "a", "b", "c", "d", "--yes", METASTUDIO_BASE_URL=server.url)
