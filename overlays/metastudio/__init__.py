@@ -6,9 +6,9 @@
         for job in studio.training_jobs.iterate(state=["TRAINING"]):
             print(job.job_id, job.state)
 
-`MetaStudio` and `AsyncMetaStudio` are the front door, `connect` gives the generated client itself. The models and enums
-of the contract are importable from here too, for example `TrainingJobState`. Names are loaded when they are first used,
-so that importing one part costs only that part.
+`MetaStudio` and `AsyncMetaStudio` are the clients to use; `connect` returns the generated client itself. The models and
+enums of the contract are importable from here too, for example `TrainingJobState`. Names are loaded when they are first
+used, so that importing one part costs only that part.
 """
 
 from __future__ import annotations

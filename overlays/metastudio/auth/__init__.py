@@ -3,7 +3,7 @@
 Every class here is an ordinary `httpx.Auth` or helps one, and works with any httpx client and any service of this
 cloud. To read the package, start at `signature` (the recipe) and `aksk` (which applies it), then go to `flow` and
 `refresh`, which `token` and `iam` share. `chain` finds credentials, with `metadata` as its last resort, `project`
-looks up a project ID, and `origin_policy` says where secrets may be sent.
+looks up a project ID, `clock` corrects the time to sign with, and `origin_policy` says where secrets may be sent.
 """
 
 from __future__ import annotations

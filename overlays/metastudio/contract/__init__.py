@@ -1,9 +1,11 @@
 """The contract, typed.
 
-At run time the client needs `operation`, `arguments`, `structure`, `json_pointer` and `naming`; they use the standard
-library alone. Reading a contract file needs the extra `spec` (PyYAML, openapi-spec-validator): `load` gives the
-document with the line and column of every value, `check` reports what is wrong with it, `compile_contract` turns it
-into the constants that `metastudio_client.contract` holds. Those three are imported on first use.
+At run time the client needs `operation`, `arguments`, `structure`, `json_pointer` and `naming`, and `body` for requests
+that have one; they use the standard library alone. Reading a contract file needs the extra `spec` (PyYAML,
+openapi-spec-validator): `load` (`document`) returns the document with the line and column of every value, `check`
+(`validation`) reports its mistakes, `compile_contract` (`compiler`) turns it into the constants that
+`metastudio_client.contract` holds. Those three are imported on first use. Sandbox and contract tester read times with
+`instants`.
 """
 
 from __future__ import annotations

@@ -14,13 +14,13 @@ Reading order:
 2. `plan`: the selected checks of each operation, made once from contract and options. `runner` walks it;
    `operation_run` holds what the checks of an operation share. After a first request (`preflight`) there are three
    suites: `relations` (suite `meaning`: metamorphic relations between list responses), `shapes` (statuses, headers and
-   bodies of seed requests and of requests that schemathesis generates) and `matrix` (suite `auth`: valid and forged
-   credentials).
+   bodies of seed requests and of requests that schemathesis generates) and `matrix` (suite `auth`: the requests of
+   `cases`, with valid credentials and with `forgeries`).
 3. What the suites share: `reading` (any contract), `operation_under_test` (an operation with its schemas), `access`
    (security schemes), `caller` (credentials and signing), `http_client` (requests, retries, rate limit, total timeout),
-   `values` (comparing values), `schema_validator`.
-4. `reports`: terminal, HTML, JUnit and JSON. `sign` signs a request for curl, `hooks` adds signing to plain
-   schemathesis. The command line is `metastudio.cli.testing`.
+   `inprocess` (an ASGI application as the server), `values` (comparing values), `schema_validator`.
+4. `reports`: terminal, HTML, JUnit and JSON. `causes` groups breaches, `curl` writes requests as commands. `sign` signs
+   a request for curl, `hooks` adds signing to plain schemathesis. The command line is `metastudio.cli.testing`.
 
 Names are imported on first use, because the readers and validators of contracts are slow to import.
 """
