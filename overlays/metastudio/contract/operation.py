@@ -277,7 +277,7 @@ class Operation:
         kind: list, show, create, update, delete, command or other.
         list_id: ID of the list whose items a show, create, update, delete or command is about, or None.
         item_parameter: The path parameter with the identity of the item, or None.
-        allowed_in: The states in which the item must be, () for any. A server answers 409 in others.
+        allowed_in: The states in which the item must be, () for any. A server responds with 409 in others.
         moves: How a command moves the item to another state, or None.
         response_class, item_class: Names of the generated model classes, or None.
         parameters: The parameters by their name on the wire.

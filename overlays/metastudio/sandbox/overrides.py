@@ -16,7 +16,7 @@ from metastudio.sandbox.store import Columns, Condition, PageWindow
 
 
 def methods(operation: Operation) -> tuple[str, ...]:
-    """Return the methods that an operation answers."""
+    """Return the methods that an operation supports."""
     return ("GET", "HEAD") if operation.method == "GET" else (operation.method,)
 
 

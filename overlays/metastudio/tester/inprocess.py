@@ -21,7 +21,7 @@ _SERVED: dict[int, ServedApplication] = {}
 
 
 class ServedApplication:
-    """Answers 500 if the application raises an exception or does not finish its response in time.
+    """Responds with 500 if the application raises an exception or does not finish its response in time.
 
     A response is sent when it is complete, so that an exception can still replace it.
 
