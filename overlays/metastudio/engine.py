@@ -64,7 +64,7 @@ class Engine:
         self._iterations: Executor | None = None
 
     def with_settings(self, settings: CallSettings) -> Engine:
-        """Return an engine that sends calls otherwise on the same session. Closing this one ends its iterations too."""
+        """Return an engine with other call settings on the same session. Closing this one ends its iterations too."""
         engine = Engine(self._session, self._project_id, lambda _session: self.project_id(), settings)
         engine._iterations = self._executor()
         return engine

@@ -1,6 +1,7 @@
 """Base classes of the generated models: how an object is shown, and rows for tables.
 
-What is shown has no contacts and no download addresses (`metastudio.redaction`). `to_dict` and `to_record` have them.
+`repr`, `str` and notebook tables mask contacts and download addresses (`metastudio.redaction`); `to_dict` and
+`to_record` return them.
 """
 
 from __future__ import annotations

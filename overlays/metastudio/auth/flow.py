@@ -37,7 +37,7 @@ class AuthFlow(httpx.Auth, ABC):
         """
 
     def trust(self, url: httpx.URL | str) -> None:
-        """Let what authenticates be sent to the origin of a URL. A signature is of no use elsewhere, so it may be."""
+        """Allow a token to be sent to the origin of a URL. Does nothing for signatures, which are valid for one URL."""
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Run the steps for `httpx.Client`."""

@@ -1,7 +1,7 @@
 """Checks the body of a request against the contract before it is sent.
 
-Like `metastudio.contract.arguments`, it rejects what cannot be meant: a missing required member, an unknown member of a
-closed object, a wrong type. Bounds are left to the server.
+Like `metastudio.contract.arguments`, it rejects only certain mistakes: a missing required member, an unknown member of
+a closed object, a wrong type. Bounds are left to the server.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Runs the requests that iterations send ahead, so that closing the client ends all of them.
 
 A half-read iteration may be dropped, and the garbage collector closes it, in any thread and at any point.
-What such an end calls (`StopSignal.set`, `Executor.end`) therefore takes no lock and waits for nothing.
+The functions that this calls (`StopSignal.set`, `Executor.end`) therefore take no lock and wait for nothing.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def auth_cases(
 
 
 def _is_apt(case: AuthCase, caller: Caller, tested: OperationUnderTest) -> bool:
-    """Whether a case sends what it should: a request that must be refused is not the right one."""
+    """Return whether a case sends the intended request: one that must be refused differs from the valid one."""
     is_own_path = case.project == caller.project_id or "{project_id}" not in tested.operation.path
     scheme = case.caller.scheme
     is_own = scheme is not None and case.caller.credential(scheme) == caller.credential(scheme)

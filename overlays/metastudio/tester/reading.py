@@ -1,7 +1,7 @@
 """Reads any OpenAPI 3.0 or 3.1 contract for testing, which asks less of it than generating a client.
 
-What the tester cannot send or understand is left out, operation by operation, and said. Our own vocabulary (`x-list`,
-`x-item`) is checked as strictly as ever: a mistake in it is an error with line and column.
+The tester leaves out what it cannot send or understand, operation by operation, and reports it. Our own vocabulary
+(`x-list`, `x-item`) is checked as strictly as for generating: a mistake in it is an error with line and column.
 """
 
 from __future__ import annotations
