@@ -38,7 +38,7 @@ class _Forwarder:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
-            raise NotImplementedError
+            raise NotImplementedError  # ASGI: so an application says that it has no lifespan
         body, status = (await receive())["body"], None
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if self.exchange is not None:
