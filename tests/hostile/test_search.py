@@ -13,6 +13,7 @@ import pytest
 from loopback import CannedResponse, LoopbackServer, serve
 from metastudio import AsyncMetaStudio, MetaStudio, TokenAuth, engine, errors
 from metastudio.lists import waiter
+from session_calls import KINDS, Kind, call
 
 TOKEN = "TOKEN-TOKEN-TOKEN"
 
@@ -70,11 +71,12 @@ def test_a_request_id_that_echoes_the_token_is_none(status: int) -> None:
             assert TOKEN not in str(raised.value) + repr(raised.value)
 
 
-@pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"-Infinity"])
-def test_constants_that_json_does_not_have(constant: bytes) -> None:
-    body = b'{"count": 0, "jobs": [], "x": ' + constant + b"}"
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e400", b"9" * 5000])
+def test_numbers_that_json_or_python_does_not_have(number: bytes, kind: Kind) -> None:
+    body = b'{"count": 0, "jobs": [], "x": ' + number + b"}"
     headers = {"Content-Type": f"application/{TOKEN}"}
-    with serve(lambda _: CannedResponse(200, body, headers)) as server, MetaStudio(**options(server)) as studio:
-        with pytest.raises(errors.ResponseFormatError, match="text that is not JSON") as raised:
-            studio.training_jobs.list()
-        assert TOKEN not in str(raised.value.content_type)
+    with serve(lambda _: CannedResponse(200, body, headers)) as server:
+        error = call(kind, server.url, auth=TokenAuth(TOKEN)).raised(errors.ResponseFormatError)
+    assert "its JSON has NaN, Infinity or a number that is too large" in str(error)
+    assert TOKEN not in str(error.content_type)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import gzip
 import itertools
 import json
+import pickle
 import tracemalloc
 import zlib
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cli_runs import run
 from fault_server import FaultServer, respond
 from metastudio import Credentials, MetaStudio, errors
 from metastudio.auth.iam import IamTokenAuth
+from metastudio.cli.output import FORMATS
 from metastudio.http.response import ERROR_LIMIT, MAX_RESPONSE_SIZE
 from metastudio.http.session import AsyncSession, Session
+from metastudio.http.untrusted_json import MAX_DEPTH
 from session_calls import KINDS, Kind, call
 
 if TYPE_CHECKING:
@@ -45,6 +50,34 @@ def test_by_default_a_bomb_may_fill_64_megabytes(kind: Kind) -> None:
     with FaultServer([respond(200, BOMB, GZIP)]) as server:
         error = call(kind, server.url).raised(errors.ResponseFormatError)
     assert "67108864 bytes" in str(error)
+
+
+def nested(levels: int) -> bytes:
+    """A page that is nested that deep, because its only job has an unknown member."""
+    job = b'{"job_id": "a", "name": "n", "state": "NEW", "project_id": "p", "create_time": "x", "tags": [], "x": '
+    inner = levels - 3  # the page, its array and the job are three
+    return b'{"count": 1, "jobs": [' + job + b"[" * inner + b"]" * inner + b"}]}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 400, 100_000])
+def test_deep_nesting_is_an_error(levels: int, kind: Kind) -> None:
+    with FaultServer([respond(200, nested(levels))]) as server:
+        error = call(kind, server.url).raised(errors.ResponseFormatError)
+    assert "answered 200, but its JSON is nested more than 64 levels deep" in str(error)
+
+
+def test_whatever_is_read_can_be_shown_and_written() -> None:
+    with FaultServer([respond(200, nested(MAX_DEPTH))]) as server:
+        with MetaStudio(base_url=server.url, project_id="p", credentials=Credentials("AK", "SK")) as studio:
+            (job,) = studio.training_jobs.list()
+            shown = [repr(job), job.to_record(), pickle.dumps(job), copy.deepcopy(job)]
+            assert all(shown)
+            assert job.to_dict() == json.loads(nested(MAX_DEPTH))["jobs"][0]
+        given = {"METASTUDIO_BASE_URL": server.url, "METASTUDIO_TOKEN": "T", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
+        for output in FORMATS:
+            done = run("jobs", "-o", output, env=given)
+            assert (done.code, done.err) == (0, ""), output
 
 
 @pytest.mark.parametrize("kind", KINDS)

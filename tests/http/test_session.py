@@ -198,7 +198,7 @@ class TestChecks:
             (b"<!DOCTYPE html><title>Log in</title>", "", "an HTML or XML page"),
             (b"", "", "empty"),
             (b"\xff\xfe\x00", "", "not UTF-8"),
-            (b"[" * 100_000, "", "not JSON"),
+            (b"[" * 100_000, "", "nested more than 64 levels"),
         ],
     )
     def test_a_success_that_does_not_match_the_contract(self, kind: Kind, body: bytes, place: str, says: str) -> None:

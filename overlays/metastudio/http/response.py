@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from metastudio import redaction
 from metastudio.contract.structure import Mismatch
 from metastudio.http import trailing_data
 from metastudio.http.deadline import time_left
+from metastudio.http.untrusted_json import MAX_DEPTH, is_too_deep
 
 if TYPE_CHECKING:
     from metastudio.contract.operation import Operation
@@ -27,6 +29,7 @@ _ZLIB_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _DETECT_FORMAT = zlib.MAX_WBITS | 32  # of gzip and zlib
 _PIECE = 256 * 1024
 _BROKEN = "its content encoding is broken"
+_TOO_DEEP = Mismatch("", f"its JSON is nested more than {MAX_DEPTH} levels deep, the most that this client reads")
 _NOT_ASKED_FOR = f"its content encoding is not {ACCEPT_ENCODING}"
 
 
@@ -173,14 +176,25 @@ def parse_success(response: httpx.Response, operation: Operation) -> tuple[Any, 
     if structure is None:
         return None, None
     try:
-        value = json.loads(response.content, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        value = json.loads(response.content, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        return None, _TOO_DEEP
+    except (json.JSONDecodeError, UnicodeDecodeError):
         return None, Mismatch("", f"expected JSON, got {_kind(response.content)}")
-    return value, structure.mismatch(value)
+    except ValueError:  # of the two functions below, or an integer of more digits than Python converts
+        return None, Mismatch("", "its JSON has NaN, Infinity or a number that is too large")
+    return (None, _TOO_DEEP) if is_too_deep(value) else (value, structure.mismatch(value))
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(constant)  # Python reads NaN and Infinity, which JSON does not have
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):  # it would be written as Infinity
+        raise ValueError(text)
+    return number
 
 
 def _kind(body: bytes) -> str:

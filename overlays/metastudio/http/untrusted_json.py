@@ -1,4 +1,7 @@
-"""Reads JSON that no contract describes: that of IAM, of the metadata service, and in error bodies."""
+"""Reads JSON that no contract describes: that of IAM, of the metadata service, and in error bodies.
+
+`is_too_deep` also applies to what a contract describes, because any object may have members that it does not name.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ LIMIT = 64 * 1024
 """Longest text that is parsed, in characters or bytes."""
 MAX_DEPTH = 64
 """Deepest nesting of objects and arrays, so that code that walks them does not exceed the recursion limit."""
+
+_CONTAINERS = frozenset((dict, list))
 
 
 def parse(text: str | bytes) -> Any:
@@ -25,18 +30,25 @@ def parse(text: str | bytes) -> Any:
         value = json.loads(text)
     except RecursionError:
         raise ValueError("the JSON is nested too deep") from None
-    level = [value]
+    if is_too_deep(value):
+        raise ValueError("the JSON is nested too deep")
+    return value
+
+
+def is_too_deep(value: Any) -> bool:
+    """Return whether parsed JSON is nested deeper than `MAX_DEPTH`."""
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
-        level = [child for each in level for child in _children(each)]
+        # Most values of a page are strings, so they are excluded first: this line runs for each of them.
+        level = [
+            child
+            for each in level
+            for child in (each.values() if type(each) is dict else each)
+            if type(child) is not str and type(child) in _CONTAINERS
+        ]
         if not level:
-            return value
-    raise ValueError("the JSON is nested too deep")
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+            return False
+    return True
 
 
 def member(value: Any, name: str, kind: type[T]) -> T | None:
