@@ -132,6 +132,7 @@ BAD = {
     "jobs create --body half.json": "half.json is not JSON",
     "jobs create --body binary.json": "binary.json is not JSON",
     "jobs create --body empty.json": "body.name is missing",
+    "jobs create --body surrogate.json": r"body.name holds characters that cannot be sent, '\ud800'",
     "jobs create --name x --body unknown.json": "did you mean batch_name?",
     "jobs create --name x --video-multipart-count 0": "0 is not in the range x>=1",
     "jobs create --naem x": "Did you mean --name?",
@@ -149,7 +150,8 @@ BAD = {
 
 def test_bad_input_is_one_clear_error_and_sends_nothing(tasks: TaskCommand) -> None:
     files = {
-        "list": b"[]", "half": b'{"name": ', "binary": b"\xff\xfe\xfa", "empty": b"{}", "unknown": b'{"batch_nam": "b"}'
+        "list": b"[]", "half": b'{"name": ', "binary": b"\xff\xfe\xfa", "empty": b"{}", "unknown": b'{"batch_nam": "b"}',
+        "surrogate": b'{"name": "138 \\ud800"}',
     }  # fmt: skip
     for name, content in files.items():
         (tasks.root / f"{name}.json").write_bytes(content)

@@ -18,6 +18,20 @@ def test_an_error_quotes_no_value() -> None:
         assert "13812345678" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"contact": "13812345678 \ud800"}, "body.contact"),
+        ({"list": ["a", "\ud800"]}, "body.list[1]"),
+        ({"\ud800": 1}, "a name in body"),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_named_by_its_member(body: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        check_body(CONTACT, body)
+    assert str(caught.value) == rf"{place} holds characters that cannot be sent, '\ud800'"
+
+
 @pytest.mark.parametrize(("part", "is_nullable"), [(CONTACT, False), ({**CONTACT, "nullable": True}, True)])
 def test_null_is_checked_in_the_parts_of_all_of_too(part: dict[str, Any], is_nullable: bool) -> None:
     schema = {"type": "object", "properties": {"owner": {"allOf": [part]}}}

@@ -82,11 +82,12 @@ def check_time(name: str, value: Any) -> datetime:
 
 
 def check_unicode(name: str, value: str) -> None:
-    """Raise ValueError for half of a surrogate pair, which no encoding has."""
+    """Raise ValueError for half of a surrogate pair, which no encoding has. The rest of the value is not quoted."""
     try:
         value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} holds characters that cannot be sent, {value!a}") from None
+    except UnicodeEncodeError as error:
+        characters = value[error.start : error.end]
+        raise ValueError(f"{name} holds characters that cannot be sent, {characters!a}") from None
 
 
 def epoch_time(name: str, value: Any, unit: int) -> Any:

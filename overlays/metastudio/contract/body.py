@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
-from metastudio.contract.arguments import check_time, epoch_time
+from metastudio.contract.arguments import check_time, check_unicode, epoch_time
 from metastudio.contract.operation import EPOCHS
 
 _TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
@@ -63,6 +63,8 @@ def _json(schema: Mapping[str, Any], value: Any, place: str) -> Any:
         expected, types = _TYPES[schema["type"]]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             raise TypeError(f"{place} must be {expected}, not {type(value).__name__}")  # the value may be personal
+    if isinstance(value, str):
+        check_unicode(place, value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{place} must be a finite number, not {value}")
     if "enum" in schema and value not in schema["enum"]:
@@ -86,6 +88,7 @@ def _object(schema: Mapping[str, Any], value: Mapping[Any, Any], place: str) -> 
     for name, each in value.items():
         if not isinstance(name, str):
             raise TypeError(f"{place} must have names as keys, not {name!r}")
+        check_unicode(f"a name in {place}", name)
         if name not in properties and others is False:
             close = get_close_matches(name, properties, 1)
             remedy = f"did you mean {close[0]}?" if close else f"it has {', '.join(properties)}"
