@@ -127,6 +127,10 @@ def test_an_id_whose_name_is_no_python_name(tmp_path: Path, monkeypatch: pytest.
 BAD = {
     "jobs create": "give --body FILE",
     "jobs create --body no-such.json": "cannot read no-such.json: No such file",
+    "jobs create --body ": "--body is empty; give a file, or - for standard input",
+    "jobs show ": "'JOB_ID': a value must not be empty; give one",
+    "jobs delete a  --yes": "a value must not be empty; give one",
+    "jobs create --name ": "a value must not be empty; omit the option instead",
     "jobs create --body .": "cannot read .: Is a directory",
     "jobs create --body list.json": "list.json must hold a JSON object, not an array",
     "jobs create --body half.json": "half.json is not JSON",
@@ -150,8 +154,8 @@ BAD = {
 
 def test_bad_input_is_one_clear_error_and_sends_nothing(tasks: TaskCommand) -> None:
     files = {
-        "list": b"[]", "half": b'{"name": ', "binary": b"\xff\xfe\xfa", "empty": b"{}", "unknown": b'{"batch_nam": "b"}',
-        "surrogate": b'{"name": "138 \\ud800"}',
+        "list": b"[]", "half": b'{"name": ', "binary": b"\xff\xfe\xfa", "empty": b"{}",
+        "unknown": b'{"batch_nam": "b"}', "surrogate": b'{"name": "138 \\ud800"}',
     }  # fmt: skip
     for name, content in files.items():
         (tasks.root / f"{name}.json").write_bytes(content)

@@ -133,6 +133,9 @@ def _body(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any] | No
 
 
 def _read_body(source: str) -> dict[str, Any]:
+    if not source:
+        problem = "--body is empty; give a file, or - for standard input"
+        raise click.UsageError(problem, click.get_current_context())
     name = "standard input" if source == "-" else escaped(source)
     try:
         body = json.loads(sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes())

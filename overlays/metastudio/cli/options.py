@@ -322,7 +322,8 @@ class ValuesType(click.ParamType[Any]):
 
     def _convert_one(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not value:
-            self.fail("a value must not be empty; omit the option instead", param, ctx)
+            remedy = "give one" if param and param.required else "omit the option instead"
+            self.fail(f"a value must not be empty; {remedy}", param, ctx)
         first, dot, rest = value.partition(".")
         known = self._known.get(first.casefold())
         if known not in self._nested:
