@@ -192,6 +192,7 @@ BAD = {
     "nothing": "No such command 'nothing'",
     "--region no_such": "cn-north-4",
     "--base-url ftp://x": "https://",
+    "--out=": "'--out': a file name must not be empty",
     "--base-url=": "--base-url must not be empty",
     "--region=": "--region must not be empty",
     "--base-url http://example.com": "(--base-url) 'http://example.com' would send credentials in clear text",
@@ -209,6 +210,16 @@ def test_invalid_input_is_one_line_and_sends_nothing(arguments: str) -> None:
     assert BAD[arguments] in message
     assert (done.code, done.out) == (2, "")
     assert not rest or (rest.startswith("Hint: ") and rest.count("\n") == 1)
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("sandbox", "--data"), ("sandbox", "--spec"), ("contract-test", "--spec"), ("contract-test", "--html")],
+)
+def test_an_empty_file_name_is_refused(command: str, option: str) -> None:
+    done = run(command, f"{option}=", env={"METASTUDIO_BASE_URL": "http://127.0.0.1:9"})
+    assert (done.code, done.out) == (2, "")
+    assert f"'{option}': a file name must not be empty; omit the option instead" in done.err
 
 
 def test_missing_credentials_have_a_hint(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from metastudio.cli.options import (
     CONNECTION,
     FILTER_PREFIX,
     Command,
+    FilePath,
     Group,
     Option,
     ValuesType,
@@ -156,7 +157,7 @@ def _output_options(operation: Operation) -> list[Option]:
             metavar="NAMES",
             callback=_check_distinct,
         ),
-        option("--out", f"Write to this file. {endings}", type=click.Path(path_type=Path), metavar="FILE"),
+        option("--out", f"Write to this file. {endings}", type=FilePath(path_type=Path), metavar="FILE"),
         option("--force", "Replace an existing file.", is_flag=True),
     ]
 

@@ -282,6 +282,16 @@ class ParsedType(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+class FilePath(click.Path):
+    """A path of a file. An empty one, which `click.Path` takes for the working directory, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check the path."""
+        if not value:
+            self.fail("a file name must not be empty; omit the option instead", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class ValuesType(click.ParamType[Any]):
     """A text, or a comma-separated list of texts.
 

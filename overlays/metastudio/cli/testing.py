@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metastudio.cli.errors import TEST_MEANINGS, CommandError, ExitCode, describe_error, report_error
-from metastudio.cli.options import CONNECTION, DELAY, DURATION, Command, Option, completer, connection_options, current
+from metastudio.cli.options import (
+    CONNECTION,
+    DELAY,
+    DURATION,
+    Command,
+    FilePath,
+    Option,
+    completer,
+    connection_options,
+    current,
+)
 from metastudio.redaction import printable
 
 if TYPE_CHECKING:
@@ -20,8 +30,8 @@ if TYPE_CHECKING:
 
 _SHARED = {"profile", "project_id", "timeout", "allow_http", "debug"}
 """The connection options of contract-test: the URL is an argument, and the tester decides about retries."""
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_CONTRACT = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = FilePath(dir_okay=False, path_type=Path)
+_CONTRACT = FilePath(exists=True, dir_okay=False, path_type=Path)
 
 
 def sandbox_command() -> click.Command:
@@ -113,7 +123,7 @@ def contract_test_command() -> click.Command:
         *(option for option in connection_options() if option.name in _SHARED),
         connection("--other-project-id", "Project ID of the second caller.", metavar="ID"),
         connection("--expired-token", "", envvar="METASTUDIO_EXPIRED_TOKEN", hidden=True),
-        connection("--ca-bundle", "CA certificates to trust.", type=click.Path(exists=True, path_type=Path)),
+        connection("--ca-bundle", "CA certificates to trust.", type=FilePath(exists=True, path_type=Path)),
         connection("--insecure", "Skip certificate verification.", is_flag=True),
     ]
     return Command(
