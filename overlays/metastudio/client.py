@@ -17,6 +17,7 @@ from metastudio.config import Config
 from metastudio.engine import AsyncEngine, Engine
 from metastudio.errors import ConfigurationError
 from metastudio.http.call_settings import CallSettings
+from metastudio.http.proxies import check_proxies
 from metastudio.http.response import MAX_RESPONSE_SIZE
 from metastudio.http.retry import RetryPolicy, check_timeout
 from metastudio.http.session import DEFAULT_TIMEOUT, AsyncSession, Session, TransportOptions
@@ -286,9 +287,7 @@ def _configure(given: Mapping[str, Any]) -> tuple[Config, dict[str, Any]]:
             raise ConfigurationError(f"{name} must be {known}, not {type(value).__name__}")
         if value == "":
             raise ConfigurationError(f"{name} must not be empty; leave it out to use the environment")
-    proxy = options["proxy"]
-    if isinstance(proxy, str) and not proxy.lower().startswith(("http://", "https://", "socks5://", "socks5h://")):
-        raise ConfigurationError("proxy must begin with http://, https:// or socks5://")  # its text may have a password
+    check_proxies(options["proxy"], trust_env=False)  # the session checks the environment
     found = config.resolve(
         region=options["region"],
         project_id=options["project_id"],

@@ -1,24 +1,28 @@
-"""Requests to this machine never go through a proxy, which would read their credentials."""
+"""Requests to this machine never go through a proxy, which would read their credentials. A failing proxy is named."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_runs import run
+from fault_server import FaultServer, raw, reset
 from loopback import CannedResponse, LoopbackServer, ReceivedRequest, serve
 from metastudio import AsyncMetaStudio, Credentials, IamTokenAuth, MetaStudio, TokenAuth, connect
-from metastudio.errors import ApiError, ConfigurationError, MetaStudioError
+from metastudio.errors import ApiConnectionError, ApiError, ConfigurationError, MetaStudioError
 from metastudio.sandbox import Sandbox
 from metastudio.tester import prove
 from metastudio_client.api.training_jobs import list_training_jobs
-from session_calls import KINDS, Kind
+from session_calls import KINDS, Kind, call
 from tester_runs import credentials_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from fault_server import SocketFault
 
 REGION = "cn-north-4"
 SECRETS = ("SKMADEUP", "TKMADEUP", "PWMADEUP")
@@ -150,6 +154,89 @@ class TestClient:
         assert not proxy.received
 
 
+PASSWORD = "PROXYPW06"
+REFUSED = raw(b"HTTP/1.1 407 %s dTpQUk9YWVBXMDY= \x1b[31m\r\nContent-Length: 0\r\n\r\n" % PASSWORD.encode(), keep=True)
+BAD_GATEWAY = raw(b"HTTP/1.1 502 \x1b[31mBad\r\nContent-Length: 0\r\n\r\n", keep=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("faults", "says"),
+    [
+        ([REFUSED], "407 Proxy Authentication Required. Check the user name and password of this proxy: `proxy`, or "),
+        ([BAD_GATEWAY] * 3, "502 Bad Gateway. This proxy cannot reach the server, or refuses to: `proxy`, or "),
+        ([reset()] * 3, "Check this proxy: `proxy`, or HTTPS_PROXY and NO_PROXY"),
+        ([raw(b"")] * 3, "broke: Server disconnected without sending a response. Check this proxy: `proxy`, or "),
+        ([raw(b"garbage u PROXYPW06\r\n\r\n")] * 3, "broke: illegal status line. Check this proxy: `proxy`, or "),
+    ],
+    ids=["407", "502", "reset", "closed", "garbage"],
+)
+def test_a_proxy_that_fails_is_named(kind: Kind, faults: list[SocketFault], says: str) -> None:
+    """Its own words are not quoted: they may hold its password."""
+    with FaultServer(faults) as server:
+        host = server.url.removeprefix("http://")
+        outcome = call(kind, "https://service.test", proxy=f"http://u:{PASSWORD}@{host}")
+        assert len(server.heads) == len(faults)  # a refused password is not sent again: that may lock the account
+    error = outcome.raised(ApiConnectionError)
+    assert f"service.test through the proxy http://{host}" in str(error)
+    assert says in str(error)
+    assert PASSWORD not in "".join(traceback.format_exception(error)) + repr(error)
+    assert "\x1b" not in "".join(traceback.format_exception(error))
+
+
+def _request_with(client: Any) -> None:
+    """A generated client makes its session at the first request."""
+    client.get_httpx_client()
+
+
+@pytest.mark.parametrize("make", [MetaStudio, AsyncMetaStudio, connect])
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("HTTPS_PROXY", f"http://u:{PASSWORD}@[::1", "is not a valid URL"),
+        ("https_proxy", f"http://u:{PASSWORD}@host:port", "is not a valid URL"),
+        ("ALL_PROXY", f"http://u:{PASSWORD} 06\n@x", "is not a valid URL"),
+        ("HTTP_PROXY", f"ftp://u:{PASSWORD}@x", "must begin with http://, https:// or socks5://"),
+        ("HTTPS_PROXY", "http://", "names no host"),
+        ("HTTPS_PROXY", " ", "is not a valid URL"),
+        ("NO_PROXY", f"a.test,u:{PASSWORD}@[::1", "has an entry that is not a host"),
+        ("proxy", f"http://u:{PASSWORD}@[::1", "is not a valid URL"),
+        ("proxy", f"http://u:{PASSWORD}@host:99999", "is not a valid URL"),
+        ("proxy", f"ftp://u:{PASSWORD}@x", "must begin with http://, https:// or socks5://"),
+        ("proxy", "http://", "names no host"),
+    ],
+)  # fmt: skip
+def test_a_broken_setting_of_a_proxy_is_named(
+    make: Any, variable: str, value: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "NO_PROXY", *VARIABLES, "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    given: dict[str, Any] = {"auth": TokenAuth("T"), "project_id": "p1", "base_url": "https://service.test"}
+    if variable == "proxy":
+        given["proxy"] = value
+    else:
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test")
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as raised:
+        _request_with(make(**given))
+    assert str(raised.value).startswith(f"{variable} {problem}")
+    assert PASSWORD not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_command_names_the_proxy_that_refuses() -> None:
+    for arguments in (
+        ["curl", "https://service.test/", "--allow-host", "service.test"],
+        ["contract-test", "https://a.test"],
+    ):
+        with FaultServer([REFUSED]) as server:
+            environment = {"METASTUDIO_TOKEN": "T", "HTTPS_PROXY": server.url.replace("//", f"//u:{PASSWORD}@")}
+            done = run(*arguments, "--project-id", "p", env=environment)
+        assert done.code in (1, 2)
+        assert "407 Proxy Authentication Required" in done.out + done.err
+        assert "HTTPS_PROXY" in done.out + done.err
+        assert PASSWORD not in done.out + done.err
+
+
 @pytest.mark.parametrize("arguments", [["curl", "/v1/x"], ["whoami"], ["jobs"]], ids=lambda arguments: arguments[0])
 def test_command(arguments: list[str], proxy: LoopbackServer) -> None:
     environment = dict.fromkeys(VARIABLES, proxy.url) | {"METASTUDIO_TOKEN": "TKMADEUP"}
@@ -160,10 +247,16 @@ def test_command(arguments: list[str], proxy: LoopbackServer) -> None:
     assert not proxy.received
 
 
-def test_command_with_a_malformed_variable() -> None:
+@pytest.mark.parametrize(
+    "arguments", [["curl", "https://service.invalid/"], ["jobs"], ["contract-test", "https://service.invalid"]],
+    ids=lambda arguments: arguments[0],
+)  # fmt: skip
+def test_command_with_a_malformed_variable(arguments: list[str]) -> None:
     environment = {"METASTUDIO_TOKEN": "T", "HTTP_PROXY": "http://user:pa55word@host:port"}
-    done = run("curl", "https://service.invalid/", "--allow-host", "service.invalid", env=environment)
-    assert done.code not in (0, 70)
+    more = ["--allow-host", "service.invalid"] if arguments[0] == "curl" else []
+    done = run(*arguments, *more, "--project-id", "p", env=environment)
+    assert done.code == 2
+    assert done.err.startswith("Error: HTTP_PROXY is not a valid URL")
     assert "Traceback" not in done.err
     assert "pa55word" not in done.err
 

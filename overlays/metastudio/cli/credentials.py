@@ -194,7 +194,7 @@ def _send(config: Config, request: httpx.Request, *, include: bool, timeout: flo
 
     from metastudio.http.deadline import deadline, limit_connections
     from metastudio.http.error_mapping import api_error
-    from metastudio.http.proxies import plain_client
+    from metastudio.http.proxies import plain_client, proxy_of
     from metastudio.http.response import MAX_RESPONSE_SIZE, ResponseBody
     from metastudio.http.retry import RetryPolicy, check_timeout
     from metastudio.http.session import DEFAULT_TIMEOUT
@@ -213,7 +213,8 @@ def _send(config: Config, request: httpx.Request, *, include: bool, timeout: flo
         try:
             response = client.send(request)
         except httpx.RequestError as error:
-            raise connection_failure(error, request, retries=0).error from None
+            proxy = partial(proxy_of, given=None, trust_env=True)
+            raise connection_failure(error, request, retries=0, proxy_of=proxy).error from None
     head = b""
     if include:
         lines = [f"{response.http_version} {response.status_code} {response.reason_phrase}".encode()]

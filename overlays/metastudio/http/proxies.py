@@ -38,6 +38,49 @@ def is_loopback(host: str) -> bool:
     return host in _LOOPBACK or host.endswith(".localhost")
 
 
+def check_proxies(given: httpx.Proxy | httpx.URL | str | None, *, trust_env: bool) -> None:
+    """Check the URLs of the proxies that apply, so that an error can name the option or the variable.
+
+    Args:
+        given: The argument `proxy` of the client.
+        trust_env: Whether the environment applies.
+
+    Raises:
+        ConfigurationError: One cannot be used. It is not quoted, because it may have a password.
+    """
+    if given is not None:
+        _check_proxy("proxy", given.url if isinstance(given, httpx.Proxy) else given)
+    elif trust_env:
+        found = getproxies()
+        for scheme in ("http", "https", "all"):
+            if url := found.get(scheme):
+                _check_proxy(_variable(f"{scheme}_proxy"), url if "://" in url else f"http://{url}")
+
+
+def _check_proxy(name: str, given: httpx.URL | str) -> None:
+    try:
+        url = httpx.URL(given)
+        valid = (url.port or 1) <= 65535 and "%20" not in url.host  # a blank
+    except (httpx.InvalidURL, ValueError):
+        url, valid = httpx.URL(), False
+    if not valid:
+        raise ConfigurationError(f"{name} is not a valid URL: write http://host:port")
+    if url.scheme not in ("http", "https", "socks5", "socks5h"):
+        raise ConfigurationError(f"{name} must begin with http://, https:// or socks5://")
+    if not url.host:
+        raise ConfigurationError(f"{name} names no host: write http://host:port")
+
+
+def _variable(name: str) -> str:
+    """Return the spelling of a variable that applies: urllib prefers lower case."""
+    return name if os.environ.get(name) or not os.environ.get(name.upper()) else name.upper()
+
+
+def invalid_no_proxy() -> ConfigurationError:
+    """Return the error for an entry of `NO_PROXY` that httpx refuses."""
+    return ConfigurationError(f"{_variable('no_proxy')} has an entry that is not a host: write host,.domain,address")
+
+
 def proxy_of(url: httpx.URL, given: httpx.Proxy | httpx.URL | str | None, *, trust_env: bool) -> str | None:
     """Return the proxy that a request goes through, as scheme, host and port; None if it goes directly.
 
@@ -81,7 +124,11 @@ def plain_client(*, verify: bool | str = True, **options: Any) -> httpx.Client:
         ConfigurationError: A proxy of the environment or a certificate file cannot be used.
     """
     logs.keep_reason_phrases_out()
+    check_proxies(None, trust_env=True)
+    context = ssl_context(verify)
     try:
-        return httpx.Client(verify=ssl_context(verify), mounts=DIRECT_MOUNTS, **options)
-    except (httpx.InvalidURL, ImportError, ValueError):  # the messages may quote a password
-        raise ConfigurationError("a proxy of the environment cannot be used; check HTTPS_PROXY and NO_PROXY") from None
+        return httpx.Client(verify=context, mounts=DIRECT_MOUNTS, **options)
+    except httpx.InvalidURL:
+        raise invalid_no_proxy() from None
+    except (ImportError, ValueError) as error:
+        raise ConfigurationError(f"a proxy of the environment cannot be used: {error}") from None

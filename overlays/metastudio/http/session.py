@@ -22,7 +22,7 @@ from metastudio.http import logs, trailing_data, url
 from metastudio.http.connection_pool import AsyncConnectionPool, ConnectionPool
 from metastudio.http.deadline import DEADLINE_PASSED, deadline, limit_connections
 from metastudio.http.exchange import Exchange, ExchangeRules, check_process
-from metastudio.http.proxies import DIRECT_MOUNTS, proxy_of
+from metastudio.http.proxies import DIRECT_MOUNTS, check_proxies, invalid_no_proxy, proxy_of
 from metastudio.http.response import ACCEPT_ENCODING, MAX_RESPONSE_SIZE, ResponseBody
 from metastudio.http.retry import RetryPolicy
 from metastudio.http.tls import ssl_context
@@ -363,7 +363,9 @@ def _build(construct: Callable[..., None], pool: Any, hooks: Callable[..., Any],
     if transport is not None and not hasattr(transport, "handle_async_request" if is_async else "handle_request"):
         kind = "httpx.AsyncBaseTransport" if is_async else "httpx.BaseTransport"
         raise ConfigurationError(f"transport must be an {kind}, not {type(transport).__name__}")
+    check_proxies(given.get("proxy"), trust_env=_trusts_environment(options))
     try:
+        given["base_url"] = httpx.URL(given.get("base_url", ""))
         given["headers"] = headers = httpx.Headers(given.get("headers"))
         headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
         if given.get("proxy") or (_trusts_environment(options) and getproxies()):
@@ -373,7 +375,10 @@ def _build(construct: Callable[..., None], pool: Any, hooks: Callable[..., Any],
         if pool is ConnectionPool and not isinstance(given.get("transport"), ConnectionPool):
             hooks_before = given["event_hooks"].get("request", ())
             given["event_hooks"]["request"] = [*hooks_before, limit_connections]
-        construct(**given)
+        try:
+            construct(**given)
+        except httpx.InvalidURL:  # all other URLs were parsed before
+            raise invalid_no_proxy() from None
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise _unsendable(error) from None
     except (ImportError, TypeError, ValueError) as error:

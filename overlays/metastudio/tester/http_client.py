@@ -23,6 +23,7 @@ import httpx
 from metastudio.http.proxies import plain_client
 from metastudio.http.retry import retry_after
 from metastudio.http.throttle import Throttle
+from metastudio.http.transport_errors import proxy_refusal
 from metastudio.http.url import canonical_query
 from metastudio.tester import curl
 from metastudio.tester.caller import Caller, canonical_url
@@ -305,6 +306,8 @@ def _read_body(response: httpx.Response, shown: str) -> bytes:
 
 def _explain(error: httpx.TransportError) -> str:
     """Explain a transport error, with its remedy."""
+    if isinstance(error, httpx.ProxyError):
+        return f"the proxy made no connection: {proxy_refusal(error)}; check HTTPS_PROXY and NO_PROXY"
     text = str(error) or type(error).__name__
     low = text.lower()
     if "certificate" in low or "ssl" in low or "tls" in low:
