@@ -65,6 +65,27 @@ def test_metadata_has_what_a_package_page_shows() -> None:
     assert {"Development Status", "Operating System", "Programming Language", "Topic", "Typing"} <= kinds
 
 
+def test_every_supported_python_is_named_where_one_is_chosen() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    tested: list[str] = workflow["jobs"]["everything"]["strategy"]["matrix"]["python"]
+    named = [each.rpartition(" ")[2] for each in PROJECT["classifiers"] if "Python :: 3." in each]
+    assert named == tested
+    setup = (ROOT / "scripts" / "setup").read_text(encoding="utf-8")
+    assert " ".join(f"python{version}" for version in reversed(tested)) in setup
+    assert f"Python {tested[0]} to {tested[-1]}" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_the_hook_runs_for_every_script_that_generates() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+    (watched,) = [each["files"] for each in hooks if each["id"] == "generate"]
+    scripts = {"generate"}
+    for name in ("generate", "client_generator", "generator_limits"):
+        imported = re.findall(r"^from (\w+) import", (ROOT / "scripts" / f"{name}.py").read_text("utf-8"), re.MULTILINE)
+        scripts |= {each for each in imported if (ROOT / "scripts" / f"{each}.py").exists()}
+    for each in sorted(scripts):
+        assert re.search(watched, f"scripts/{each}.py"), each
+
+
 def package_page(**environment: str) -> dict[str, Any]:
     """The metadata that the build writes, with these variables set."""
     env = {name: value for name, value in os.environ.items() if name != "PROJECT_URL"} | environment

@@ -30,7 +30,7 @@ def test_generated_is_up_to_date(repository: Repository) -> None:
 # The Python that runs the tests is covered above, and CI runs them with each. Here another one needs an environment of
 # its own, and installing that takes half a minute.
 @pytest.mark.slow
-@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
 def test_every_python_generates_the_same_bytes(repository: Repository, version: str) -> None:
     python = shutil.which(f"python{version}")
     chosen = {**os.environ, "PYENV_VERSION": version}  # pyenv's commands work only for the selected version
