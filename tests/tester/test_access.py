@@ -250,3 +250,10 @@ def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
         with serve(answering(access.accepts)) as server:
             done = run("contract-test", server.url, "--spec", str(spec), "--only", "auth", env=ENVIRONMENT)
         assert done.code == 0, done.out + done.err
+
+
+def test_help_names_every_variable_with_credentials() -> None:
+    shown = run("contract-test", "--help", env={}).out
+    other = {f"METASTUDIO_OTHER_{name}" for name in ("AK", "SK", "TOKEN", "USER", "PASSWORD", "PROJECT_ID")}
+    for name in ENVIRONMENT.keys() | other:
+        assert name in shown, name

@@ -132,10 +132,11 @@ def contract_test_command() -> click.Command:
         params=params,
         help="Test the server at URL against the contract: response structure, list semantics and authentication.\n\n"
         "The key pair, the token and the project ID come from the environment or the credentials file, as for every "
-        "command. The tenant isolation check needs a second caller: METASTUDIO_OTHER_AK, METASTUDIO_OTHER_SK, "
-        "METASTUDIO_OTHER_TOKEN and METASTUDIO_OTHER_PROJECT_ID. METASTUDIO_TOKEN serves every scheme with a token, "
-        "METASTUDIO_USER and METASTUDIO_PASSWORD serve HTTP Basic. Without --writes, only GET, HEAD and OPTIONS "
-        "requests are sent.",
+        "command. METASTUDIO_TOKEN serves every scheme with a token, METASTUDIO_USER and METASTUDIO_PASSWORD serve "
+        "HTTP Basic. The tenant isolation check needs a second caller: METASTUDIO_OTHER_AK, METASTUDIO_OTHER_SK, "
+        "METASTUDIO_OTHER_TOKEN, METASTUDIO_OTHER_USER, METASTUDIO_OTHER_PASSWORD and METASTUDIO_OTHER_PROJECT_ID. "
+        "METASTUDIO_EXPIRED_TOKEN is a token that has expired, which must be refused. Without --writes, only GET, HEAD "
+        "and OPTIONS requests are sent.",
         notes={
             "Examples": """
                 metastudio sandbox -- metastudio contract-test
