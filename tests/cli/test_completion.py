@@ -112,3 +112,22 @@ def test_ids_that_a_shell_would_interpret_are_not_kept(tmp_path: Path, monkeypat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     remember_ids("x", ["a-1", "$(reboot)", "-rf", "a b", "a\x1b[2J", "`x`", "a;b", ""])
     assert [*shown_ids("x")] == ["a-1"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"_METASTUDIO_COMPLETE": "bash_complete"},
+        {"_METASTUDIO_COMPLETE": "zsh_complete", "COMP_WORDS": "metastudio j"},
+        {"_METASTUDIO_COMPLETE": "bash_complete", "COMP_WORDS": "metastudio j", "COMP_CWORD": "x"},
+        {"_METASTUDIO_COMPLETE": "bash_nonsense"},
+        {"_METASTUDIO_COMPLETE": "1"},
+    ],
+    ids=str,
+)
+def test_without_a_completion_script_one_line_says_what_is_set(given: Mapping[str, str]) -> None:
+    done = run("jobs", env=given)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "Error: _METASTUDIO_COMPLETE is for completion scripts; unset it, and see metastudio completion --help\n"
+    )

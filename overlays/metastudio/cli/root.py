@@ -9,7 +9,7 @@ import platform
 import shutil
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,7 +18,7 @@ import click
 from click.shell_completion import get_completion_class, shell_complete
 from metastudio_client.contract import OPERATIONS, TITLE
 
-from metastudio.cli.errors import MEANINGS, TEST_MEANINGS, printable_lines, report_error, styled
+from metastudio.cli.errors import MEANINGS, TEST_MEANINGS, CommandError, ExitCode, printable_lines, report_error, styled
 from metastudio.cli.options import (
     NO_ID_CACHE,
     Command,
@@ -192,7 +192,11 @@ def run(root: click.Command, arguments: Sequence[str]) -> int:
     """Run the command and return its exit code. SIGINT, SIGTERM and a closed pipe end the process by signal."""
     if instruction := os.environ.get(COMPLETION):
         logging.getLogger("metastudio").addHandler(logging.NullHandler())  # a warning would stand in the prompt
-        return shell_complete(root, {}, "metastudio", COMPLETION, instruction)
+        with suppress(KeyError, ValueError):  # COMP_WORDS or COMP_CWORD
+            if shell_complete(root, {}, "metastudio", COMPLETION, instruction) == 0:
+                return ExitCode.OK
+        problem = f"{COMPLETION} is for completion scripts; unset it, and see metastudio completion --help"
+        return report_error(CommandError(problem, code=ExitCode.USAGE))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _raise_sigterm)
     for stream in (sys.stdout, sys.stderr):
