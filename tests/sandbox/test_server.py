@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 import httpx
 import pytest
+from cli_runs import PseudoTerminal
 from metastudio.sandbox import OTHER, PortTakenError, Sandbox, serve
 
 Path_ = Callable[[str], str]
@@ -74,6 +75,62 @@ def test_a_command_runs_with_the_environment_and_its_exit_code(tmp_path: Path) -
         assert words in ended.stdout
     missing = subprocess.run([*COMMAND, "--", "no-such-program"], capture_output=True, text=True, check=False)
     assert (missing.returncode, missing.stderr) == (2, "Error: cannot run no-such-program: No such file or directory\n")
+
+
+COUNTING = """
+import signal, time
+got = []
+signal.signal(signal.SIGINT, lambda *_: got.append("INT"))
+print("ready", flush=True)
+while not got:
+    time.sleep(0.02)
+time.sleep(0.5)
+print(f"counted {len(got)}", flush=True)
+raise SystemExit(5)
+"""
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(60)
+"""
+OF_SHORT_PATIENCE = """
+import sys
+from metastudio.sandbox import server
+server.GRACE = 0.2
+sys.exit(server.run(command=sys.argv[1:]))
+"""
+
+
+def interrupted(command: Sequence[str]) -> tuple[str, int]:
+    """Interrupt a command without a terminal once it is ready, and not what it started. Return its output and code."""
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            return process.communicate(timeout=10)[0], process.returncode
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_an_interrupt_of_one_process_reaches_the_command_once() -> None:
+    assert interrupted([*COMMAND, "--", sys.executable, "-c", COUNTING]) == ("counted 1\n", 5)
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_command_once() -> None:
+    """The terminal sends it to both processes."""
+    with PseudoTerminal(env={}, command=(*COMMAND, "--", sys.executable, "-c", COUNTING)) as terminal:
+        terminal.until(lambda text: "ready" in text)
+        terminal.type("\x03")
+        assert terminal.end() == 5
+    assert "counted 1" in terminal.text()
+
+
+def test_a_command_that_ignores_an_interrupt_is_terminated() -> None:
+    command = [sys.executable, "-c", OF_SHORT_PATIENCE, sys.executable, "-c", STUBBORN]
+    assert interrupted(command) == ("", 128 + signal.SIGTERM)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from metastudio.sandbox.overrides import CONFORMING, Overrides
 from metastudio.sandbox.settings import SandboxSettings
 
 HOST = "127.0.0.1"
+GRACE = 10.0
+"""Seconds that a command may take to end after an interrupt, before it is terminated."""
 
 
 class PortTakenError(Exception):
@@ -112,7 +114,8 @@ def serve(*, port: int = 0, overrides: Overrides = CONFORMING, **settings: Any) 
 def run(settings: SandboxSettings | None = None, *, port: int = 0, command: Sequence[str] = ()) -> int:
     """Serve in the foreground until SIGINT or SIGTERM, or while a command runs.
 
-    Prints the environment variables for the client as `export` lines once it listens. A command gets them, and Ctrl-C.
+    Prints the environment variables for the client as `export` lines once it listens. A command gets them, and both
+    signals. If it has not ended `GRACE` seconds after a SIGINT that came from no terminal, it gets SIGTERM.
 
     Args:
         settings: Settings of the sandbox; the defaults if None.
@@ -138,9 +141,31 @@ def run(settings: SandboxSettings | None = None, *, port: int = 0, command: Sequ
             stopped.wait()
             return 0
         process = subprocess.Popen(list(command), env={**os.environ, **sandbox.environment})  # noqa: S603
-        _on_signals(lambda number, _frame: process.send_signal(number) if number != signal.SIGINT else None)
+        _on_signals(lambda number, _frame: _pass_on(number, process))
         code = process.wait()
         return code if code >= 0 else 128 - code
+
+
+def _pass_on(number: int, process: subprocess.Popen[bytes]) -> None:
+    """Send a signal on to a command, unless a terminal has sent it to both."""
+    if number == signal.SIGINT:
+        if _in_foreground():
+            return
+        timer = threading.Timer(GRACE, process.terminate)
+        timer.daemon = True
+        timer.start()
+    process.send_signal(number)
+
+
+def _in_foreground() -> bool:
+    """Return whether Ctrl-C in a terminal reaches this process and its command."""
+    if sys.platform == "win32":
+        return True
+    try:
+        with open("/dev/tty", "rb", buffering=0) as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False  # there is no terminal
 
 
 def _on_signals(handler: Callable[[int, object], None]) -> None:
